@@ -1,0 +1,88 @@
+# Wattscan. `make help` lists the targets.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/.ready
+TRAIN_READY := .venv/.ready-train
+PROTOS := $(wildcard protos/wattscan/wire/*.proto)
+EXTRAS := openvino onnxruntime litert dicom report loadtest dev
+SYSTEM_PACKAGES := prometheus chromium
+BENCH ?=
+PYTEST ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-train run test check format lint types layers generated generate models \
+	lock system-packages clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make the environment: .venv, with .venv/bin/wattscan
+
+run: $(READY) ## The main job: measure this machine (quick profile) and print the energy table
+	$(BIN)/wattscan bench --target cpu --profile quick $(BENCH)
+
+test: $(READY) ## Run all tests (PYTEST='-k name' for some)
+	$(BIN)/python -m pytest $(PYTEST)
+
+check: $(READY) lint types layers generated ## Format, lint, types, layers and generated files
+
+format: $(READY) ## Put the code into form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+layers: $(READY)
+	$(BIN)/lint-imports --no-cache
+
+generated: $(READY)
+	$(BIN)/python docs/generate.py --check
+
+generate: $(READY) ## Make the stubs and the generated documentation anew
+	$(BIN)/python docs/generate.py
+
+setup-train: $(TRAIN_READY) ## Add what training needs (PyTorch and the exporters, about 1.5 GB)
+
+models: $(TRAIN_READY) ## Rebuild all models from nothing (about half an hour on 2 cores)
+	@echo "Training, quantizing and exporting: about half an hour on 2 cores."
+	$(BIN)/wattscan models train --task nerve-ultrasound
+	$(BIN)/wattscan models quantize --task nerve-ultrasound
+	$(BIN)/wattscan models export --task nerve-ultrasound
+	$(BIN)/wattscan models check
+
+system-packages: ## Install the Debian packages that some tests need (root)
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(SYSTEM_PACKAGES)
+
+lock: $(READY) ## Resolve the dependencies anew
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml $(EXTRAS:%=--extra %) --upgrade --generate-hashes \
+		--no-emit-index-url --no-header --python-version 3.11 --quiet -o requirements.txt
+	$(BIN)/python docs/lock_train.py
+
+clean: ## Remove the environment and all that was made, runs and checkpoints too
+	rm -rf .venv .cache build runs .hypothesis .pytest_cache .mypy_cache .ruff_cache
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+		echo "Wattscan is set up with Python 3.11, and $(PYTHON) is another:" \
+			"make setup PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up .venv: about 100 packages, 1 GB; one to three minutes."
+	@$(PYTHON) -m venv .venv || { \
+		echo "Debian keeps venv in a package of its own; installing python3-venv."; \
+		rm -rf .venv; apt-get update -qq && apt-get install -y -qq python3-venv \
+		&& $(PYTHON) -m venv .venv; }
+	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(TRAIN_READY): $(READY) requirements-train.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -c requirements.txt \
+		-r requirements-train.txt
+	@touch $@

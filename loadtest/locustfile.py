@@ -1,0 +1,128 @@
+"""Wattscan's load generator: drives a whole run against one target, and exports what it saw.
+
+    locust -f loadtest/locustfile.py --headless --host 127.0.0.1:8001 SingleStream \\
+        --images DIR --run-profile quick
+
+Its `/metrics` page has the phases, the queries and their latencies, as the metric contract says.
+"""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+import gevent
+import grpc
+import grpc.experimental.gevent
+from locust import events
+from locust.env import Environment
+
+# Locust imports this file by its path, whatever the work folder.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from prometheus_client import CollectorRegistry, start_http_server
+
+from loadtest.client import Client
+from loadtest.conductor import Conductor
+from loadtest.ledger import Ledger
+from loadtest.plan import PRECISIONS, Plan
+from loadtest.scenarios import MultiStream, Offline, Scenario, Server, SingleStream
+from loadtest.thermometer import Thermometer
+from loadtest.workload import WorkloadError, load_workload
+from wattscan.metrics import PROFILES
+
+__all__ = ["MultiStream", "Offline", "Server", "SingleStream"]
+
+# Before any channel: makes gRPC's waits yield to other greenlets.
+grpc.experimental.gevent.init_gevent()
+
+
+@events.init_command_line_parser.add_listener
+def add_arguments(parser: ArgumentParser) -> None:
+    """Options of a run."""
+    group = parser.add_argument_group("Wattscan run")
+    add = group.add_argument
+    add("--images", required=True, metavar="DIR", help="images to send, in DIR/<task>/")
+    add(
+        "--tasks", default="", help="comma-separated; all that the server has and DIR has images of"
+    )
+    add("--run-profile", choices=sorted(PROFILES), default="quick", help="how long, how often")
+    add("--seed", type=int, default=2022, help="of the image order and the arrivals")
+    add("--run-id", default="", help="the run's id; made up unless given")
+    add("--target", default="cpu", help="the target's name, for labels")
+    add("--target-instance", default="", help="the instance label of the target's series")
+    add(
+        "--target-metrics", default="", metavar="URL", help="the target's page, to see it cool down"
+    )
+    add("--rate", type=float, default=20.0, help="queries a second (Server)")
+    add("--in-flight", type=int, default=32, help="images in flight (Offline), at most (Server)")
+    add("--metrics-port", type=int, default=8003, help="of this generator's page; 0: a free one")
+    add("--metrics-address", default="127.0.0.1", help="of this generator's page")
+
+
+@events.test_start.add_listener
+def start(environment: Environment, **_: Any) -> None:
+    """Prepare the run and let it begin."""
+    options: Any = environment.parsed_options
+    try:
+        client = Client(environment.host or "127.0.0.1:8001", environment)
+        kinds = client.kinds()
+        plan = _plan(options, kinds, environment)
+        Scenario.workloads = {
+            (task, precision): load_workload(
+                Path(options.images), task, precision, kinds[task], options.seed
+            )
+            for task in plan.tasks
+            for precision in PRECISIONS
+        }
+    except grpc.RpcError as error:
+        code = error.code().name
+        _give_up(environment, f"the server at {environment.host} does not answer: {code}")
+        return
+    except WorkloadError as error:
+        _give_up(environment, str(error))
+        return
+    ledger = Ledger(plan)
+    conductor = Conductor(plan, ledger, Thermometer(options.target_metrics or None))
+    Scenario.conductor, Scenario.client = conductor, client
+    Scenario.rate, Scenario.in_flight = options.rate, options.in_flight
+    _serve(ledger, options.metrics_address, options.metrics_port)
+    gevent.spawn(conductor.run, environment.runner.quit)  # type: ignore[union-attr]
+
+
+def _plan(options: Any, kinds: dict[str, str], environment: Environment) -> Plan:
+    present = [task for task in sorted(kinds) if (Path(options.images) / task).is_dir()]
+    tasks = [task for task in options.tasks.split(",") if task] or present
+    unknown = sorted(set(tasks) - set(kinds))
+    if unknown or not tasks:
+        served = ", ".join(sorted(kinds))
+        raise WorkloadError(
+            f"the server does not serve {', '.join(unknown)}; it serves: {served}"
+            if unknown
+            else f"{options.images} has no folder for any task that is served: {served}"
+        )
+    return Plan(
+        run=options.run_id or uuid.uuid4().hex[:12],
+        target=options.target,
+        target_instance=options.target_instance,
+        profile_name=options.run_profile,
+        scenario=environment.user_classes[0].__name__,
+        seed=options.seed,
+        tasks=tuple(tasks),
+    )
+
+
+def _serve(ledger: Ledger, address: str, port: int) -> None:
+    registry = CollectorRegistry()
+    registry.register(ledger)
+    server, _ = start_http_server(port, address, registry)
+    print(f'{{"event": "ready", "metrics_port": {server.server_port}}}', flush=True)
+
+
+def _give_up(environment: Environment, why: str) -> None:
+    print(f"wattscan load: {why}", file=sys.stderr)
+    environment.process_exit_code = 2
+    environment.runner.quit()  # type: ignore[union-attr]

@@ -1,0 +1,104 @@
+"""Models on disk: `<models>/<task>-<precision>/card.json` and the files that the card names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from wattscan.contracts import (
+    PRECISIONS,
+    Format,
+    ModelCard,
+    ModelFile,
+    Normalisation,
+    Precision,
+    Quality,
+    WattscanError,
+)
+
+CARD = "card.json"
+
+
+def default_models() -> Path:
+    """The `models/` folder of the checkout that this package runs from, else of the work folder."""
+    checkout = Path(__file__).parents[2] / "models"
+    return checkout if checkout.is_dir() else Path("models")
+
+
+def find_cards(models: Path) -> list[ModelCard]:
+    """Every model variant in the folder, sorted by name.
+
+    Raises:
+        WattscanError: no such folder, no model in it, or a card that cannot be read.
+    """
+    if not models.is_dir():
+        raise WattscanError(f"there is no model folder at {models}; give one with --models DIR")
+    cards = [load_card(path) for path in sorted(models.glob(f"*/{CARD}"))]
+    if not cards:
+        raise WattscanError(
+            f"the model folder {models} holds no */{CARD}; `make models` builds them"
+        )
+    return cards
+
+
+def load_card(path: Path) -> ModelCard:
+    """Read one card. Raises: WattscanError, naming the file and what is wrong with it."""
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return _card(data, path.parent)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WattscanError(
+            f"the model card {path} cannot be read: {type(error).__name__}: {error}"
+        ) from None
+
+
+def model_file(card: ModelCard, wanted: Format) -> ModelFile:
+    """The card's file of that format, its digest checked.
+
+    Raises:
+        WattscanError: there is none, it is missing, or it is not the file that was scored.
+    """
+    for file in card.files:
+        if file.format == wanted:
+            digest = sha256(file.path)
+            if digest != file.sha256:
+                raise WattscanError(
+                    f"{file.path} is not the file that {card.name}'s card describes "
+                    f"(SHA-256 {digest[:12]}, the card says {file.sha256[:12]}): "
+                    "restore it, or rebuild it with `wattscan models export`"
+                )
+            return file
+    raise WattscanError(f"{card.name} has no {wanted} file")
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256, hex. Raises: WattscanError."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise WattscanError(f"the model file {path} cannot be read: {error.strerror}") from None
+
+
+def _card(data: Mapping[str, Any], folder: Path) -> ModelCard:
+    precision = data["precision"]
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision is {precision!r}, not one of {', '.join(PRECISIONS)}")
+    return ModelCard(
+        task=str(data["task"]),
+        precision=cast(Precision, precision),
+        version=str(data["version"]),
+        network=str(data["network"]),
+        normalisation=Normalisation(
+            mean=float(data["normalisation"]["mean"]), std=float(data["normalisation"]["std"])
+        ),
+        quality=tuple(
+            Quality(str(q["metric"]), str(q["dataset"]), float(q["value"])) for q in data["quality"]
+        ),
+        files=tuple(
+            ModelFile(f["format"], folder / str(f["path"]), str(f["sha256"])) for f in data["files"]
+        ),
+        details=data,
+    )

@@ -1,0 +1,74 @@
+"""TFLite models in LiteRT, with XNNPACK; tflite-runtime where a board has no LiteRT."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wattscan.contracts import Format, Tensor, WattscanError
+from wattscan.plugins import sdk
+
+FORMAT: Format = "tflite"
+
+
+def open_engine(path: Path, settings: Mapping[str, Any]) -> LiteRTEngine:
+    """Open an interpreter. `settings`: `threads` (1). Raises: WattscanError."""
+    old = importlib.util.find_spec("ai_edge_litert") is None and importlib.util.find_spec(
+        "tflite_runtime"
+    )
+    module = sdk("tflite_runtime.interpreter" if old else "ai_edge_litert.interpreter", "litert")
+    try:
+        interpreter = module.Interpreter(
+            model_path=str(path), num_threads=int(settings.get("threads", 1))
+        )
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise WattscanError(f"LiteRT cannot load {path}: {str(error).splitlines()[0]}") from None
+    return LiteRTEngine(interpreter)
+
+
+class LiteRTEngine:
+    """An interpreter with static shapes, one image at a time. One thread at a time."""
+
+    provider = "XNNPACK"
+
+    def __init__(self, interpreter: Any) -> None:
+        self._interpreter = interpreter
+        self._input: dict[str, Any] = interpreter.get_input_details()[0]
+        self._output: dict[str, Any] = interpreter.get_output_details()[0]
+
+    def infer(self, batch: Tensor) -> Tensor:
+        """(N, H, W, C) -> logits, as `contracts.Engine` says."""
+        return np.concatenate([self._infer_one(image[np.newaxis]) for image in batch])
+
+    def close(self) -> None:
+        """Let the runtime free the model."""
+        self._interpreter = None
+
+    def _infer_one(self, image: Tensor) -> Tensor:
+        self._interpreter.set_tensor(self._input["index"], _quantize(image, self._input))
+        self._interpreter.invoke()
+        return _dequantize(self._interpreter.get_tensor(self._output["index"]), self._output)
+
+
+def _quantize(values: Tensor, tensor: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+    """Real values onto the tensor's affine grid: round(x / scale) + zero point, saturated."""
+    dtype = tensor["dtype"]
+    if dtype == np.float32:
+        return values
+    scale, zero_point = tensor["quantization"]
+    limits = np.iinfo(dtype)
+    grid = np.rint(values / np.float32(scale)) + zero_point
+    quantized: np.ndarray[Any, Any] = np.clip(grid, limits.min, limits.max).astype(dtype)
+    return quantized
+
+
+def _dequantize(values: np.ndarray[Any, Any], tensor: Mapping[str, Any]) -> Tensor:
+    if tensor["dtype"] == np.float32:
+        return values
+    scale, zero_point = tensor["quantization"]
+    return (values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)

@@ -1,0 +1,55 @@
+"""ONNX models in Intel's OpenVINO runtime, which serves Intel, AMD and Arm processors alike.
+
+ONNX Runtime's OpenVINO provider admits Intel processors only (microsoft/onnxruntime pull request
+31981); on the others this is the way to the same engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wattscan.contracts import Format, Tensor, WattscanError
+from wattscan.layout import channels_first, channels_last
+from wattscan.plugins import sdk
+
+FORMAT: Format = "onnx"
+
+
+def open_engine(path: Path, settings: Mapping[str, Any]) -> OpenVINOEngine:
+    """Compile the model. `settings`: `threads` (1), `device` (`CPU`). Raises: WattscanError."""
+    openvino = sdk("openvino", "openvino")
+    device = str(settings.get("device", "CPU"))
+    config = {
+        "INFERENCE_NUM_THREADS": int(settings.get("threads", 1)),
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    try:
+        compiled = openvino.Core().compile_model(str(path), device, config)
+    except RuntimeError as error:
+        raise WattscanError(f"OpenVINO cannot load {path}: {_last_line(error)}") from None
+    return OpenVINOEngine(compiled, f"OpenVINO-{device}")
+
+
+def _last_line(error: Exception) -> str:
+    # OpenVINO's report is a stack of source positions that ends in what was wrong.
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+class OpenVINOEngine:
+    """A compiled model and one inference request. One thread at a time."""
+
+    def __init__(self, compiled: Any, provider: str) -> None:
+        self.provider = provider
+        self._request = compiled.create_infer_request()
+
+    def infer(self, batch: Tensor) -> Tensor:
+        """(N, H, W, C) -> logits, as `contracts.Engine` says."""
+        results = self._request.infer([channels_first(batch)], share_inputs=True)
+        return channels_last(results[0])
+
+    def close(self) -> None:
+        """Let the runtime free the model."""
+        self._request = None

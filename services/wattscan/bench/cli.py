@@ -1,0 +1,63 @@
+"""`wattscan bench`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+from wattscan.artifacts import default_models
+from wattscan.bench.run import Options, record
+from wattscan.collector.report import collect, write
+from wattscan.metrics import PROFILES, SCENARIOS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of a run."""
+    add = parser.add_argument
+    profiles = "; ".join(f"{n}: {p.repeats} x {p.load:g} s of load" for n, p in PROFILES.items())
+    add("--target", default="cpu", help="a target's name, or a path ending in .toml (default cpu)")
+    add("--profile", choices=sorted(PROFILES), default="quick", help=f"{profiles} (default quick)")
+    add(
+        "--scenario",
+        choices=SCENARIOS,
+        default="SingleStream",
+        help="MLPerf Inference's scenario (default SingleStream)",
+    )
+    add("--task", action="append", default=[], help="only this one; may be repeated")
+    add("--models", type=Path, metavar="DIR", default=default_models(), help="the model folder")
+    add(
+        "--out", type=Path, default=Path("runs"), metavar="DIR", help="where runs go (default runs)"
+    )
+    add("--seed", type=int, default=2022, help="of the image order (default 2022)")
+    add(
+        "--sysfs",
+        type=Path,
+        default=Path("/sys"),
+        metavar="DIR",
+        help="sysfs, if mounted elsewhere",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, reduce, and show the table and where the rest is. Raises: WattscanError."""
+    # A polite kill cleans up as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    options = Options(
+        target=args.target,
+        profile=args.profile,
+        scenario=args.scenario,
+        tasks=tuple(args.task),
+        models=args.models,
+        out=args.out,
+        seed=args.seed,
+        sysfs=args.sysfs,
+    )
+    folder = record(options)
+    print("Reducing the recording ...", file=sys.stderr)
+    report = collect(str(folder / "recording.om"))
+    write(report, folder)
+    print((folder / "tables.md").read_text(encoding="utf-8"))
+    print(f"Report: {folder / 'report.html'}")
+    return 0

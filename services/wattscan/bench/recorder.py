@@ -1,0 +1,111 @@
+"""Scrapes `/metrics` pages into one file of OpenMetrics text with timestamps."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+_ACCEPT = {"Accept": "application/openmetrics-text; version=1.0.0"}
+_TIMEOUT_SECONDS = 5.0
+_TICK_SECONDS = 0.05
+
+
+@dataclass
+class Page:
+    """A page to scrape every `interval` seconds, and the labels that its series get."""
+
+    url: str
+    job: str
+    instance: str
+    interval: float
+    last: float = field(default=0.0)
+    due: float = field(default=0.0)
+
+
+class Recorder:
+    """Scrapes each page at its interval, and all when it is told to. Thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._pages: list[Page] = []
+        self._file: TextIO | None = None
+        self._described: set[str] = set()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+
+    def start(self) -> None:
+        """Open the file and begin."""
+        self._file = self.path.open("w", encoding="utf-8")
+        self._thread.start()
+
+    def add(self, page: Page) -> None:
+        """Scrape this page too, from now on."""
+        with self._lock:
+            self._pages.append(page)
+
+    def scrape(self) -> None:
+        """Scrape every page once, now."""
+        with self._lock:
+            for page in self._pages:
+                self._scrape(page)
+
+    def stop(self, complete: bool) -> None:
+        """End. Only a complete run gets the mark that says so."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        with self._lock:
+            if self._file is not None:
+                if complete:
+                    self._file.write("# EOF\n")
+                self._file.close()
+                self._file = None
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_TICK_SECONDS):
+            with self._lock:
+                for page in self._pages:
+                    if time.monotonic() >= page.due:
+                        page.due = max(page.due + page.interval, time.monotonic())
+                        self._scrape(page)
+
+    def _scrape(self, page: Page) -> None:
+        if self._file is None:
+            return
+        # Whole milliseconds, never the same twice: a stored series needs both.
+        now = page.last = max(round(time.time(), 3), round(page.last + 0.001, 3))
+        labels = f'job="{page.job}",instance="{page.instance}"'
+        try:
+            with urlopen(Request(page.url, headers=_ACCEPT), timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+                text = answer.read().decode()
+        except (URLError, OSError, UnicodeDecodeError):
+            text = None
+        self._file.write(f"up{{{labels}}} {0 if text is None else 1} {now:.3f}\n")
+        if text is not None:
+            self._file.writelines(self._lines(text, labels, now))
+        self._file.flush()
+
+    def _lines(self, text: str, labels: str, now: float) -> Iterator[str]:
+        for line in text.splitlines():
+            if line.startswith("#"):
+                if not line.startswith("# EOF") and line not in self._described:
+                    self._described.add(line)
+                    yield f"{line}\n"
+            elif line:
+                yield f"{_labelled(line, labels)} {now:.3f}\n"
+
+
+def _labelled(sample: str, labels: str) -> str:
+    """A sample's line with more labels: `name{a="b"} 1` or `name 1`."""
+    name, brace, rest = sample.partition("{")
+    if brace and " " not in name:
+        return f"{name}{{{labels},{rest}" if not rest.startswith("}") else f"{name}{{{labels}{rest}"
+    name, _, value = sample.partition(" ")
+    return f"{name}{{{labels}}} {value}"

@@ -1,0 +1,49 @@
+"""The standardized workload's images: phantom frames as DICOM files, as a modality sends them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+
+from wattscan.contracts import Task
+
+IMAGES = 32
+SEED = 2022
+
+
+def write_images(task: Task, folder: Path) -> None:
+    """Write `IMAGES` frames of the task's phantom to `folder/<task>/`, the same every time."""
+    target = folder / task.name
+    target.mkdir(parents=True, exist_ok=True)
+    for number, pixels in enumerate(task.phantom(IMAGES, SEED).images):
+        _dicom(pixels, f"{task.name} {number}").save_as(
+            target / f"{number:03}.dcm", enforce_file_format=True
+        )
+
+
+def _dicom(pixels: NDArray[np.uint8], name: str) -> FileDataset:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["wattscan phantom", name])
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset.SOPClassUID = meta.MediaStorageSOPClassUID
+    dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
+    dataset.PatientName = "Phantom"
+    dataset.PatientID = name
+    dataset.Modality = "OT"
+    dataset.Rows, dataset.Columns = pixels.shape[:2]
+    color = pixels.ndim == 3
+    dataset.SamplesPerPixel = 3 if color else 1
+    dataset.PhotometricInterpretation = "RGB" if color else "MONOCHROME2"
+    if color:
+        dataset.PlanarConfiguration = 0
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit = 7
+    dataset.PixelRepresentation = 0
+    dataset.PixelData = pixels.tobytes()
+    return dataset

@@ -1,0 +1,169 @@
+"""The command line: the only place where the pieces are put together."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+from prometheus_client import CollectorRegistry, disable_created_metrics
+
+from wattscan import __version__
+from wattscan.bench import cli as bench
+from wattscan.collector import cli as collector
+from wattscan.contracts import Target, WattscanError
+from wattscan.serving import cli as serving
+from wattscan.serving.models import Models, load_models
+from wattscan.serving.observations import ModelsCollector, Observations
+from wattscan.serving.pipeline import Pipeline
+from wattscan.serving.server import Ports, Server
+from wattscan.targets import load_target
+from wattscan.telemetry.attribution import Ledger
+from wattscan.telemetry.discovery import discover
+from wattscan.telemetry.exporter import TelemetryCollector
+from wattscan.telemetry.sampler import Sampler
+from wattscan.training import cli as training
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+log = logging.getLogger("wattscan")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code. An error that a user can act on is one line."""
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return command(options)
+    except WattscanError as error:
+        print(f"wattscan: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("wattscan: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader has gone (`wattscan ... | head`); nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wattscan",
+        description="What does one medical scan cost on this hardware, in joules, and what does "
+        "INT8 save without hurting the diagnosis? Not for diagnosis.",
+    )
+    parser.add_argument("--version", action="version", version=f"wattscan {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(
+        name: str,
+        summary: str,
+        description: str,
+        add_arguments: Callable[[argparse.ArgumentParser], None],
+        run: Callable[[argparse.Namespace], int],
+    ) -> None:
+        p = commands.add_parser(name, help=summary, description=description)
+        add_arguments(p)
+        p.set_defaults(run=run)
+
+    command(
+        "bench",
+        "measure this machine: serve, load, record, print the energy table",
+        "The main job, on one machine with nothing else running: starts the service and the load "
+        "generator, records their metrics, and reduces them to tables and a report in "
+        "DIR/<run>/.",
+        bench.add_arguments,
+        bench.run,
+    )
+    command(
+        "serve",
+        "serve the models on one target, with metrics",
+        "Serves every model of the folder over gRPC, exports Prometheus metrics, and prints one "
+        "line of JSON when it is ready. SIGTERM or Ctrl-C drains it.",
+        serving.add_serve_arguments,
+        _serve,
+    )
+    command(
+        "collect",
+        "reduce a recording or a Prometheus server's series to tables",
+        "Reduces one run's series to the energy, paper and quality tables.",
+        collector.add_arguments,
+        collector.run,
+    )
+    command(
+        "models",
+        "train, quantize, export, check and list models",
+        "The model pipeline and its artifacts.",
+        training.add_arguments,
+        training.run,
+    )
+    command(
+        "health",
+        "ask a service whether it is serving; exit code 0 if so",
+        "Asks the standard gRPC health service. Exit code 0: SERVING; 1: not.",
+        serving.add_health_arguments,
+        serving.run_health,
+    )
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> int:
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    target = load_target(options.target)
+    if options.address not in _LOOPBACK:
+        log.warning("listening on %s without TLS or a token", options.address)
+    found = discover(target, options.sysfs)
+    for name, reason in found.absent.items():
+        log.info("sensor %s is not used: %s", name, reason)
+    models = load_models(target, options.models)
+    ledger = Ledger()
+    sampler = Sampler(found.sensors, target.sample_interval, ledger)
+    server = _server(target, models, ledger, sampler)
+    sampler.start()
+    try:
+        ports = Ports(options.address, options.grpc_port, options.metrics_port)
+        _say_ready(target, models, server.start(ports))
+        stopping.wait()
+        log.info("draining")
+        finished = server.stop(options.grace)
+    finally:
+        sampler.stop()
+    log.info("stopped" if finished else "stopped with requests unfinished: --grace was too short")
+    return 0 if finished else 1
+
+
+def _server(target: Target, models: Models, ledger: Ledger, sampler: Sampler) -> Server:
+    disable_created_metrics()  # the contract has no `_created` series
+    registry = CollectorRegistry()
+    registry.register(TelemetryCollector(target, sampler, ledger))
+    registry.register(ModelsCollector(target, models))
+    observations = Observations(target, registry)
+    return Server(target, Pipeline(models, ledger, observations), observations, registry)
+
+
+def _say_ready(target: Target, models: Models, ports: Ports) -> None:
+    ready = {
+        "target": target.name,
+        "models": [model.card.name for model in models],
+        "grpc": f"{ports.address}:{ports.grpc}",
+        "metrics": f"http://{ports.address}:{ports.metrics}/metrics",
+    }
+    print(json.dumps(ready), flush=True)

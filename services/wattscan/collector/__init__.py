@@ -1,0 +1,1 @@
+"""Series -> window -> delta -> table -> report."""

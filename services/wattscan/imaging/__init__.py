@@ -1,0 +1,37 @@
+"""Bytes -> pixels: DICOM, PNG, JPEG, TIFF and raw tensors, within limits."""
+
+from __future__ import annotations
+
+from wattscan.contracts import ImageTooLarge, InvalidImage, Pixels
+from wattscan.imaging import dicom, raster
+from wattscan.imaging.limits import MAX_BYTES
+
+__all__ = ["decode"]
+
+
+def decode(data: bytes, frame: int = 0) -> Pixels:
+    """Read one image; its format shows from its first bytes.
+
+    Args:
+        data: a DICOM, PNG, JPEG or TIFF file.
+        frame: which frame of a multi-frame file, from 0.
+
+    Returns:
+        (height, width) or (height, width, 3); uint8, uint16, int16 or float32.
+
+    Raises:
+        ImageTooLarge: over the limit on bytes or pixels.
+        InvalidImage: not an image, truncated, of an unsupported kind, or without that frame.
+    """
+    if not data:
+        raise InvalidImage("the image is empty: send a DICOM, PNG, JPEG or TIFF file")
+    if len(data) > MAX_BYTES:
+        raise ImageTooLarge(f"the image has {len(data)} bytes; the limit is {MAX_BYTES}")
+    if dicom.recognises(data):
+        return dicom.read(data, frame)
+    if raster.recognises(data):
+        return raster.read(data, frame)
+    raise InvalidImage(
+        "the bytes are not a DICOM, PNG, JPEG or TIFF file "
+        "(for plain pixels, send a raw tensor with its shape and data type)"
+    )

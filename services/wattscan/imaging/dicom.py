@@ -1,0 +1,105 @@
+"""DICOM, through pydicom. Only pixels leave this module: no header value is logged or quoted."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Any, cast
+
+import numpy as np
+import pydicom
+from pydicom.pixels.processing import apply_color_lut, convert_color_space
+from pydicom.pixels.utils import pixel_array
+from pydicom.uid import UID
+
+from wattscan.contracts import InvalidImage, Pixels
+from wattscan.imaging.limits import check_frame, check_size
+
+_PREAMBLE = 128
+_TRUNCATED = "the DICOM file is truncated or corrupt"
+# Files without the Part 10 preamble begin with an element of group 0002 or 0008.
+_BARE_GROUPS = (b"\x02\x00\x00\x00", b"\x08\x00\x05\x00", b"\x08\x00\x08\x00", b"\x08\x00\x16\x00")
+
+
+def recognises(data: bytes) -> bool:
+    """Whether the bytes are a DICOM file, with or without the preamble of PS3.10."""
+    return data[_PREAMBLE : _PREAMBLE + 4] == b"DICM" or data.startswith(_BARE_GROUPS)
+
+
+def read(data: bytes, frame: int) -> Pixels:
+    """Decode one frame, as `imaging.decode` says.
+
+    Modality rescaling is linear and the tasks normalise, so stored values are returned as they
+    are, with MONOCHROME1 inverted: bright means bright.
+
+    Raises: InvalidImage, ImageTooLarge.
+    """
+    with warnings.catch_warnings():
+        # pydicom's warnings quote header values.
+        warnings.simplefilter("ignore")
+        try:
+            dataset = pydicom.dcmread(io.BytesIO(data), force=True)
+        except Exception:
+            raise InvalidImage(_TRUNCATED) from None
+        _check(dataset, frame)
+        try:
+            return _pixels(dataset, frame)
+        except InvalidImage:
+            raise
+        except Exception:
+            raise InvalidImage(_unreadable(dataset)) from None
+
+
+def _check(dataset: pydicom.Dataset, frame: int) -> None:
+    try:
+        has_pixels = "PixelData" in dataset
+        rows, columns = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
+        frames = int(dataset.get("NumberOfFrames") or 1)
+    except Exception:
+        raise InvalidImage(_TRUNCATED) from None
+    if not has_pixels:
+        raise InvalidImage("the DICOM file has no pixel data: it is truncated, or not an image")
+    check_size(rows, columns)
+    check_frame(frame, frames)
+
+
+def _pixels(dataset: pydicom.Dataset, frame: int) -> Pixels:
+    if not hasattr(dataset.file_meta, "TransferSyntaxUID"):
+        dataset.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2")
+    stored = pixel_array(dataset, index=frame)
+    photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2"))
+    if photometric == "PALETTE COLOR":
+        return _eight_bits(apply_color_lut(stored, dataset))
+    if photometric.startswith("YBR") and stored.ndim == 3:
+        # pydicom converts YBR to RGB while decoding, unless the data are uncompressed YBR_FULL.
+        return _rgb(stored, photometric, dataset)
+    if photometric == "MONOCHROME1":
+        return _grayscale(stored.max() - stored)
+    return _eight_bits(stored) if stored.ndim == 3 else _grayscale(stored)
+
+
+def _rgb(stored: np.ndarray[Any, Any], photometric: str, dataset: pydicom.Dataset) -> Pixels:
+    converted = dataset.file_meta.TransferSyntaxUID.is_compressed or photometric == "YBR_FULL_422"
+    return _eight_bits(stored if converted else convert_color_space(stored, photometric, "RGB"))
+
+
+def _eight_bits(values: np.ndarray[Any, Any]) -> Pixels:
+    if values.dtype == np.uint16:
+        return (values >> 8).astype(np.uint8)
+    return cast(Pixels, values.astype(np.uint8, copy=False))
+
+
+def _grayscale(values: np.ndarray[Any, Any]) -> Pixels:
+    if values.dtype in (np.uint8, np.uint16, np.int16):
+        return cast(Pixels, values)
+    return values.astype(np.float32)
+
+
+def _unreadable(dataset: pydicom.Dataset) -> str:
+    syntax = getattr(dataset.file_meta, "TransferSyntaxUID", None)
+    if syntax is not None and UID(syntax).is_compressed:
+        return (
+            f"the DICOM file's pixel data cannot be decoded (transfer syntax {UID(syntax).name}): "
+            "it is truncated or corrupt, or no decoder is installed (pip install 'wattscan[dicom]')"
+        )
+    return _TRUNCATED

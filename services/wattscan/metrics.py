@@ -1,0 +1,260 @@
+"""The metric contract, once: every metric's name, type, labels and meaning.
+
+Exporters declare their metrics from these records, the collector and the load generator take the
+names from here, and `docs/metrics.md` is generated from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric family. A counter's `name` ends in `_total`, as its samples do."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+
+
+def _metric(name: str, kind: Kind, labels: str, help_text: str) -> Metric:
+    return Metric(name, kind, tuple(labels.split()), help_text)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a `profile` label promises: the seconds of each phase, and the repeats of a variant.
+
+    `cooldown` is an upper limit.
+    """
+
+    idle: float
+    warmup: float
+    load: float
+    cooldown: float
+    repeats: int
+
+
+PROFILES = {
+    "quick": Profile(idle=5, warmup=3, load=10, cooldown=5, repeats=2),
+    "standard": Profile(idle=30, warmup=10, load=60, cooldown=120, repeats=6),
+    "formal": Profile(idle=60, warmup=30, load=600, cooldown=600, repeats=6),
+}
+
+SCENARIOS = ("SingleStream", "MultiStream", "Server", "Offline")
+"""MLPerf Inference's scenarios, the values of the `scenario` label."""
+
+# --- telemetry: exported by the service of each target ----------------------------------------
+
+ENERGY_JOULES = _metric(
+    "wattscan_energy_joules_total",
+    "counter",
+    "target sensor domain scope method",
+    "Energy since the exporter started.",
+)
+POWER_WATTS = _metric(
+    "wattscan_power_watts",
+    "gauge",
+    "target sensor domain scope method",
+    "Latest power.",
+)
+TEMPERATURE_CELSIUS = _metric(
+    "wattscan_temperature_celsius",
+    "gauge",
+    "target sensor zone",
+    "Latest temperature.",
+)
+ENERGY_SOURCE_INFO = _metric(
+    "wattscan_energy_source_info",
+    "gauge",
+    "target sensor domain scope method use",
+    "What a domain is used for: table (read by the energy table), attribution, paper. Always 1.",
+)
+SENSOR_UP = _metric(
+    "wattscan_sensor_up",
+    "gauge",
+    "target sensor",
+    "1: the last read succeeded; 0: it did not.",
+)
+SENSOR_READ_ERRORS = _metric(
+    "wattscan_sensor_read_errors_total",
+    "counter",
+    "target sensor reason",
+    "Failed reads.",
+)
+SENSOR_COVERED_SECONDS = _metric(
+    "wattscan_sensor_covered_seconds_total",
+    "counter",
+    "target sensor domain",
+    "Time that the energy counter accounts for, gaps left out.",
+)
+SENSOR_INTERVAL_SECONDS = _metric(
+    "wattscan_sensor_interval_seconds",
+    "gauge",
+    "target sensor",
+    "Achieved sampling interval, mean of the last minute.",
+)
+SENSOR_UNCERTAINTY_RATIO = _metric(
+    "wattscan_sensor_uncertainty_ratio",
+    "gauge",
+    "target sensor domain",
+    "One standard uncertainty of the sensor over its reading.",
+)
+THROTTLED = _metric(
+    "wattscan_throttled",
+    "gauge",
+    "target sensor",
+    "1 while the device limits its clock, for heat or for power, where it tells.",
+)
+
+# --- serving: exported by the service of each target ------------------------------------------
+
+REQUESTS = _metric(
+    "wattscan_requests_total",
+    "counter",
+    "target task precision protocol code",
+    "Finished requests; code is the gRPC status name.",
+)
+REQUEST_DURATION_SECONDS = _metric(
+    "wattscan_request_duration_seconds",
+    "histogram",
+    "target task precision stage",
+    "Duration of a request's stages: decode, preprocess, queue, infer, postprocess, total.",
+)
+BATCH_SIZE = _metric(
+    "wattscan_batch_size",
+    "histogram",
+    "target task precision",
+    "Images in an executed batch.",
+)
+QUEUE_DEPTH = _metric(
+    "wattscan_queue_depth",
+    "gauge",
+    "target task precision",
+    "Images waiting.",
+)
+INFERENCE_ENERGY_JOULES = _metric(
+    "wattscan_inference_energy_joules_total",
+    "counter",
+    "target task precision outcome method",
+    "Energy attributed to requests; outcome is ok or failed.",
+)
+IDLE_ENERGY_JOULES = _metric(
+    "wattscan_idle_energy_joules_total",
+    "counter",
+    "target method",
+    "Energy while no request was in service.",
+)
+MODEL_INFO = _metric(
+    "wattscan_model_info",
+    "gauge",
+    "target task precision backend provider format sha256",
+    "The artifact that is loaded, and what runs it. Always 1.",
+)
+MODEL_QUALITY_RATIO = _metric(
+    "wattscan_model_quality_ratio",
+    "gauge",
+    "target task precision metric dataset sha256",
+    "Dice or AUC-ROC from the artifact's model card.",
+)
+
+# --- load: exported by the load generator -----------------------------------------------------
+
+RUN_INFO = _metric(
+    "wattscan_run_info",
+    "gauge",
+    "run target target_instance profile scenario seed version",
+    "One run; target_instance is the instance label of the target's series. Always 1.",
+)
+RUN_PHASE_START = _metric(
+    "wattscan_run_phase_start_timestamp_seconds",
+    "gauge",
+    "run target task precision repeat phase",
+    "Unix time at which the phase began.",
+)
+RUN_PHASE_END = _metric(
+    "wattscan_run_phase_end_timestamp_seconds",
+    "gauge",
+    "run target task precision repeat phase",
+    "Unix time at which the phase ended; absent until then.",
+)
+CLIENT_REQUESTS = _metric(
+    "wattscan_client_requests_total",
+    "counter",
+    "run target task precision repeat outcome",
+    "Queries of the load phase: ok, error, or dropped (due, but never sent).",
+)
+CLIENT_IMAGES = _metric(
+    "wattscan_client_images_total",
+    "counter",
+    "run target task precision repeat",
+    "Images answered in the load phase.",
+)
+CLIENT_LATENCY_SECONDS = _metric(
+    "wattscan_client_latency_seconds",
+    "histogram",
+    "run target task precision repeat",
+    "Time to the last byte of a query's answer, from its intended send time in an open loop.",
+)
+GENERATOR_CPU_RATIO = _metric(
+    "wattscan_generator_cpu_ratio",
+    "gauge",
+    "run",
+    "The generator's own CPU use over one core.",
+)
+
+# --- written back by the collector ------------------------------------------------------------
+
+CELL_ENERGY_JOULES = _metric(
+    "wattscan_cell_energy_joules",
+    "gauge",
+    "run target task precision kind",
+    "Joules per image; kind is gross or net.",
+)
+CELL_VERDICT = _metric(
+    "wattscan_cell_verdict",
+    "gauge",
+    "run target task precision verdict reason",
+    "The verdict on a cell, one series for each reason. Always 1.",
+)
+
+GROUPS: dict[str, tuple[Metric, ...]] = {
+    "Telemetry (exported by the service of each target)": (
+        ENERGY_JOULES,
+        POWER_WATTS,
+        TEMPERATURE_CELSIUS,
+        ENERGY_SOURCE_INFO,
+        SENSOR_UP,
+        SENSOR_READ_ERRORS,
+        SENSOR_COVERED_SECONDS,
+        SENSOR_INTERVAL_SECONDS,
+        SENSOR_UNCERTAINTY_RATIO,
+        THROTTLED,
+    ),
+    "Serving (exported by the service of each target)": (
+        REQUESTS,
+        REQUEST_DURATION_SECONDS,
+        BATCH_SIZE,
+        QUEUE_DEPTH,
+        INFERENCE_ENERGY_JOULES,
+        IDLE_ENERGY_JOULES,
+        MODEL_INFO,
+        MODEL_QUALITY_RATIO,
+    ),
+    "Load (exported by the load generator)": (
+        RUN_INFO,
+        RUN_PHASE_START,
+        RUN_PHASE_END,
+        CLIENT_REQUESTS,
+        CLIENT_IMAGES,
+        CLIENT_LATENCY_SECONDS,
+        GENERATOR_CPU_RATIO,
+    ),
+    "Written back (by the collector)": (CELL_ENERGY_JOULES, CELL_VERDICT),
+}
+"""Who exports what, in the order of the documentation."""

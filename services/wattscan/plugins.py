@@ -1,0 +1,52 @@
+"""The only loader: a plug-in is found by the name of its module, and imported when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from types import ModuleType
+from typing import cast
+
+from wattscan.contracts import Backend, SensorModule, Task, WattscanError
+
+
+def names(kind: str) -> list[str]:
+    """The plug-ins of a kind (`backends`, `sensors`, `tasks`), sorted, as a user writes them."""
+    package = importlib.import_module(f"wattscan.{kind}")
+    return sorted(m.name.replace("_", "-") for m in pkgutil.iter_modules(package.__path__))
+
+
+def task(name: str) -> Task:
+    """The task of that name. Raises: WattscanError."""
+    loaded: Task = _module("tasks", name).TASK
+    return loaded
+
+
+def backend(name: str) -> Backend:
+    """The backend of that name. Raises: WattscanError."""
+    return cast(Backend, _module("backends", name))
+
+
+def sensor(name: str) -> SensorModule:
+    """The sensor module of that name. Raises: WattscanError."""
+    return cast(SensorModule, _module("sensors", name))
+
+
+def _module(kind: str, name: str) -> ModuleType:
+    known = names(kind)
+    if name.replace("_", "-") not in known:
+        raise WattscanError(
+            f"there is no {kind[:-1]} called {name!r}; there is: {', '.join(known)}"
+        )
+    return importlib.import_module(f"wattscan.{kind}.{name.replace('-', '_')}")
+
+
+def sdk(module: str, extra: str) -> ModuleType:
+    """Import a plug-in's SDK, or say which extra to install. Raises: WattscanError."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise WattscanError(
+            f"{module} is not installed: pip install 'wattscan[{extra}]' ({error})"
+        ) from None

@@ -1,0 +1,1 @@
+"""Power, energy and temperature sources, one module each."""

@@ -1,0 +1,45 @@
+"""Linux's thermal zones.
+
+Interface: the kernel's Documentation/driver-api/thermal/sysfs-api.rst. `temp` is in thousandths of
+a degree Celsius, `type` names the zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wattscan.contracts import Sensor, SensorAbsent, TemperatureReading
+from wattscan.sysfs import read_available, read_label
+from wattscan.units import celsius_from_millidegrees
+
+
+def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa: ARG001
+    """All thermal zones as one sensor; see `contracts.SensorModule.find`."""
+    folder = sysfs / "class" / "thermal"
+    zones = {_label(zone): zone / "temp" for zone in sorted(folder.glob("thermal_zone*"))}
+    if not zones:
+        raise SensorAbsent(f"no thermal zone under {folder} (usual in virtual machines)")
+    return [ThermalZones(zones)]
+
+
+def _label(zone: Path) -> str:
+    # The number keeps two zones of one type apart.
+    return f"{zone.name.removeprefix('thermal_')}:{read_label(zone / 'type') or 'unknown'}"
+
+
+class ThermalZones:
+    """The temperatures of all zones."""
+
+    name = "thermal_zone"
+
+    def __init__(self, zones: Mapping[str, Path]) -> None:
+        self._zones = zones
+
+    def read_temperature(self) -> Sequence[TemperatureReading]:
+        """One reading a zone; a zone that is asleep is left out. Raises: SensorFailed."""
+        return [
+            TemperatureReading(zone, celsius_from_millidegrees(value))
+            for zone, value in read_available(self._zones).items()
+        ]

@@ -1,0 +1,1 @@
+"""Request -> decode -> preprocess -> queue -> infer -> postprocess -> response."""

@@ -1,0 +1,142 @@
+"""The way of a request: decode, preprocess, queue, infer, postprocess."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from wattscan.contracts import (
+    EnergyAccount,
+    EnergyMeter,
+    EnergyShare,
+    Finding,
+    Mask,
+    Pixels,
+    TaskKind,
+)
+from wattscan.serving.errors import Draining, RequestRefused
+from wattscan.serving.models import Models, ServedModel
+from wattscan.serving.observations import Observations
+
+
+@dataclass(frozen=True)
+class ImageRequest:
+    """A request in no protocol's terms. `timeout` is what is left of its deadline, in seconds."""
+
+    task: str
+    precision: str
+    kind: TaskKind
+    read_pixels: Callable[[], Pixels]
+    timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The result, and what it took: stage -> seconds, and the energy as far as it is known."""
+
+    model: ServedModel
+    result: Mask | tuple[Finding, ...]
+    seconds: dict[str, float]
+    energy: EnergyShare | None
+
+
+@dataclass
+class _Stages:
+    """Times the stages of one request, and counts them as service unless they are a wait."""
+
+    account: EnergyAccount
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        with self.account.in_service():
+            try:
+                yield
+            finally:
+                self.seconds[name] = time.perf_counter() - start
+
+
+class Pipeline:
+    """Answers requests, from any number of threads, until it is drained."""
+
+    def __init__(self, models: Models, meter: EnergyMeter, observations: Observations) -> None:
+        self.models = models
+        self._meter = meter
+        self._observations = observations
+        self._running = 0
+        self._draining = False
+        self._changed = threading.Condition()
+
+    def answer(self, request: ImageRequest) -> Answer:
+        """The whole way of a request.
+
+        Raises:
+            RequestRefused, InvalidImage: with a text for the client.
+        """
+        with self._admitted():
+            model = self.models.get(request.task, request.precision)
+            if model.task.kind != request.kind:
+                raise RequestRefused(_wrong_method(model))
+            account = self._meter.open(request.task, request.precision)
+            stages = _Stages(account)
+            start = time.perf_counter()
+            finished = False
+            try:
+                with stages.stage("decode"):
+                    pixels = request.read_pixels()
+                with stages.stage("preprocess"):
+                    tensor = model.task.preprocess(pixels, model.card.normalisation)
+                queued = time.perf_counter()
+                with model.turns.wait(_left(request, start)):
+                    stages.seconds["queue"] = time.perf_counter() - queued
+                    with stages.stage("infer"):
+                        logits = model.engine.infer(tensor[np.newaxis])[0]
+                with stages.stage("postprocess"):
+                    result = model.task.postprocess(logits, (pixels.shape[0], pixels.shape[1]))
+                finished = True
+            finally:
+                account.close(ok=finished)
+            stages.seconds["total"] = time.perf_counter() - start
+            self._observe(request, stages.seconds)
+            return Answer(model, result, stages.seconds, account.so_far())
+
+    def drain(self, timeout: float) -> bool:
+        """Refuse new requests; wait for those that run. Returns whether all have finished."""
+        with self._changed:
+            self._draining = True
+            return self._changed.wait_for(lambda: self._running == 0, timeout)
+
+    @contextmanager
+    def _admitted(self) -> Iterator[None]:
+        with self._changed:
+            if self._draining:
+                raise Draining("the server is stopping: send the request to another one")
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+    def _observe(self, request: ImageRequest, seconds: dict[str, float]) -> None:
+        for stage, duration in seconds.items():
+            self._observations.stage(request.task, request.precision, stage, duration)
+        self._observations.batch(request.task, request.precision, 1)
+
+
+def _left(request: ImageRequest, start: float) -> float | None:
+    if request.timeout is None:
+        return None
+    return request.timeout - (time.perf_counter() - start)
+
+
+def _wrong_method(model: ServedModel) -> str:
+    method = "Segment" if model.task.kind == "segmentation" else "Classify"
+    return f"{model.card.task} is a {model.task.kind}: call {method}"

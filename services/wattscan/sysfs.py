@@ -1,0 +1,45 @@
+"""Reading sysfs: numbers in text files, any of which can vanish or hold garbage at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from wattscan.contracts import SensorFailed
+
+
+def read_label(file: Path) -> str:
+    """The file's text, stripped; empty where there is none."""
+    try:
+        return file.read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def read_int(file: Path) -> int:
+    """The number in the file. Raises: SensorFailed: `permission`, `unreadable` or `garbage`."""
+    try:
+        return int(file.read_text())
+    except PermissionError:
+        raise SensorFailed("permission", f"{file} may not be read") from None
+    except OSError as error:
+        raise SensorFailed("unreadable", f"{file}: {error.strerror}") from None
+    except ValueError:
+        raise SensorFailed("garbage", f"{file} does not hold a number") from None
+
+
+def read_available(files: Mapping[str, Path]) -> dict[str, int]:
+    """The numbers of the files that can be read now: one chip asleep does not silence the others.
+
+    Raises: SensorFailed, when none can.
+    """
+    values: dict[str, int] = {}
+    failure: SensorFailed | None = None
+    for label, file in files.items():
+        try:
+            values[label] = read_int(file)
+        except SensorFailed as error:
+            failure = error
+    if failure and not values:
+        raise failure
+    return values

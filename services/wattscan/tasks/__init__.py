@@ -1,0 +1,1 @@
+"""Clinical tasks, one package each."""

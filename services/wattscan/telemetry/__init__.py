@@ -1,0 +1,1 @@
+"""Sensor -> sampler -> integration -> attribution -> export."""

@@ -1,0 +1,62 @@
+"""Which of a target's sensors are on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wattscan import plugins
+from wattscan.contracts import (
+    EnergySensor,
+    PowerSensor,
+    Sensor,
+    SensorAbsent,
+    Target,
+    WattscanError,
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The sensors that are here, in order of preference, and why each other one is not."""
+
+    sensors: tuple[Sensor, ...]
+    absent: dict[str, str]
+
+
+def discover(target: Target, sysfs: Path) -> Found:
+    """Look for the target's sensors.
+
+    A `modelled` source is left out when something measures: it is there for when nothing does.
+
+    Raises:
+        WattscanError: a sensor's settings are wrong.
+    """
+    sensors: list[Sensor] = []
+    absent: dict[str, str] = {}
+    for choice in target.sensors:
+        try:
+            found: Sequence[Sensor] = plugins.sensor(choice.name).find(choice.settings, sysfs)
+        except SensorAbsent as reason:
+            absent[choice.name] = str(reason)
+        except (KeyError, ValueError, TypeError) as error:
+            wrong = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise WattscanError(
+                f"target {target.name}: the settings of sensor {choice.name} are wrong: {wrong}"
+            ) from None
+        else:
+            sensors.extend(found)
+    if any(_measures(sensor) for sensor in sensors):
+        for sensor in [s for s in sensors if _modelled(s)]:
+            absent[sensor.name] = "not needed: power or energy is measured here"
+            sensors.remove(sensor)
+    return Found(tuple(sensors), absent)
+
+
+def _modelled(sensor: Sensor) -> bool:
+    return isinstance(sensor, EnergySensor) and sensor.method == "modelled"
+
+
+def _measures(sensor: Sensor) -> bool:
+    return isinstance(sensor, PowerSensor | EnergySensor) and not _modelled(sensor)

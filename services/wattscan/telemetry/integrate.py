@@ -1,0 +1,46 @@
+"""From readings to energy: pure functions over pairs of readings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wattscan.contracts import EnergyReading
+from wattscan.units import Joules, Seconds, Watts
+
+GAP_INTERVALS = 5
+"""Power samples further apart than this many intervals are not joined: the gap is left out."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one new reading adds: energy, and the time that it accounts for."""
+
+    energy: Joules
+    covered: Seconds
+
+
+NOTHING = Step(Joules(0.0), Seconds(0.0))
+
+
+def counter_step(previous: EnergyReading, current: EnergyReading, elapsed: Seconds) -> Step:
+    """The energy between two readings of a counter.
+
+    A count that has gone down has wrapped, where the counter states its range and the wrapped
+    difference is under half of it; else it was reset, and what was lost in between is left out.
+    """
+    difference = current.count - previous.count
+    if difference < 0:
+        if current.wraps_at is None or difference + current.wraps_at > current.wraps_at / 2:
+            return NOTHING
+        difference += current.wraps_at
+    return Step(Joules(difference), elapsed)
+
+
+def power_step(previous: Watts, current: Watts, elapsed: Seconds, interval: Seconds) -> Step:
+    """The energy between two samples of power, by the trapezoidal rule.
+
+    A gap of more than `GAP_INTERVALS` sampling intervals is left out, not bridged.
+    """
+    if elapsed > GAP_INTERVALS * interval:
+        return NOTHING
+    return Step(Joules((previous + current) / 2 * elapsed), elapsed)

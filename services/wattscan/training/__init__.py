@@ -1,0 +1,1 @@
+"""Data -> fit -> quantization-aware fit -> export -> check."""

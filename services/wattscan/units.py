@@ -1,0 +1,59 @@
+"""Units of measurement: one type for each, and every conversion that the project makes.
+
+A driver reads its source's native unit and converts here, so that nothing else in the tree
+multiplies by a power of ten.
+"""
+
+from __future__ import annotations
+
+from typing import NewType
+
+Joules = NewType("Joules", float)
+Watts = NewType("Watts", float)
+Celsius = NewType("Celsius", float)
+Seconds = NewType("Seconds", float)
+
+
+def joules_from_microjoules(microjoules: float) -> Joules:
+    """RAPL's powercap `energy_uj` is in microjoules."""
+    return Joules(microjoules / 1e6)
+
+
+def joules_from_millijoules(millijoules: float) -> Joules:
+    """NVML's total energy consumption is in millijoules."""
+    return Joules(millijoules / 1e3)
+
+
+def watts_from_milliwatts(milliwatts: float) -> Watts:
+    """NVML's power usage and the INA3221's IIO files are in milliwatts."""
+    return Watts(milliwatts / 1e3)
+
+
+def watts_from_microwatts(microwatts: float) -> Watts:
+    """hwmon's `power*_input` and `power*_average` are in microwatts."""
+    return Watts(microwatts / 1e6)
+
+
+def watts_from_millivolts_milliamperes(millivolts: float, milliamperes: float) -> Watts:
+    """The INA3221's hwmon files give a rail's voltage in mV and its current in mA."""
+    return Watts(millivolts * milliamperes / 1e6)
+
+
+def milliwatts_from_watts(watts: float) -> float:
+    """The paper's Table 2 is in milliwatts."""
+    return watts * 1e3
+
+
+def celsius_from_millidegrees(millidegrees: float) -> Celsius:
+    """hwmon, thermal zones and the apex driver give thousandths of a degree Celsius."""
+    return Celsius(millidegrees / 1e3)
+
+
+def energy(power: Watts, duration: Seconds) -> Joules:
+    """Energy of a constant power over a duration."""
+    return Joules(power * duration)
+
+
+def mean_power(work: Joules, duration: Seconds) -> Watts:
+    """Mean power over a duration, which must be above zero."""
+    return Watts(work / duration)

@@ -1,0 +1,79 @@
+import pytest
+
+from wattscan.contracts import SensorAbsent, SensorFailed
+from wattscan.sensors import rapl
+
+SETTINGS = {"uncertainty_ratio": 0.05}
+
+
+@pytest.fixture
+def sysfs(tmp_path):
+    def zone(path, name, microjoules, max_range=262_143_328_850):
+        folder = tmp_path / "class" / "powercap" / path
+        folder.mkdir(parents=True)
+        (folder / "name").write_text(f"{name}\n")
+        (folder / "energy_uj").write_text(f"{microjoules}\n")
+        (folder / "max_energy_range_uj").write_text(f"{max_range}\n")
+        return folder
+
+    zone("intel-rapl:0", "package-0", 12_500_000)
+    zone("intel-rapl:0:0", "core", 7_000_000)
+    zone("intel-rapl:0:1", "dram", 3_250_000, 65_712_999_613)
+    zone("intel-rapl:1", "psys", 40_000_000)
+    return tmp_path
+
+
+def read(sysfs):
+    (sensor,) = rapl.find(SETTINGS, sysfs)
+    return sensor, {r.domain: r for r in sensor.read_energy()}
+
+
+def test_zones_become_domains_in_joules(sysfs):
+    sensor, readings = read(sysfs)
+    assert (sensor.name, sensor.method, sensor.uncertainty_ratio) == ("rapl", "counter", 0.05)
+    assert list(readings) == ["package-0", "psys", "dram-0", "core-0"]
+    assert readings["package-0"].count == pytest.approx(12.5)
+    assert readings["package-0"].wraps_at == pytest.approx(262_143.328850)
+    assert readings["dram-0"].wraps_at == pytest.approx(65_712.999613)
+    assert {d: r.scope for d, r in readings.items()}["psys"] == "system"
+    assert readings["package-0"].scope == "chip"
+
+
+def test_amd_zones_are_read_too(tmp_path):
+    folder = tmp_path / "class" / "powercap" / "amd-rapl:0"
+    folder.mkdir(parents=True)
+    for name, text in (("name", "package-0"), ("energy_uj", "1"), ("max_energy_range_uj", "9")):
+        (folder / name).write_text(text)
+    assert list(read(tmp_path)[1]) == ["package-0"]
+
+
+def test_no_powercap_is_absent_with_the_reason(tmp_path):
+    with pytest.raises(SensorAbsent, match="virtual machine"):
+        rapl.find(SETTINGS, tmp_path)
+
+
+def test_an_unreadable_counter_is_absent_with_the_way_out(sysfs, monkeypatch):
+    def refuse(file):
+        raise SensorFailed("permission", f"{file} may not be read")
+
+    monkeypatch.setattr(
+        rapl, "read_int", lambda f: refuse(f) if f.name == "energy_uj" else 1_000_000
+    )
+    with pytest.raises(SensorAbsent, match="chmod a"):
+        rapl.find(SETTINGS, sysfs)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda f: f.unlink(), "unreadable"),
+        (lambda f: f.write_text("garbage"), "garbage"),
+        (lambda f: f.write_text(""), "garbage"),
+    ],
+)
+def test_a_counter_lost_later_is_a_failure(sysfs, spoil, reason):
+    sensor, _ = read(sysfs)
+    spoil(sysfs / "class" / "powercap" / "intel-rapl:0" / "energy_uj")
+    with pytest.raises(SensorFailed) as caught:
+        sensor.read_energy()
+    assert caught.value.reason == reason

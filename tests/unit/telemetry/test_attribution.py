@@ -1,0 +1,193 @@
+"""What the requests get, plus idle, is what the device used."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wattscan.telemetry.attribution import Ledger, Source
+from wattscan.units import Joules, Seconds
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def ledger_of(clock, method="counter"):
+    ledger = Ledger(clock)
+    ledger.set_source(Source(method, "chip"))
+    return ledger
+
+
+def total(ledger):
+    return sum(ledger.attributed().values()) + sum(ledger.idle().values()) + ledger.held()
+
+
+def joules(ledger, task="t", precision="fp32", outcome="ok", method="counter"):
+    return ledger.attributed().get((task, precision, outcome, method), 0.0)
+
+
+def serve(ledger, clock, seconds, share=1.0, ok=True, task="t"):
+    account = ledger.open(task, "fp32")
+    with account.in_service(share):
+        clock.now += seconds
+    account.close(ok)
+    return account
+
+
+def test_a_lone_request_gets_its_whole_interval(clock):
+    ledger = ledger_of(clock)
+    clock.now = 0.04
+    serve(ledger, clock, 0.005)
+    clock.now = 0.1
+    ledger.settle(Seconds(0), Seconds(0.1), Joules(2.0))
+    assert joules(ledger) == pytest.approx(2.0)
+    assert ledger.idle() == {"counter": 0.0}
+
+
+def test_an_interval_without_a_request_is_idle(clock):
+    ledger = ledger_of(clock)
+    ledger.settle(Seconds(0), Seconds(0.1), Joules(2.0))
+    assert ledger.idle() == {"counter": 2.0}
+    assert ledger.attributed() == {}
+
+
+def test_energy_goes_by_image_seconds(clock):
+    ledger = ledger_of(clock)
+    serve(ledger, clock, 0.01, task="short")
+    serve(ledger, clock, 0.03, task="long")
+    ledger.settle(Seconds(0), Seconds(0.1), Joules(4.0))
+    assert joules(ledger, "short") == pytest.approx(1.0)
+    assert joules(ledger, "long") == pytest.approx(3.0)
+
+
+def test_a_batch_counts_once(clock):
+    """Four images share an execution as long as another request's: half of the energy, in all."""
+    ledger = ledger_of(clock)
+    batch = [ledger.open("batch", "fp32") for _ in range(4)]
+    spans = [ledger.start(account, 1 / 4) for account in batch]
+    clock.now += 0.02
+    for account, span in zip(batch, spans, strict=True):
+        ledger.stop(account, span)
+        account.close(ok=True)
+    serve(ledger, clock, 0.02, task="single")
+    ledger.settle(Seconds(0), Seconds(0.1), Joules(8.0))
+    assert joules(ledger, "batch") == pytest.approx(4.0)
+    assert joules(ledger, "single") == pytest.approx(4.0)
+
+
+def test_a_request_across_intervals_gets_its_part_of_each(clock):
+    ledger = ledger_of(clock)
+    account = ledger.open("t", "fp32")
+    with account.in_service():
+        clock.now = 0.1
+        ledger.settle(Seconds(0), Seconds(0.1), Joules(1.0))
+        assert ledger.held() == pytest.approx(1.0)
+        clock.now = 0.15
+    account.close(ok=True)
+    clock.now = 0.2
+    ledger.settle(Seconds(0.1), Seconds(0.2), Joules(3.0))
+    assert joules(ledger) == pytest.approx(4.0)
+    assert ledger.held() == 0
+
+
+def test_failed_work_keeps_its_share(clock):
+    ledger = ledger_of(clock)
+    serve(ledger, clock, 0.01, ok=False)
+    ledger.settle(Seconds(0), Seconds(0.1), Joules(1.0))
+    assert joules(ledger, outcome="failed") == pytest.approx(1.0)
+
+
+def test_the_response_has_an_estimate_until_it_is_settled(clock):
+    ledger = ledger_of(clock)
+    serve(ledger, clock, 0.1)
+    ledger.settle(Seconds(0), Seconds(0.1), Joules(2.0))
+    account = serve(ledger, clock, 0.05)
+    share = account.so_far()
+    assert share.method == "estimated"
+    assert share.energy == pytest.approx(1.0)
+    ledger.settle(Seconds(0.1), Seconds(0.2), Joules(7.0))
+    share = account.so_far()
+    assert (share.method, share.scope) == ("counter", "chip")
+    assert share.energy == pytest.approx(7.0)
+
+
+def test_a_modelled_figure_is_never_called_anything_else(clock):
+    ledger = ledger_of(clock, "modelled")
+    assert serve(ledger, clock, 0.05).so_far().method == "modelled"
+
+
+def test_without_a_source_there_is_no_figure(clock):
+    assert serve(Ledger(clock), clock, 0.05).so_far() is None
+
+
+event = st.one_of(
+    st.tuples(st.just("open"), st.sampled_from(["a", "b"]), st.sampled_from([1.0, 0.5, 0.125])),
+    st.tuples(st.just("wait"), st.floats(1e-4, 0.2)),
+    st.tuples(st.just("stop"), st.integers(0, 9)),
+    st.tuples(st.just("close"), st.integers(0, 9), st.booleans()),
+    st.tuples(st.just("settle"), st.floats(0, 50)),
+)
+
+
+@given(st.lists(event, max_size=60))
+def test_energy_is_conserved_under_any_schedule(events):
+    clock = Clock()
+    ledger = ledger_of(clock)
+    running, stopped, energy, since = [], [], 0.0, 0.0
+    for kind, *args in events:
+        if kind == "open":
+            account = ledger.open(args[0], "fp32")
+            running.append((account, ledger.start(account, args[1])))
+        elif kind == "wait":
+            clock.now += args[0]
+        elif kind == "stop" and running:
+            account, span = running.pop(args[0] % len(running))
+            ledger.stop(account, span)
+            stopped.append(account)
+        elif kind == "close" and stopped:
+            stopped.pop(args[0] % len(stopped)).close(args[1])
+        elif kind == "settle" and clock.now > since:
+            ledger.settle(Seconds(since), Seconds(clock.now), Joules(args[0]))
+            energy, since = energy + args[0], clock.now
+        assert total(ledger) == pytest.approx(energy)
+    for account, span in running:
+        ledger.stop(account, span)
+        stopped.append(account)
+    for account in stopped:
+        account.close(ok=True)
+    clock.now += 1
+    ledger.settle(Seconds(since), Seconds(clock.now), Joules(1.0))
+    assert ledger.held() == 0
+    assert total(ledger) == pytest.approx(energy + 1.0)
+
+
+def test_finished_accounts_are_forgotten(clock):
+    ledger = ledger_of(clock)
+    for _ in range(100):
+        serve(ledger, clock, 0.001)
+    ledger.settle(Seconds(0), Seconds(clock.now), Joules(1.0))
+    assert len(ledger._active) == 0
+    assert joules(ledger) == pytest.approx(1.0)
+
+
+def test_real_time_by_default():
+    ledger = Ledger()
+    ledger.set_source(Source("counter", "chip"))
+    account = ledger.open("t", "fp32")
+    start = time.monotonic()
+    with account.in_service():
+        time.sleep(0.01)
+    account.close(ok=True)
+    ledger.settle(Seconds(start - 1), Seconds(time.monotonic()), Joules(3.0))
+    assert joules(ledger) == pytest.approx(3.0)

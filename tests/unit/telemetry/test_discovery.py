@@ -1,0 +1,42 @@
+from dataclasses import replace
+
+import pytest
+
+from wattscan.contracts import SensorChoice, WattscanError
+from wattscan.targets import load_target
+from wattscan.telemetry.discovery import discover
+
+CPU = load_target("cpu")
+
+
+@pytest.fixture
+def rapl(tmp_path):
+    zone = tmp_path / "class" / "powercap" / "intel-rapl:0"
+    zone.mkdir(parents=True)
+    for name, text in (("name", "package-0"), ("energy_uj", "1"), ("max_energy_range_uj", "9")):
+        (zone / name).write_text(text)
+    return tmp_path
+
+
+def test_nothing_measured_leaves_the_model(tmp_path):
+    found = discover(CPU, tmp_path)
+    assert [sensor.name for sensor in found.sensors] == ["cpu_model"]
+    assert {"rapl", "hwmon", "thermal_zone"} == set(found.absent)
+
+
+def test_the_model_steps_back_when_something_measures(rapl):
+    found = discover(CPU, rapl)
+    assert [sensor.name for sensor in found.sensors] == ["rapl"]
+    assert "is measured" in found.absent["cpu_model"]
+
+
+def test_wrong_settings_name_the_sensor(tmp_path):
+    target = replace(CPU, sensors=(SensorChoice("cpu_model", {"idle_watts_per_core": 1}),))
+    with pytest.raises(WattscanError, match="sensor cpu_model are wrong: 'busy_watts_per_core'"):
+        discover(target, tmp_path)
+
+
+def test_an_unknown_sensor_is_told(tmp_path):
+    target = replace(CPU, sensors=(SensorChoice("barometer", {}),))
+    with pytest.raises(WattscanError, match="no sensor called 'barometer'"):
+        discover(target, tmp_path)

@@ -1,0 +1,201 @@
+import time
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from wattscan.contracts import (
+    EnergyReading,
+    PaperReading,
+    PowerReading,
+    SensorFailed,
+    Target,
+    TemperatureReading,
+)
+from wattscan.telemetry.attribution import Ledger
+from wattscan.telemetry.exporter import TelemetryCollector
+from wattscan.telemetry.sampler import Sampler
+from wattscan.units import Celsius, Joules, Seconds, Watts
+
+TARGET = Target(
+    name="bench-board",
+    title="A board",
+    backend="openvino",
+    backend_settings={},
+    sensors=(),
+    sample_interval=Seconds(0.1),
+    paper=PaperReading(domain="gpu-rail"),
+    queue_limit=4,
+)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+class Fallible:
+    failure = None
+
+    def check(self):
+        if self.failure:
+            raise self.failure
+
+
+class Counter(Fallible):
+    name, method, uncertainty_ratio = "rapl", "counter", 0.05
+    count = 100.0
+
+    def read_energy(self):
+        self.check()
+        return [EnergyReading("package-0", "chip", Joules(self.count), Joules(1000.0))]
+
+
+class Meter(Fallible):
+    name, uncertainty_ratio = "ina3221", 0.02
+    watts = 4.0
+
+    def read_power(self):
+        self.check()
+        return [PowerReading("gpu-rail", "rail", Watts(self.watts))]
+
+
+class Thermometer(Fallible):
+    name = "zones"
+
+    def read_temperature(self):
+        self.check()
+        return [TemperatureReading("zone0", Celsius(41.5))]
+
+
+class Rig:
+    def __init__(self):
+        self.clock = Clock()
+        self.counter, self.meter, self.thermometer = Counter(), Meter(), Thermometer()
+        self.ledger = Ledger(self.clock)
+        sensors = [self.counter, self.meter, self.thermometer]
+        self.sampler = Sampler(sensors, Seconds(0.1), self.ledger, self.clock)
+        self.registry = CollectorRegistry()
+        self.registry.register(TelemetryCollector(TARGET, self.sampler, self.ledger))
+
+    def tick(self, joules=1.0, seconds=0.1):
+        self.clock.now += seconds
+        self.counter.count += joules
+        self.sampler.tick()
+
+    def page(self):
+        return generate_latest(self.registry).decode()
+
+    def value(self, name, **labels):
+        return self.registry.get_sample_value(name, {"target": "bench-board", **labels})
+
+
+@pytest.fixture
+def rig():
+    rig = Rig()
+    rig.sampler.tick()
+    for _ in range(3):
+        rig.tick()
+    return rig
+
+
+COUNTER = {"sensor": "rapl", "domain": "package-0", "scope": "chip", "method": "counter"}
+METER = {"sensor": "ina3221", "domain": "gpu-rail", "scope": "rail", "method": "integrated"}
+
+
+def test_energy_power_and_coverage(rig):
+    assert rig.value("wattscan_energy_joules_total", **COUNTER) == pytest.approx(3.0)
+    assert rig.value("wattscan_power_watts", **COUNTER) == pytest.approx(10.0)
+    assert rig.value("wattscan_energy_joules_total", **METER) == pytest.approx(1.2)
+    covered = rig.value(
+        "wattscan_sensor_covered_seconds_total", sensor="ina3221", domain="gpu-rail"
+    )
+    assert covered == pytest.approx(0.3)
+    assert rig.value("wattscan_sensor_interval_seconds", sensor="rapl") == pytest.approx(0.1)
+    assert rig.value("wattscan_temperature_celsius", sensor="zones", zone="zone0") == 41.5
+
+
+def test_the_first_domain_is_the_one_that_tables_read(rig):
+    assert rig.value("wattscan_energy_source_info", **COUNTER, use="table") == 1
+    assert rig.value("wattscan_energy_source_info", **COUNTER, use="attribution") == 1
+    assert rig.value("wattscan_energy_source_info", **METER, use="table") is None
+    assert rig.value("wattscan_energy_source_info", **METER, use="paper") == 1
+    assert rig.page().count('use="table"') == 1
+
+
+def test_a_failed_sensor_is_absent_and_not_zero(rig):
+    rig.counter.failure = SensorFailed("unreadable")
+    rig.tick()
+    page = rig.page()
+    assert rig.value("wattscan_sensor_up", sensor="rapl") == 0
+    assert rig.value("wattscan_sensor_read_errors_total", sensor="rapl", reason="unreadable") >= 1
+    assert 'domain="package-0"' not in page
+    assert rig.value("wattscan_power_watts", **METER) == 4.0
+
+
+def test_a_failed_thermometer_is_absent(rig):
+    rig.thermometer.failure = SensorFailed("garbage")
+    rig.tick()
+    assert "wattscan_temperature_celsius{" not in rig.page()
+    assert rig.value("wattscan_sensor_up", sensor="zones") == 0
+
+
+def test_a_counter_that_comes_back_has_lost_nothing(rig):
+    rig.counter.failure = SensorFailed("unreadable")
+    rig.tick(joules=5.0, seconds=2.0)
+    rig.counter.failure = None
+    rig.tick()
+    assert rig.value("wattscan_sensor_up", sensor="rapl") == 1
+    assert rig.value("wattscan_energy_joules_total", **COUNTER) == pytest.approx(9.0)
+    assert rig.value(
+        "wattscan_sensor_covered_seconds_total", sensor="rapl", domain="package-0"
+    ) == pytest.approx(2.4)
+
+
+def test_a_meter_that_comes_back_has_a_gap(rig):
+    rig.meter.failure = SensorFailed("unreadable")
+    rig.tick(seconds=2.0)
+    rig.meter.failure = None
+    rig.tick()
+    assert rig.value("wattscan_energy_joules_total", **METER) == pytest.approx(1.2)
+
+
+def test_a_drivers_bug_does_not_end_the_loop(rig):
+    rig.meter.failure = ZeroDivisionError("bug")
+    rig.tick()
+    page = rig.page()
+    assert 'reason="driver_error"' in page
+    assert rig.value("wattscan_sensor_up", sensor="rapl") == 1
+
+
+def test_the_ledger_gets_what_the_table_domain_used(rig):
+    assert rig.value("wattscan_idle_energy_joules_total", method="counter") == pytest.approx(3.0)
+    account = rig.ledger.open("nerve-ultrasound", "int8")
+    with account.in_service():
+        rig.tick(joules=2.5)
+    account.close(ok=True)
+    attributed = rig.value(
+        "wattscan_inference_energy_joules_total",
+        task="nerve-ultrasound",
+        precision="int8",
+        outcome="ok",
+        method="counter",
+    )
+    assert attributed == pytest.approx(2.5)
+
+
+def test_a_scrape_reads_afresh(rig):
+    rig.clock.now += 0.05
+    rig.counter.count += 7.0
+    assert rig.value("wattscan_energy_joules_total", **COUNTER) == pytest.approx(10.0)
+
+
+def test_the_loop_keeps_its_pace_and_stops():
+    sampler = Sampler([Thermometer()], Seconds(0.01), Ledger())
+    sampler.start()
+    time.sleep(0.3)
+    sampler.stop()
+    assert not sampler._thread.is_alive()
+    # Loose: the machine is shared. The pace itself is a benchmark's business.
+    assert 0.009 <= sampler.states[0].interval <= 0.06

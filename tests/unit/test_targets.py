@@ -1,0 +1,72 @@
+import pytest
+
+from wattscan.contracts import WattscanError
+from wattscan.targets import load_target, target_names
+
+GOOD = """
+title = "A board"
+sample_interval_seconds = 0.1
+queue_limit = 4
+[backend]
+name = "litert"
+threads = 2
+[[sensors]]
+name = "hwmon"
+uncertainty_ratio = 0.1
+[paper]
+precision = "fp32"
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "board.toml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize("name", target_names())
+def test_every_target_of_the_package_loads(name):
+    assert load_target(name).name == name
+
+
+def test_a_file_is_a_target(write):
+    target = load_target(write(GOOD))
+    assert (target.name, target.backend, target.queue_limit) == ("board", "litert", 4)
+    assert target.backend_settings == {"threads": 2}
+    assert target.sensors[0].settings == {"uncertainty_ratio": 0.1}
+    assert target.paper.precision == "fp32"
+    assert target.paper.domain is None
+
+
+def test_an_unknown_target_names_those_there_are():
+    with pytest.raises(WattscanError, match=r"no target called 'toaster'; there is: .*cpu"):
+        load_target("toaster")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("title = [", "not valid TOML"),
+        (GOOD.replace("queue_limit = 4", ""), "'queue_limit' is missing"),
+        (GOOD.replace("queue_limit = 4", "queue_limit = 0"), "queue_limit must be"),
+        (GOOD.replace("queue_limit = 4", 'queue_limit = "4"'), "queue_limit must be"),
+        (GOOD.replace("= 0.1\nqueue", "= 0\nqueue"), "sample_interval_seconds must be"),
+        (GOOD.replace("title", "titel"), "unknown key titel"),
+        (GOOD.replace('name = "litert"', ""), "'name' is missing"),
+        (GOOD.replace("precision =", "precison ="), "precison"),
+        ("backend = 3\n" + GOOD.split("[backend]", maxsplit=1)[0], "wrong"),
+    ],
+)
+def test_a_wrong_file_is_told_with_what_is_wrong(write, text, complaint):
+    with pytest.raises(WattscanError, match=complaint) as caught:
+        load_target(write(text))
+    assert "board.toml" in str(caught.value)
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(WattscanError, match="No such file"):
+        load_target(str(tmp_path / "none.toml"))
