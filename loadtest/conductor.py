@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import gevent
 from gevent.event import Event
@@ -19,17 +20,26 @@ _LAST_SCRAPES = 2
 _LAST_SCRAPES_SECONDS = 15.0
 
 
+@dataclass
+class Gate:
+    """One opening: a warm-up, or a load, whose queries are counted."""
+
+    window: Window
+    counts: bool
+    closes_at: float
+    """By `time.perf_counter`."""
+    is_open: bool = True
+
+
 class Conductor:
-    """The gate is open in warm-up and load, and closed, with nothing in flight, else."""
+    """Opens a gate in warm-up and in load; between gates nothing is in flight."""
 
     def __init__(self, plan: Plan, ledger: Ledger, thermometer: Thermometer) -> None:
         self.plan = plan
         self.ledger = ledger
-        self.closes_at = 0.0
         self._thermometer = thermometer
-        self._open = Event()
-        self._window: Window | None = None
-        self.recording = False
+        self._gate: Gate | None = None
+        self._opened = Event()
         self._in_flight = 0
 
     def run(self, stop: Callable[[], None]) -> None:
@@ -41,23 +51,18 @@ class Conductor:
         _say(event="done")
         stop()
 
-    def wait_for_window(self) -> Window:
-        """Block until queries may be sent; returns the window that they belong to."""
-        self._open.wait()
-        assert self._window is not None  # noqa: S101
-        return self._window
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a query may be sent now."""
-        return bool(self._open.is_set())
+    def wait_for_gate(self) -> Gate:
+        """Block until queries may be sent; returns what they belong to."""
+        while self._gate is None:
+            self._opened.wait()
+        return self._gate
 
     @contextmanager
-    def query(self) -> Iterator[bool]:
-        """Around a query; gives whether it counts (a warm-up's does not)."""
+    def in_flight(self) -> Iterator[None]:
+        """Around a query: its phase does not end before it."""
         self._in_flight += 1
         try:
-            yield self.recording
+            yield
         finally:
             self._in_flight -= 1
 
@@ -66,9 +71,9 @@ class Conductor:
         with self._phase(window, "idle", profile.idle, number, of):
             self._thermometer.wait_idle(profile.idle)
         with self._phase(window, "warmup", profile.warmup, number, of):
-            self._send(window, profile.warmup, recording=False)
+            self._send(window, profile.warmup, counts=False)
         with self._phase(window, "load", profile.load, number, of):
-            self._send(window, profile.load, recording=True)
+            self._send(window, profile.load, counts=True)
         with self._phase(window, "cooldown", profile.cooldown, number, of):
             self._thermometer.wait_cool(profile.cooldown)
 
@@ -88,17 +93,17 @@ class Conductor:
         self.ledger.end(window, phase)
         _say(event="end", **labels)
 
-    def _send(self, window: Window, seconds: float, *, recording: bool) -> None:
-        self._window, self.recording = window, recording
-        self.closes_at = time.perf_counter() + seconds
-        self._open.set()
+    def _send(self, window: Window, seconds: float, *, counts: bool) -> None:
+        gate = self._gate = Gate(window, counts, time.perf_counter() + seconds)
+        self._opened.set()
         gevent.sleep(seconds)
-        self._open.clear()
+        gate.is_open, self._gate = False, None
+        self._opened.clear()
         # The phase ends when its last query has been answered: its energy is in the window.
         deadline = time.monotonic() + _DRAIN_SECONDS
+        gevent.sleep(0.001)  # lets what was spawned, and has not begun, begin
         while self._in_flight and time.monotonic() < deadline:
             gevent.sleep(0.001)
-        self.recording = False
 
     def _wait_for_scrapes(self) -> None:
         seen = self.ledger.scrapes

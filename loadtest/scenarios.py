@@ -11,8 +11,7 @@ from gevent.pool import Pool
 from locust import User, task
 
 from loadtest.client import Client
-from loadtest.conductor import Conductor
-from loadtest.plan import Window
+from loadtest.conductor import Conductor, Gate
 from loadtest.workload import Workload
 
 _STREAMS = 8
@@ -36,18 +35,19 @@ class Scenario(User):
     @task
     def send_while_open(self) -> None:
         """Locust calls it again and again."""
-        self.send(self.conductor.wait_for_window())
+        self.send(self.conductor.wait_for_gate())
 
-    def send(self, window: Window) -> None:
+    def send(self, gate: Gate) -> None:
         """The scenario's way to send."""
-        raise TypeError(f"{type(self).__name__} does not say how to send in {window}")
+        raise TypeError(f"{type(self).__name__} does not say how to send in {gate.window}")
 
-    def query(self, window: Window, images: int = 1, due: float | None = None) -> None:
+    def query(self, gate: Gate, images: int = 1, due: float | None = None) -> None:
         """Send a query, wait for all its images, count it. `due`: when it should have left."""
+        window, ledger = gate.window, self.conductor.ledger
         workload = self.workloads[window.task, window.precision]
         name = f"{window.task}-{window.precision}"
         first, self._number = self._number, self._number + images
-        with self.conductor.query() as counts:
+        with self.conductor.in_flight():
             start = time.perf_counter() if due is None else due
             if images == 1:
                 answered = self.client.send(workload, first, name)
@@ -56,56 +56,56 @@ class Scenario(User):
                 sent = [gevent.spawn(self.client.send, workload, n, name) for n in numbers]
                 answered = all(job.get() for job in sent)
             seconds = time.perf_counter() - start
-            if counts and answered:
-                self.conductor.ledger.answered(window, images, seconds)
-            elif counts:
-                self.conductor.ledger.failed(window)
+            if gate.counts and answered:
+                ledger.answered(window, images, seconds)
+            elif gate.counts:
+                ledger.failed(window)
 
 
 class SingleStream(Scenario):
     """The next query when the last one returns."""
 
-    def send(self, window: Window) -> None:
+    def send(self, gate: Gate) -> None:
         """One query."""
-        self.query(window)
+        self.query(gate)
 
 
 class MultiStream(Scenario):
     """Queries of 8 images, the next when the last one returns."""
 
-    def send(self, window: Window) -> None:
+    def send(self, gate: Gate) -> None:
         """One query."""
-        self.query(window, _STREAMS)
+        self.query(gate, _STREAMS)
 
 
 class Offline(Scenario):
     """As many images in flight as the server's queue takes."""
 
-    def send(self, window: Window) -> None:
+    def send(self, gate: Gate) -> None:
         """Keep the pool full until the gate closes."""
         pool = Pool(self.in_flight)
-        while self.conductor.is_open:
-            pool.spawn(self.query, window)
+        while gate.is_open:
+            pool.spawn(self.query, gate)
         pool.join()
 
 
 class Server(Scenario):
     """Poisson arrivals at a rate, whether earlier ones have returned or not."""
 
-    def send(self, window: Window) -> None:
+    def send(self, gate: Gate) -> None:
         """Send each query when it is due, until the gate closes."""
-        # One schedule per window, the same in every run of a seed.
-        arrivals = random.Random(f"{self.conductor.plan.seed} {window}")  # noqa: S311
+        # One schedule for each phase of each window, the same in every run of a seed.
+        seed = f"{self.conductor.plan.seed} {gate.window} {gate.counts}"
+        arrivals = random.Random(seed)  # noqa: S311
         pool = Pool(self.in_flight)
-        counted = self.conductor.recording
-        due, ends = time.perf_counter(), self.conductor.closes_at
-        while (due := due + arrivals.expovariate(self.rate)) < ends:
-            while self.conductor.is_open and (wait := due - time.perf_counter()) > 0:
+        due = time.perf_counter()
+        while (due := due + arrivals.expovariate(self.rate)) < gate.closes_at:
+            while gate.is_open and (wait := due - time.perf_counter()) > 0:
                 gevent.sleep(min(wait, _SLEEP_AT_MOST))
-            if self.conductor.is_open and pool.free_count():
-                pool.spawn(self.query, window, 1, due)
-            elif counted:
-                self.conductor.ledger.dropped(window, 1)
+            if gate.is_open and pool.free_count():
+                pool.spawn(self.query, gate, 1, due)
+            elif gate.counts:
+                self.conductor.ledger.dropped(gate.window, 1)
         pool.join()
-        while self.conductor.is_open:
+        while gate.is_open:
             gevent.sleep(_SLEEP_AT_MOST)

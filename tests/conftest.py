@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -30,3 +31,16 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     if session.config.getoption("--no-skips") and _skipped and not session.exitstatus:
         print("\nskipped, and --no-skips was given:", *_skipped, sep="\n  ")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def need_program() -> Callable[[str, str], str]:
+    """The path of a program, or a skip that names the Debian package that has it."""
+
+    def find(program: str, package: str) -> str:
+        path = shutil.which(program)
+        if path is None:
+            pytest.skip(f"{program} is not installed: apt-get install {package}")
+        return path
+
+    return find

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stream=sys.stderr,
     )
     options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.run
+    command: Callable[[argparse.Namespace], int] = options.execute
     try:
         return command(options)
     except WattscanError as error:
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     ) -> None:
         p = commands.add_parser(name, help=summary, description=description)
         add_arguments(p)
-        p.set_defaults(run=run)
+        p.set_defaults(execute=run)
 
     command(
         "bench",

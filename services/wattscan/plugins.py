@@ -8,7 +8,7 @@ import pkgutil
 from types import ModuleType
 from typing import cast
 
-from wattscan.contracts import Backend, SensorModule, Task, WattscanError
+from wattscan.contracts import Backend, EngineAbsent, SensorModule, Task, WattscanError
 
 
 def names(kind: str) -> list[str]:
@@ -43,10 +43,10 @@ def _module(kind: str, name: str) -> ModuleType:
 
 
 def sdk(module: str, extra: str) -> ModuleType:
-    """Import a plug-in's SDK, or say which extra to install. Raises: WattscanError."""
+    """Import a plug-in's SDK, or say which extra to install. Raises: EngineAbsent."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise WattscanError(
+        raise EngineAbsent(
             f"{module} is not installed: pip install 'wattscan[{extra}]' ({error})"
         ) from None

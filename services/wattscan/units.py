@@ -44,6 +44,11 @@ def milliwatts_from_watts(watts: float) -> float:
     return watts * 1e3
 
 
+def milliseconds_from_seconds(seconds: float) -> float:
+    """Latencies are read by people in milliseconds."""
+    return seconds * 1e3
+
+
 def celsius_from_millidegrees(millidegrees: float) -> Celsius:
     """hwmon, thermal zones and the apex driver give thousandths of a degree Celsius."""
     return Celsius(millidegrees / 1e3)

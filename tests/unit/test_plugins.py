@@ -1,7 +1,7 @@
 import pytest
 
 from wattscan import plugins
-from wattscan.contracts import WattscanError
+from wattscan.contracts import EngineAbsent, WattscanError
 
 
 def test_plugins_are_found_by_their_modules_names():
@@ -17,5 +17,5 @@ def test_an_unknown_name_is_told_with_what_there_is(load):
 
 
 def test_a_missing_sdk_names_its_extra():
-    with pytest.raises(WattscanError, match=r"pip install 'wattscan\[openvino\]'"):
+    with pytest.raises(EngineAbsent, match=r"pip install 'wattscan\[openvino\]'"):
         plugins.sdk("a_module_that_is_not_there", "openvino")

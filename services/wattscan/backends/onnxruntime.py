@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wattscan.contracts import Format, Tensor, WattscanError
+from wattscan.contracts import EngineAbsent, Format, Tensor, WattscanError
 from wattscan.layout import channels_first, channels_last
 from wattscan.plugins import sdk
 
 FORMAT: Format = "onnx"
 _OPENVINO = "OpenVINOExecutionProvider"
+# Else an FP32 model runs in bfloat16 where the processor has it.
+_EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
 def open_engine(path: Path, settings: Mapping[str, Any]) -> OnnxRuntimeEngine:
@@ -39,22 +42,26 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OnnxRuntimeEngine:
 
 def _add_openvino(onnxruntime: Any, options: Any, threads: int) -> None:
     plugin = sdk("onnxruntime_ep_openvino", "onnxruntime")
-    if not _devices(onnxruntime):
-        onnxruntime.register_execution_provider_library("openvino", plugin.get_library_path())
-    devices = _devices(onnxruntime)
+    _register(onnxruntime, plugin.get_library_path())
+    # The plug-in also lists an `.AUTO` provider, which cannot be mixed with the plain one.
+    devices = [d for d in onnxruntime.get_ep_devices() if d.ep_name == _OPENVINO]
     if not devices:
-        raise WattscanError(
+        raise EngineAbsent(
             "ONNX Runtime's OpenVINO provider admits Intel processors only, and this is none: "
             "set the target's backend to openvino, which has the same engine"
         )
     # The provider ignores its own thread option; OpenVINO's configuration counts.
-    load_config = f'{{"CPU": {{"INFERENCE_NUM_THREADS": "{threads}"}}}}'
+    load_config = json.dumps({"CPU": {"INFERENCE_NUM_THREADS": str(threads), **_EXACT}})
     options.add_provider_for_devices(devices[:1], {"load_config": load_config})
 
 
-def _devices(onnxruntime: Any) -> list[Any]:
-    # The plug-in also lists an `.AUTO` provider, which cannot be mixed with the plain one.
-    return [d for d in onnxruntime.get_ep_devices() if d.ep_name == _OPENVINO]
+def _register(onnxruntime: Any, library: str) -> None:
+    try:
+        onnxruntime.register_execution_provider_library("openvino", library)
+    except Exception as error:
+        # It cannot be asked whether the library is registered, and refuses a second time.
+        if "already registered" not in str(error):
+            raise EngineAbsent(f"the OpenVINO provider cannot be loaded: {error}") from None
 
 
 class OnnxRuntimeEngine:

@@ -23,13 +23,26 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OpenVINOEngine:
     device = str(settings.get("device", "CPU"))
     config = {
         "INFERENCE_NUM_THREADS": int(settings.get("threads", 1)),
+        # Else an FP32 model runs in bfloat16 where the processor has it, and FP32 against INT8
+        # would compare something else.
+        "INFERENCE_PRECISION_HINT": "f32",
         "PERFORMANCE_HINT": "LATENCY",
     }
     try:
-        compiled = openvino.Core().compile_model(str(path), device, config)
-    except RuntimeError as error:
+        compiled = openvino.Core().compile_model(_read(path), device, config)
+    except Exception as error:  # its errors share no base class but this
         raise WattscanError(f"OpenVINO cannot load {path}: {_last_line(error)}") from None
+    if len(compiled.inputs) != 1 or len(compiled.outputs) != 1:
+        raise WattscanError(
+            f"OpenVINO cannot load {path}: it is no model with an input and an output"
+        )
     return OpenVINOEngine(compiled, f"OpenVINO-{device}")
+
+
+def _read(path: Path) -> Any:
+    # By name: left to guess, it tries every format it knows, and each complains.
+    frontend = sdk("openvino.frontend", "openvino").FrontEndManager().load_by_framework("onnx")
+    return frontend.convert(frontend.load(str(path)))
 
 
 def _last_line(error: Exception) -> str:

@@ -20,6 +20,7 @@ from wattscan.bench.recorder import Page, Recorder
 from wattscan.bench.workload import IMAGES, write_images
 from wattscan.contracts import PRECISIONS, WattscanError
 from wattscan.metrics import PROFILES, Profile
+from wattscan.targets import load_target
 
 _TARGET_SCRAPE_SECONDS = 1.0
 # The generator's figures are needed at a phase's edges, and its page is long.
@@ -49,11 +50,11 @@ def record(options: Options) -> Path:
         WattscanError: the options are wrong, or a process has ended early.
         KeyboardInterrupt: interrupted; the recording says that it is incomplete.
     """
+    name = load_target(options.target).name
     tasks = _tasks(options)
     locustfile = _CHECKOUT / "loadtest" / "locustfile.py"
     if not locustfile.is_file():
         raise WattscanError(f"the load generator is not at {locustfile}: run from a checkout")
-    name = Path(options.target).stem
     started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     folder = options.out / f"{started}-{name}-{options.profile}"
     try:

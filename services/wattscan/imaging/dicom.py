@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from typing import Any, cast
 
@@ -14,6 +15,9 @@ from pydicom.uid import UID
 
 from wattscan.contracts import InvalidImage, Pixels
 from wattscan.imaging.limits import check_frame, check_size
+
+# pydicom logs the values of headers that it does not like, patients' names among them.
+logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
 _PREAMBLE = 128
 _TRUNCATED = "the DICOM file is truncated or corrupt"
@@ -96,10 +100,11 @@ def _grayscale(values: np.ndarray[Any, Any]) -> Pixels:
 
 
 def _unreadable(dataset: pydicom.Dataset) -> str:
-    syntax = getattr(dataset.file_meta, "TransferSyntaxUID", None)
-    if syntax is not None and UID(syntax).is_compressed:
-        return (
-            f"the DICOM file's pixel data cannot be decoded (transfer syntax {UID(syntax).name}): "
-            "it is truncated or corrupt, or no decoder is installed (pip install 'wattscan[dicom]')"
-        )
-    return _TRUNCATED
+    syntax = UID(str(getattr(dataset.file_meta, "TransferSyntaxUID", "")))
+    # A UID's name is the standard's; a UID that the standard does not have is never quoted.
+    if not syntax.is_transfer_syntax or not syntax.is_compressed:
+        return _TRUNCATED
+    return (
+        f"the DICOM file's pixel data cannot be decoded (transfer syntax {syntax.name}): "
+        "it is truncated or corrupt, or no decoder is installed (pip install 'wattscan[dicom]')"
+    )

@@ -38,7 +38,7 @@ class Turns:
                 )
             self.waiting += 1
         try:
-            taken = self._engine.acquire(timeout=-1 if timeout is None else max(timeout, 0))
+            taken = self._engine.acquire(timeout=_seconds(timeout))
         finally:
             with self._count:
                 self.waiting -= 1
@@ -48,6 +48,11 @@ class Turns:
             yield
         finally:
             self._engine.release()
+
+
+def _seconds(timeout: float | None) -> float:
+    """What a lock takes. gRPC tells of no deadline as one in a few centuries."""
+    return -1 if timeout is None or timeout > threading.TIMEOUT_MAX else max(timeout, 0)
 
 
 @dataclass(frozen=True)

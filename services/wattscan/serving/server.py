@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +19,6 @@ from wattscan.imaging.limits import MAX_BYTES
 from wattscan.serving.observations import Observations
 from wattscan.serving.pipeline import Pipeline
 from wattscan.serving.typed import SERVICE, ImagingService
-from wattscan.wire import wattscan_v1_pb2_grpc as rpc
 
 _SPARE_THREADS = 8  # for health, reflection and refusals while the queue is full
 _ENVELOPE = 1024 * 1024  # what a message has around its image
@@ -55,7 +55,7 @@ class Server:
                 ("grpc.so_reuseport", 0),
             ],
         )
-        rpc.add_ImagingServiceServicer_to_server(ImagingService(pipeline, observations), self._grpc)
+        self._grpc.add_generic_rpc_handlers((ImagingService(pipeline, observations).handler(),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._grpc)
@@ -65,9 +65,12 @@ class Server:
         """Listen; returns the ports taken. Raises: WattscanError."""
         metrics_port = self._start_page(ports)
         try:
+            # gRPC's own failure says neither why nor on one line.
+            with socket.create_server((ports.address, ports.grpc)):
+                pass
             port = self._grpc.add_insecure_port(f"{ports.address}:{ports.grpc}")
-        except RuntimeError:
-            raise _taken("--grpc-port", ports.address, ports.grpc) from None
+        except (OSError, RuntimeError) as error:
+            raise _taken("--grpc-port", ports.address, ports.grpc, error) from None
         self._grpc.start()
         for service in ("", SERVICE):
             self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
@@ -95,6 +98,6 @@ class Server:
         return self._page[0].server_port
 
 
-def _taken(flag: str, address: str, port: int, error: OSError | None = None) -> WattscanError:
-    why = f" ({error.strerror})" if error else " (in use, or not allowed)"
-    return WattscanError(f"cannot listen on {address}:{port}{why}: choose another with {flag}")
+def _taken(flag: str, address: str, port: int, error: Exception) -> WattscanError:
+    why = (error.strerror if isinstance(error, OSError) else None) or "not allowed"
+    return WattscanError(f"cannot listen on {address}:{port} ({why}): choose another with {flag}")

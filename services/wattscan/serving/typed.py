@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 import grpc
 import numpy as np
+from google.protobuf.message import DecodeError, Message
 
 from wattscan.contracts import Finding, InvalidImage, Mask, Pixels, TaskKind
 from wattscan.imaging import decode, raw
@@ -16,7 +17,6 @@ from wattscan.serving.models import ServedModel
 from wattscan.serving.observations import Observations
 from wattscan.serving.pipeline import Answer, ImageRequest, Pipeline
 from wattscan.wire import wattscan_v1_pb2 as pb
-from wattscan.wire import wattscan_v1_pb2_grpc as rpc
 
 PROTOCOL = "wattscan.v1"
 SERVICE = pb.DESCRIPTOR.services_by_name["ImagingService"].full_name
@@ -34,34 +34,44 @@ _Response = TypeVar("_Response")
 log = logging.getLogger(__name__)
 
 
-class ImagingService(rpc.ImagingServiceServicer):
+class ImagingService:
     """Translates between messages and the pipeline."""
 
     def __init__(self, pipeline: Pipeline, observations: Observations) -> None:
         self._pipeline = pipeline
         self._observations = observations
 
-    def Segment(
-        self, request: pb.SegmentRequest, context: grpc.ServicerContext
-    ) -> pb.SegmentResponse:
-        """See the proto."""
-        return self._answer(request, context, "segmentation", _segment_response)
+    def handler(self) -> grpc.GenericRpcHandler[bytes, Message]:
+        """What a gRPC server needs to serve it."""
+        methods = {
+            "Segment": self._segment,
+            "Classify": self._classify,
+            "ListModels": self._list_models,
+        }
+        return grpc.method_handlers_generic_handler(
+            SERVICE,
+            {
+                # Bytes come in: gRPC's own parsing would log what it cannot parse.
+                name: grpc.unary_unary_rpc_method_handler(
+                    method, response_serializer=lambda message: message.SerializeToString()
+                )
+                for name, method in methods.items()
+            },
+        )
 
-    def Classify(
-        self, request: pb.ClassifyRequest, context: grpc.ServicerContext
-    ) -> pb.ClassifyResponse:
-        """See the proto."""
-        return self._answer(request, context, "classification", _classify_response)
+    def _segment(self, data: bytes, context: grpc.ServicerContext) -> pb.SegmentResponse:
+        return self._answer(pb.SegmentRequest, data, context, "segmentation", _segment_response)
 
-    def ListModels(
-        self, request: pb.ListModelsRequest, context: grpc.ServicerContext
-    ) -> pb.ListModelsResponse:
-        """See the proto."""
+    def _classify(self, data: bytes, context: grpc.ServicerContext) -> pb.ClassifyResponse:
+        return self._answer(pb.ClassifyRequest, data, context, "classification", _classify_response)
+
+    def _list_models(self, _data: bytes, _context: grpc.ServicerContext) -> pb.ListModelsResponse:
         return pb.ListModelsResponse(models=[_served(model) for model in self._pipeline.models])
 
     def _answer(
         self,
-        message: _ImageMessage,
+        message_type: type[_ImageMessage],
+        data: bytes,
         context: grpc.ServicerContext,
         kind: TaskKind,
         respond: Callable[[Answer], _Response],
@@ -69,6 +79,7 @@ class ImagingService(rpc.ImagingServiceServicer):
         task = precision = "unknown"
         code = grpc.StatusCode.OK
         try:
+            message = _parse(message_type, data)
             model = self._pipeline.models.get(message.task, _precision(message.precision))
             # Labels come from what is served, never from what a client writes.
             task, precision = model.card.task, model.card.precision
@@ -85,6 +96,14 @@ class ImagingService(rpc.ImagingServiceServicer):
             raise  # abort has raised; this is for the type checker
         finally:
             self._observations.finished(task, precision, PROTOCOL, code.name)
+
+
+def _parse(message_type: type[_ImageMessage], data: bytes) -> _ImageMessage:
+    try:
+        return message_type.FromString(data)
+    except DecodeError:
+        name = message_type.DESCRIPTOR.full_name
+        raise RequestRefused(f"the request is not a {name} message") from None
 
 
 def _precision(value: int) -> str:

@@ -1,0 +1,140 @@
+"""The measured device: the sensor that the tables read, its temperature zone, the models it ran."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wattscan import metrics
+from wattscan.collector.series import Labels, Series, Source
+from wattscan.collector.windows import Run
+from wattscan.contracts import PaperReading
+
+# A zone whose name holds one of these is the die itself; the first that is found wins.
+_DIE_ZONES = ("package", "tctl", "tdie", "gpu", "cpu", "core", "soc", "die")
+
+
+@dataclass(frozen=True, eq=False)
+class EnergySource:
+    """One domain of one sensor, with its series in the run; a series is None where it is absent."""
+
+    sensor: str
+    domain: str
+    scope: str
+    method: str
+    counter: Series | None
+    covered: Series | None
+    power: Series | None
+    up: Series | None
+    uncertainty_ratio: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Zone:
+    """One temperature: degrees Celsius."""
+
+    sensor: str
+    zone: str
+    series: Series
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """The artifact that a cell ran: hex digest, backend, provider and format; "" if not told."""
+
+    sha256: str
+    backend: str
+    provider: str
+    format: str
+
+
+@dataclass(frozen=True, eq=False)
+class Device:
+    """What the target's series say of it during the run.
+
+    `table` is the domain that the energy table reads; `table_uses` are the samples of each
+    `use="table"` series, of which there should be one; `paper` is the paper's rail and
+    `paper_zone` its temperature zone, None where they are not there.
+    """
+
+    table: EnergySource | None
+    table_uses: tuple[Series, ...]
+    paper: EnergySource | None
+    zone: Zone | None
+    paper_zone: Zone | None
+    throttled: tuple[Series, ...]
+    models: dict[tuple[str, str], tuple[ModelFacts, ...]]
+
+
+def read_device(source: Source, run: Run, paper: PaperReading) -> Device:
+    """Everything that the target's series offer in the run's span. Raises: WattscanError."""
+    infos = _select(source, run, metrics.ENERGY_SOURCE_INFO)
+    tables = [info for info in infos if info.labels.get("use") == "table"]
+    rails = [info for info in infos if info.labels.get("use") == "paper"]
+    if paper.domain:
+        rails = [info for info in rails if info.labels.get("domain") == paper.domain] or rails
+    table = max(tables, key=lambda info: info.times.size) if tables else None
+    chosen = _energy_source(source, run, table.labels) if table else None
+    zones = [
+        Zone(series.labels.get("sensor", ""), series.labels.get("zone", ""), series)
+        for series in _select(source, run, metrics.TEMPERATURE_CELSIUS)
+    ]
+    paper_zone = next((zone for zone in zones if paper.zone and zone.zone == paper.zone), None)
+    return Device(
+        table=chosen,
+        table_uses=tuple(tables),
+        paper=_energy_source(source, run, rails[0].labels) if rails else None,
+        zone=paper_zone or _device_zone(zones, chosen),
+        paper_zone=paper_zone,
+        throttled=tuple(_select(source, run, metrics.THROTTLED)),
+        models=_models(source, run),
+    )
+
+
+def _select(source: Source, run: Run, metric: metrics.Metric, **labels: str) -> list[Series]:
+    found = source.select(metric.name, {**run.target_matchers, **labels}, *run.span)
+    return [series for series in (one.finite() for one in found) if series.times.size]
+
+
+def _one(source: Source, run: Run, metric: metrics.Metric, **labels: str) -> Series | None:
+    found = _select(source, run, metric, **labels)
+    return found[0] if found else None
+
+
+def _energy_source(source: Source, run: Run, labels: Labels) -> EnergySource:
+    sensor, domain = labels.get("sensor", ""), labels.get("domain", "")
+    one = {"sensor": sensor, "domain": domain}
+    uncertain = source.last(
+        metrics.SENSOR_UNCERTAINTY_RATIO.name, {**run.target_matchers, **one}, *run.span
+    )
+    return EnergySource(
+        sensor=sensor,
+        domain=domain,
+        scope=labels.get("scope", ""),
+        method=labels.get("method", ""),
+        counter=_one(source, run, metrics.ENERGY_JOULES, **one),
+        covered=_one(source, run, metrics.SENSOR_COVERED_SECONDS, **one),
+        power=_one(source, run, metrics.POWER_WATTS, **one),
+        up=_one(source, run, metrics.SENSOR_UP, sensor=sensor),
+        uncertainty_ratio=uncertain[0].value if uncertain else None,
+    )
+
+
+def _device_zone(zones: Sequence[Zone], table: EnergySource | None) -> Zone | None:
+    # The energy sensor's own zone first, then the die, then the first by name.
+    def rank(zone: Zone) -> tuple[bool, int, str, str]:
+        name = zone.zone.lower()
+        die = next((i for i, part in enumerate(_DIE_ZONES) if part in name), len(_DIE_ZONES))
+        return (not table or zone.sensor != table.sensor, die, zone.sensor, zone.zone)
+
+    return min(zones, key=rank, default=None)
+
+
+def _models(source: Source, run: Run) -> dict[tuple[str, str], tuple[ModelFacts, ...]]:
+    found = defaultdict(list)
+    for info in source.last(metrics.MODEL_INFO.name, run.target_matchers, *run.span):
+        names = (info.labels.get("task", ""), info.labels.get("precision", ""))
+        told = (info.labels.get(name, "") for name in ("sha256", "backend", "provider", "format"))
+        found[names].append(ModelFacts(*told))
+    return {names: tuple(facts) for names, facts in found.items()}

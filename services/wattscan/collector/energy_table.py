@@ -1,0 +1,183 @@
+"""The energy table: what one image costs, per target, task and precision."""
+
+from __future__ import annotations
+
+from wattscan.collector.cells import Cell, gross_figure, net_figure
+from wattscan.collector.device import EnergySource
+from wattscan.collector.measure import Measured
+from wattscan.collector.ratio import Ratio
+from wattscan.collector.tables import Column, Row, Table, Value, number
+from wattscan.units import milliseconds_from_seconds
+
+ORDER = 1
+
+_COLUMNS = (
+    Column("target", "target"),
+    Column("task", "task"),
+    Column("precision", "precision"),
+    Column("joules_per_image_gross", "gross", "J/image"),
+    Column("joules_per_image_gross_low", "gross, 95 % from", "J/image", shown=False),
+    Column("joules_per_image_gross_high", "gross, 95 % to", "J/image", shown=False),
+    Column("joules_per_image_gross_sensor_sigma", "gross, sensor 1 sigma", "J/image", shown=False),
+    Column("joules_per_image_net", "net", "J/image"),
+    Column("joules_per_image_net_low", "net, 95 % from", "J/image", shown=False),
+    Column("joules_per_image_net_high", "net, 95 % to", "J/image", shown=False),
+    Column("watts_mean", "mean power", "W"),
+    Column("watts_idle", "idle power", "W", shown=False),
+    Column("images_per_second", "throughput", "images/s"),
+    Column("latency_p50_milliseconds", "p50", "ms"),
+    Column("latency_p90_milliseconds", "p90", "ms"),
+    Column("latency_p99_milliseconds", "p99", "ms"),
+    Column("ratio", "FP32/INT8 (95 %)"),
+    Column("ratio_gross", "FP32/INT8, gross", shown=False),
+    Column("ratio_gross_low", "FP32/INT8, gross, 95 % from", shown=False),
+    Column("ratio_gross_high", "FP32/INT8, gross, 95 % to", shown=False),
+    Column("ratio_net", "FP32/INT8, net", shown=False),
+    Column("ratio_net_low", "FP32/INT8, net, 95 % from", shown=False),
+    Column("ratio_net_high", "FP32/INT8, net, 95 % to", shown=False),
+    Column("repeats", "repeats", shown=False),
+    Column("images", "images", shown=False),
+    Column("queries", "queries", shown=False),
+    Column("start_celsius", "start temperature", "°C", shown=False),
+    Column("sensor", "sensor", shown=False),
+    Column("domain", "domain", shown=False),
+    Column("scope", "scope", shown=False),
+    Column("method", "method"),
+    Column("sensor_uncertainty_ratio", "sensor uncertainty", shown=False),
+    Column("provider", "runs on", shown=False),
+    Column("verdict", "verdict"),
+    Column("reasons", "reasons"),
+)
+_NOTES = (
+    "Gross is the load's whole energy over the images answered; net is that less the mean idle "
+    "power before it. A figure is the mean over the repeats.",
+    "A p90 needs 64 queries, a p99 662. A ratio has an interval from 4 repeats on.",
+)
+
+
+def build(measured: Measured) -> Table:
+    """One row for each cell."""
+    return Table(
+        name="energy",
+        title="Energy",
+        caption=f"Target {measured.run.target}. {measured_by(measured.device.table)}",
+        columns=_COLUMNS,
+        rows=tuple(_row(measured, cell) for cell in measured.cells),
+        notes=_NOTES,
+        reasons=_reasons(measured),
+    )
+
+
+def measured_by(source: EnergySource | None) -> str:
+    """Sensor, domain, scope, method and uncertainty in one sentence."""
+    if source is None:
+        return "Energy was not measured: the target named no domain for the tables."
+    unsure = source.uncertainty_ratio
+    stated = "not stated" if unsure is None else f"±{unsure:.1%} of the reading (1 sigma)"
+    return (
+        f"Sensor {source.sensor}, domain {source.domain}, scope {source.scope}, "
+        f"method {source.method}; sensor uncertainty {stated}."
+    )
+
+
+def ratio_text(ratio: Ratio | None, note: str = "") -> str | None:
+    """A ratio as it is printed, with its interval where there is one."""
+    if ratio is None:
+        return note or None
+    if ratio.low is None or ratio.high is None:
+        return f"{number(ratio.value, 3)} (no interval)"
+    interval = f"({number(ratio.low, 3)} to {number(ratio.high, 3)})"
+    if not ratio.shows_a_difference:
+        return f"no difference shown {interval}"
+    return f"{number(ratio.value, 3)} {interval}"
+
+
+def _row(measured: Measured, cell: Cell) -> Row:
+    values: dict[str, Value] = {
+        "target": measured.run.target,
+        "task": cell.task,
+        "precision": cell.precision,
+        **_energies(cell),
+        "watts_mean": cell.mean(lambda window: window.power),
+        "watts_idle": cell.mean(lambda window: window.idle_power),
+        "images_per_second": cell.mean(lambda window: window.images_per_second),
+        "latency_p50_milliseconds": _milliseconds(cell, 0.5),
+        "latency_p90_milliseconds": _milliseconds(cell, 0.9),
+        "latency_p99_milliseconds": _milliseconds(cell, 0.99),
+        **_ratios(measured, cell),
+        "repeats": len(cell.windows),
+        "images": _total(cell.values(lambda window: window.images)),
+        "queries": cell.latency.total if cell.latency else None,
+        "start_celsius": cell.mean(lambda window: window.start_temperature),
+        **_source(measured.device.table, cell),
+        "provider": ", ".join(sorted({model.provider for model in cell.models})) or None,
+        "verdict": cell.verdict,
+        "reasons": ", ".join(reason.code for reason in cell.reasons) or "none",
+    }
+    return Row(values, _missing(cell))
+
+
+def _energies(cell: Cell) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for kind, figure in (("gross", gross_figure), ("net", net_figure)):
+        low, high = cell.interval(figure) or (None, None)
+        values[f"joules_per_image_{kind}"] = cell.mean(figure)
+        values[f"joules_per_image_{kind}_low"] = low
+        values[f"joules_per_image_{kind}_high"] = high
+    return values
+
+
+def _ratios(measured: Measured, cell: Cell) -> dict[str, Value]:
+    """On the INT8 row; the FP32 row is what it is compared with."""
+    ratio = measured.ratios[cell.task]
+    if cell.precision != "int8":
+        return {"ratio": "reference" if ratio.gross else (ratio.note or None)}
+    text = ratio_text(ratio.gross, ratio.note)
+    grade = measured.verdict_of(cell.task)
+    # A ratio is worth no more than the worse of its two cells.
+    worse = f"{text}, {grade}" if text and ratio.gross and grade != cell.verdict else text
+    values: dict[str, Value] = {"ratio": worse}
+    for kind, fitted in (("gross", ratio.gross), ("net", ratio.net)):
+        values[f"ratio_{kind}"] = fitted.value if fitted else None
+        values[f"ratio_{kind}_low"] = fitted.low if fitted else None
+        values[f"ratio_{kind}_high"] = fitted.high if fitted else None
+    return values
+
+
+def _source(source: EnergySource | None, cell: Cell) -> dict[str, Value]:
+    if source is None:
+        return {}
+    gross, unsure = cell.mean(gross_figure), source.uncertainty_ratio
+    sigma = None if gross is None or unsure is None else gross * unsure
+    return {
+        "joules_per_image_gross_sensor_sigma": sigma,
+        "sensor": source.sensor,
+        "domain": source.domain,
+        "scope": source.scope,
+        "method": source.method,
+        "sensor_uncertainty_ratio": source.uncertainty_ratio,
+    }
+
+
+def _missing(cell: Cell) -> dict[str, str]:
+    if cell.latency is None:
+        return {}
+    names = (f"latency_p{percent}_milliseconds" for percent in (50, 90, 99))
+    return dict.fromkeys(names, "too few queries")
+
+
+def _milliseconds(cell: Cell, quantile: float) -> Value:
+    seconds = cell.quantile(quantile)
+    return None if seconds is None else milliseconds_from_seconds(seconds)
+
+
+def _total(values: list[float]) -> float | None:
+    return sum(values) if values else None
+
+
+def _reasons(measured: Measured) -> tuple[str, ...]:
+    return tuple(
+        f"{cell.task} {cell.precision}: {reason.sentence} ({reason.code})"
+        for cell in measured.cells
+        for reason in cell.reasons
+    )

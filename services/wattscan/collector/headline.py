@@ -1,0 +1,78 @@
+"""What a run says, in one or two plain sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wattscan.collector.cells import Cell, Verdict, gross_figure, worst
+from wattscan.collector.measure import Measured
+from wattscan.collector.tables import number, title_of
+
+_MEANING: dict[Verdict, str] = {
+    "valid": "The figures are valid: fit for publication.",
+    "indicative": "The figures are indicative: sound to compare on one machine, not to publish.",
+    "invalid": "Some figures are invalid: they are shown, marked, with the reasons.",
+}
+
+
+def headline(measured: Measured) -> str:
+    """What one scan costs, what INT8 saves, and what the figures are worth."""
+    return f"{costs(measured)} {savings(measured)} {_MEANING[verdict(measured)]}"
+
+
+def summary(measured: Measured) -> str:
+    """The headline after its first sentence."""
+    return f"{savings(measured)} {_MEANING[verdict(measured)]}"
+
+
+def verdict(measured: Measured) -> Verdict:
+    """The worst verdict of the run's cells."""
+    return worst([cell.verdict for cell in measured.cells])
+
+
+def task_saving(measured: Measured, task: str) -> str:
+    """What INT8 saves on a task, in words."""
+    ratio = measured.ratios[task]
+    saving = ratio.saving()
+    if ratio.gross is None or saving is None:
+        return ratio.note or "no ratio: energy was not measured"
+    if ratio.gross.shows_a_difference is False:
+        return "no difference shown"
+    about = "about " if ratio.gross.shows_a_difference is None else ""
+    if saving < 0:
+        return f"INT8 costs {about}{-saving:.0%} more than FP32"
+    return f"INT8 saves {about}{saving:.0%}"
+
+
+def scan_joules(cell: Cell | None) -> float | None:
+    """Gross energy of one image of a cell, J."""
+    return cell.mean(gross_figure) if cell else None
+
+
+def costs(measured: Measured) -> str:
+    """What one scan of each task costs, INT8 where it was measured."""
+    found: dict[str, list[str]] = {"int8": [], "fp32": []}
+    for task in measured.tasks:
+        precision = "int8" if scan_joules(measured.cell(task, "int8")) is not None else "fp32"
+        joules = scan_joules(measured.cell(task, precision))
+        if joules is not None:
+            found[precision].append(f"{number(joules, 3)} J ({title_of(task)})")
+    said = [f"{_listed(c)} in {title_of(name)}" for name, c in found.items() if c]
+    if not said:
+        return f"What a scan costs on {measured.target_title} was not measured."
+    table = measured.device.table
+    modelled = " (modelled, not measured)" if table and table.method == "modelled" else ""
+    return f"On {measured.target_title}, one scan costs {'; '.join(said)}{modelled}."
+
+
+def savings(measured: Measured) -> str:
+    """What INT8 saves on each task."""
+    said: dict[str, list[str]] = {}
+    for task in measured.tasks:
+        said.setdefault(task_saving(measured, task), []).append(title_of(task))
+    parts = [f"{saving} on {_listed(tasks)}" for saving, tasks in said.items()]
+    return f"Compared with FP32: {'; '.join(parts)}."
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

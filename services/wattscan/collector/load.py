@@ -1,0 +1,148 @@
+"""What the load generator counted in a window: queries, images, latencies, its own CPU use."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wattscan import metrics
+from wattscan.collector.series import Labels, Source, label
+from wattscan.collector.windows import Run
+from wattscan.contracts import WattscanError
+from wattscan.units import Seconds
+
+# MEASUREMENT.md: a percentile is printed from so many queries on.
+_QUERIES_NEEDED = {0.5: 1, 0.9: 64, 0.99: 662}
+
+WindowKey = tuple[str, str, str]
+"""Task, precision, repeat."""
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Queries of a load phase by outcome; dropped ones were due, but never sent."""
+
+    ok: float
+    error: float
+    dropped: float
+
+    @property
+    def lost_ratio(self) -> float:
+        """Errors and drops over all queries; 0 where there were none."""
+        total = self.ok + self.error + self.dropped
+        return (self.error + self.dropped) / total if total else 0.0
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Latencies: upper bounds in seconds, growing, the last infinite; cumulative counts."""
+
+    bounds: tuple[float, ...]
+    counts: tuple[float, ...]
+
+    @property
+    def total(self) -> float:
+        """How many queries it holds."""
+        return self.counts[-1] if self.counts else 0.0
+
+    def quantile(self, ratio: float) -> Seconds | None:
+        """The latency under which that share of the queries stayed, linear within its bucket.
+
+        None where MEASUREMENT.md wants more queries than there are (64 for a p90, 662 for a p99),
+        or where it lies over the last finite bound.
+        """
+        if self.total < _QUERIES_NEEDED.get(ratio, 1):
+            return None
+        rank = ratio * self.total
+        index = next(i for i, count in enumerate(self.counts) if count >= rank)
+        if math.isinf(self.bounds[index]):
+            return None
+        low = self.bounds[index - 1] if index else 0.0
+        below = self.counts[index - 1] if index else 0.0
+        share = (rank - below) / (self.counts[index] - below)
+        return Seconds(low + (self.bounds[index] - low) * share)
+
+
+@dataclass(frozen=True)
+class Load:
+    """The generator's figures of a run by window; a window that is not in a mapping has none."""
+
+    queries: Mapping[WindowKey, Queries]
+    images: Mapping[WindowKey, float]
+    latencies: Mapping[WindowKey, Histogram]
+
+
+def read_load(source: Source, run: Run) -> Load:
+    """The last value of each of the generator's counters in the run's span.
+
+    They count the load phase only, and a page may leave an older window's series out again, so the
+    last raw sample anywhere in the span is what the window counted. Raises: WattscanError.
+    """
+    queries = _queries(source, run)
+    images = {window: counted.ok for window, counted in queries.items()}
+    for last in source.last(metrics.CLIENT_IMAGES.name, run.load_matchers, *run.span):
+        images[_window(last.labels)] = last.value
+    return Load(queries, images, _latencies(source, run))
+
+
+def merged(histograms: Iterable[Histogram]) -> Histogram | None:
+    """All queries of several histograms in one; None for none. Bounds that only one of them has
+    are kept: a cumulative count holds until its next bound."""
+    several = [histogram for histogram in histograms if histogram.total > 0]
+    if not several:
+        return None
+    bounds = sorted({bound for histogram in several for bound in histogram.bounds})
+    counts = [sum(_count_below(histogram, bound) for histogram in several) for bound in bounds]
+    return Histogram(tuple(bounds), tuple(counts))
+
+
+def generator_cpu_ratio(
+    source: Source, run: Run, spans: Sequence[tuple[float, float]]
+) -> list[float | None]:
+    """The generator's mean CPU use over one core in each span (Unix seconds), None if not told."""
+    found = source.select(metrics.GENERATOR_CPU_RATIO.name, run.load_matchers, *run.span)
+    if not found:
+        return [None for _ in spans]
+    values = [found[0].between(start, end) for start, end in spans]
+    return [float(np.mean(value)) if value.size else None for value in values]
+
+
+def _queries(source: Source, run: Run) -> dict[WindowKey, Queries]:
+    outcomes: dict[WindowKey, dict[str, float]] = defaultdict(dict)
+    for last in source.last(metrics.CLIENT_REQUESTS.name, run.load_matchers, *run.span):
+        outcomes[_window(last.labels)][last.labels.get("outcome", "")] = last.value
+    names = ("ok", "error", "dropped")
+    return {
+        window: Queries(*(counted.get(name, 0.0) for name in names))
+        for window, counted in outcomes.items()
+    }
+
+
+def _latencies(source: Source, run: Run) -> dict[WindowKey, Histogram]:
+    name = f"{metrics.CLIENT_LATENCY_SECONDS.name}_bucket"
+    buckets: dict[WindowKey, dict[float, float]] = defaultdict(dict)
+    for last in source.last(name, run.load_matchers, *run.span):
+        bound = label(last.labels, "le")
+        try:
+            buckets[_window(last.labels)][float(bound)] = last.value
+        except ValueError:
+            raise WattscanError(
+                f"a bucket of {name} has no number for its bound: {bound!r}"
+            ) from None
+    return {
+        window: Histogram(tuple(sorted(counts)), tuple(counts[bound] for bound in sorted(counts)))
+        for window, counts in buckets.items()
+    }
+
+
+def _count_below(histogram: Histogram, bound: float) -> float:
+    index = int(np.searchsorted(histogram.bounds, bound, "right")) - 1
+    return histogram.counts[index] if index >= 0 else 0.0
+
+
+def _window(labels: Labels) -> WindowKey:
+    return label(labels, "task"), label(labels, "precision"), label(labels, "repeat")

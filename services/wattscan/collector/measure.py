@@ -1,0 +1,215 @@
+"""A run, reduced: series -> windows -> energies -> cells with verdicts and ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from wattscan.collector.cells import (
+    Cell,
+    TaskRatio,
+    Verdict,
+    WindowFigures,
+    gross_figure,
+    net_figure,
+    worst,
+)
+from wattscan.collector.clocks import clock_offset
+from wattscan.collector.device import Device, ModelFacts, read_device
+from wattscan.collector.energy import net_energy, phase_energy
+from wattscan.collector.load import Load, generator_cpu_ratio, merged, read_load
+from wattscan.collector.quality import QualityFigure, quality_ratio, read_quality
+from wattscan.collector.ratio import Point, Ratio, energy_ratio
+from wattscan.collector.series import Source
+from wattscan.collector.verdict import Evidence, judge
+from wattscan.collector.windows import Phase, Run, Window, find_run
+from wattscan.contracts import PRECISIONS, PaperReading, WattscanError
+from wattscan.targets import load_target
+from wattscan.units import Celsius, Seconds
+
+_LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1", ""}
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Everything that the tables and the report are made from."""
+
+    run: Run
+    device: Device
+    paper: PaperReading
+    target_title: str
+    cells: tuple[Cell, ...]
+    ratios: Mapping[str, TaskRatio]
+    quality: tuple[QualityFigure, ...]
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The run's tasks in the order in which they were measured."""
+        return tuple(dict.fromkeys(cell.task for cell in self.cells))
+
+    def verdict_of(self, task: str) -> Verdict:
+        """The worse verdict of a task's cells: that of its ratio."""
+        return worst([cell.verdict for cell in self.cells if cell.task == task])
+
+    def cell(self, task: str, precision: str) -> Cell | None:
+        """The cell of a task and a precision."""
+        found = (c for c in self.cells if (c.task, c.precision) == (task, precision))
+        return next(found, None)
+
+
+def measure(source: Source, run_name: str | None) -> Measured:
+    """Reduce a run, the newest where no name is given. Raises: WattscanError."""
+    run = find_run(source, run_name)
+    title, paper = _target_facts(run.target)
+    device = read_device(source, run, paper)
+    load = read_load(source, run)
+    quality = read_quality(source, run, device.models)
+    spans = [_load_span(window) for window in run.windows]
+    cpu = generator_cpu_ratio(source, run, spans)
+    figures = [
+        (window, _figures(window, device, load, ratio))
+        for window, ratio in zip(run.windows, cpu, strict=True)
+    ]
+    cells = _cells(run, figures, load, device)
+    ratios = {cell.task: _ratio(cell.task, cells) for cell in cells}
+    measured = Measured(run, device, paper, title, cells, ratios, quality)
+    offset = clock_offset(source, run)
+    judged = (replace(cell, reasons=judge(_evidence(cell, measured, offset))) for cell in cells)
+    return replace(measured, cells=tuple(judged))
+
+
+def _target_facts(name: str) -> tuple[str, PaperReading]:
+    """Title and paper reading; a target that is described elsewhere has none."""
+    try:
+        target = load_target(name)
+    except WattscanError:
+        return name, PaperReading()
+    return target.title, target.paper
+
+
+def _load_span(window: Window) -> tuple[float, float]:
+    load = window.phases.get("load")
+    return (load.start, load.end) if load and load.end is not None else (0.0, 0.0)
+
+
+def _figures(window: Window, device: Device, load: Load, cpu: float | None) -> WindowFigures:
+    key = (window.task, window.precision, window.repeat)
+    during, before = window.phases.get("load"), window.phases.get("idle")
+    ended = during if during and during.end is not None else None
+    table = device.table
+    busy = phase_energy(table, ended) if table and ended else None
+    idle = phase_energy(table, before) if table and before and ended else None
+    measured = [energy for energy in (busy, idle) if energy]
+    told = [energy.coverage_ratio for energy in measured]
+    known = [ratio for ratio in told if ratio is not None]
+    return WindowFigures(
+        repeat=window.repeat,
+        start=during.start if during else None,
+        duration=Seconds(ended.end - ended.start) if ended and ended.end is not None else None,
+        images=load.images.get(key),
+        queries=load.queries.get(key),
+        gross=busy.joules if busy else None,
+        net=net_energy(busy, idle),
+        idle_power=idle.power if idle else None,
+        coverage_ratio=min(known) if len(known) == len(told) and known else None,
+        resets=sum(energy.resets for energy in measured),
+        down_at_edge=any(energy.down_at_edge for energy in measured),
+        start_temperature=_temperature(device, before),
+        throttled=bool(ended and _throttled(device, ended)),
+        generator_cpu_ratio=cpu,
+    )
+
+
+def _temperature(device: Device, idle: Phase | None) -> Celsius | None:
+    if device.zone is None or idle is None or idle.end is None:
+        return None
+    last = device.zone.series.last_at(idle.end, idle.start)
+    return None if last is None else Celsius(last)
+
+
+def _throttled(device: Device, load: Phase) -> bool:
+    end = load.start if load.end is None else load.end
+    return any((series.between(load.start, end) > 0).any() for series in device.throttled)
+
+
+def _cells(
+    run: Run, figures: Sequence[tuple[Window, WindowFigures]], load: Load, device: Device
+) -> tuple[Cell, ...]:
+    tasks = list(dict.fromkeys(window.task for window in run.windows))
+    variants = {window.precision for window in run.windows}
+    ordered = [*(p for p in PRECISIONS if p in variants), *sorted(variants - set(PRECISIONS))]
+    cells = []
+    for task, precision in ((task, precision) for task in tasks for precision in ordered):
+        mine = [(w, f) for w, f in figures if (w.task, w.precision) == (task, precision)]
+        mine.sort(key=lambda pair: pair[0].order)
+        keys = [(task, precision, window.repeat) for window, _ in mine]
+        latency = merged(load.latencies[key] for key in keys if key in load.latencies)
+        models = device.models.get((task, precision), ())
+        if mine:
+            cells.append(Cell(task, precision, tuple(f for _, f in mine), latency, models))
+    return tuple(cells)
+
+
+def _evidence(cell: Cell, measured: Measured, offset: Seconds | None) -> Evidence:
+    run, device, quality = measured.run, measured.device, measured.quality
+    return Evidence(
+        cell=cell,
+        profile=run.profile,
+        method=device.table.method if device.table else None,
+        same_host=_host(run.generator_instance) == _host(run.target_instance),
+        cut_short=run.cut_short and cell.task == run.windows[-1].task,
+        several_sources=_several_sources(cell, run, device),
+        start_difference=_start_difference([c for c in measured.cells if c.task == cell.task]),
+        quality_ratio=quality_ratio(quality, cell.task) if cell.precision == "int8" else None,
+        clock_offset=offset,
+    )
+
+
+def _host(instance: str) -> str:
+    host = instance.rsplit(":", 1)[0] if ":" in instance else instance
+    return "localhost" if host.lower() in _LOOPBACK else host.lower()
+
+
+def _several_sources(cell: Cell, run: Run, device: Device) -> bool:
+    """Whether more than one table source was there between a cell's first idle and last load."""
+    mine = [w for w in run.windows if (w.task, w.precision) == (cell.task, cell.precision)]
+    used = 0
+    for uses in device.table_uses:
+        used += any(uses.between(window.start, _load_span(window)[1]).size for window in mine)
+    return used > 1
+
+
+def _start_difference(variants: Sequence[Cell]) -> Celsius | None:
+    means = [cell.mean(lambda window: window.start_temperature) for cell in variants]
+    known = [mean for mean in means if mean is not None]
+    return Celsius(float(np.ptp(known))) if len(known) > 1 else None
+
+
+def _ratio(task: str, cells: Sequence[Cell]) -> TaskRatio:
+    pair = {cell.precision: cell for cell in cells if cell.task == task}
+    if not {"fp32", "int8"} <= set(pair):
+        return TaskRatio(task, None, None, "only one variant was measured")
+    fp32, int8 = pair["fp32"], pair["int8"]
+    if _on_edge_tpu(fp32.models) != _on_edge_tpu(int8.models):
+        # It cannot run FP32: those cells are its host's processor.
+        return TaskRatio(task, None, None, "FP32 ran on the Edge TPU's host: no ratio")
+    return TaskRatio(task, _fit(fp32, int8, gross=True), _fit(fp32, int8, gross=False))
+
+
+def _on_edge_tpu(models: Sequence[ModelFacts]) -> bool:
+    providers = [model.provider.lower() for model in models]
+    return any("edgetpu" in "".join(filter(str.isalnum, provider)) for provider in providers)
+
+
+def _fit(fp32: Cell, int8: Cell, gross: bool) -> Ratio | None:
+    """None as well where net energy is not above zero: it has no logarithm."""
+    figure = gross_figure if gross else net_figure
+    points: list[list[Point]] = []
+    for cell in (fp32, int8):
+        pairs = [(window.start, figure(window)) for window in cell.windows]
+        if any(joules is not None and joules <= 0 for _, joules in pairs):
+            return None
+        points.append([Point(at, j) for at, j in pairs if at is not None and j is not None])
+    return energy_ratio(*points)

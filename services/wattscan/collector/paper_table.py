@@ -1,0 +1,196 @@
+"""The paper's own measure: temperature and power, one reading after minus one before.
+
+Pre is the last sample at or before the idle phase's end, post the last at or before the load
+phase's end, of the first repeat (MEASUREMENT.md, Energy). It is not an energy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wattscan.collector import paper_figures
+from wattscan.collector.measure import Measured
+from wattscan.collector.series import Series
+from wattscan.collector.tables import NOT_MEASURED, Column, Layout, Row, Table, number
+from wattscan.collector.windows import Window
+from wattscan.contracts import PRECISIONS
+from wattscan.units import Watts, milliwatts_from_watts
+
+ORDER = 2
+
+_COLUMNS = (
+    Column("target", "target"),
+    Column("task", "task"),
+    Column("precision", "precision"),
+    Column("measure", "measure"),
+    Column("unit", "unit"),
+    Column("reading", "reading"),
+    Column("source", "domain or zone"),
+    Column("pre", "pre"),
+    Column("post", "post"),
+    Column("delta", "post minus pre"),
+    Column("paper_delta", "the paper's own figure"),
+    Column("verdict", "verdict"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    """A column of ours: the paper's own rail and zone, or the table's domain and the device's."""
+
+    precision: str
+    kind: str
+    domain: str | None
+    method: str
+    power: Series | None
+    zone: str | None
+    temperature: Series | None
+
+    def heading(self, target: str) -> str:
+        which = "paper's rail" if self.kind == "paper" else "table domain"
+        domain, zone = self.domain or "no domain", self.zone or "no zone"
+        return f"{target} {self.precision.upper()}, {which}: {domain} ({self.method}); {zone}"
+
+
+def build(measured: Measured) -> Table:
+    """Rows for each task, measure and reading; shown as the paper's Table 2 is."""
+    readings = _readings(measured)
+    rows = tuple(
+        _row(measured, task, measure, reading)
+        for task in measured.tasks
+        for measure in ("temperature", "power")
+        for reading in readings
+    )
+    return Table(
+        name="paper",
+        title="The paper's measure: post minus pre",
+        caption="One reading each, first repeat: the last at or before the load's end minus the "
+        "last at or before the idle phase's end. It says nothing of energy.",
+        columns=_COLUMNS,
+        rows=rows,
+        notes=_notes(measured),
+        layout=_layout(measured, readings, rows),
+    )
+
+
+def _readings(measured: Measured) -> list[_Reading]:
+    device, stated = measured.device, measured.paper.precision
+    run = {cell.precision for cell in measured.cells}
+    precisions = [stated] if stated else [p for p in PRECISIONS if p in run]
+    found = []
+    for precision in precisions:
+        rail, table, zone = device.paper, device.table, device.paper_zone
+        if rail:
+            name, series = (zone.zone, zone.series) if zone else (None, None)
+            found.append(
+                _Reading(precision, "paper", rail.domain, rail.method, rail.power, name, series)
+            )
+        own = device.zone
+        name, series = (own.zone, own.series) if own else (None, None)
+        domain, power = (table.domain, table.power) if table else (None, None)
+        method = table.method if table else "no meter"
+        found.append(_Reading(precision, "table", domain, method, power, name, series))
+    return found
+
+
+def _row(measured: Measured, task: str, measure: str, reading: _Reading) -> Row:
+    hot = measure == "temperature"
+    series = reading.temperature if hot else reading.power
+    window = _first(measured, task, reading.precision)
+    pre, post = _pre_post(series, window)
+    if not hot:
+        pre, post = _milliwatts(pre), _milliwatts(post)
+    cell = measured.cell(task, reading.precision)
+    return Row(
+        {
+            "target": measured.run.target,
+            "task": task,
+            "precision": reading.precision,
+            "measure": measure,
+            "unit": "°C" if hot else "mW",
+            "reading": reading.kind,
+            "source": reading.zone if hot else reading.domain,
+            "pre": pre,
+            "post": post,
+            "delta": None if pre is None or post is None else post - pre,
+            "paper_delta": _paper(task, measure, measured.run.target),
+            "verdict": cell.verdict if cell else None,
+        },
+        {"paper_delta": "none"},
+    )
+
+
+def _first(measured: Measured, task: str, precision: str) -> Window | None:
+    windows = measured.run.windows
+    mine = [w for w in windows if (w.task, w.precision) == (task, precision)]
+    return min(mine, key=lambda window: window.order, default=None)
+
+
+def _pre_post(series: Series | None, window: Window | None) -> tuple[float | None, float | None]:
+    """The two readings; one from before its own phase began is none at all."""
+    if series is None or window is None:
+        return None, None
+    found: list[float | None] = []
+    for name in ("idle", "load"):
+        phase = window.phases.get(name)
+        if phase is None or phase.end is None:
+            found.append(None)
+        else:
+            found.append(series.last_at(phase.end, phase.start))
+    return found[0], found[1]
+
+
+def _milliwatts(watts: float | None) -> float | None:
+    return None if watts is None else milliwatts_from_watts(Watts(watts))
+
+
+def _paper(task: str, measure: str, target: str) -> float | None:
+    hot = measure == "temperature"
+    table = paper_figures.TEMPERATURE_CELSIUS if hot else paper_figures.POWER_MILLIWATTS
+    figures = dict(zip(paper_figures.TARGETS, table.get(task, ()), strict=False))
+    return figures.get(target)
+
+
+def _layout(measured: Measured, readings: Sequence[_Reading], rows: Sequence[Row]) -> Layout:
+    target = measured.run.target
+    headings = ["task", "measure", *(reading.heading(target) for reading in readings)]
+    headings += [f"paper's own: {name}" for name in paper_figures.TARGETS]
+    body = []
+    for start in range(0, len(rows), len(readings)):
+        group = rows[start : start + len(readings)]
+        task, measure = str(group[0].values["task"]), str(group[0].values["measure"])
+        theirs = [_paper(task, measure, name) for name in paper_figures.TARGETS]
+        body.append(
+            (
+                task,
+                f"{measure} [{group[0].values['unit']}]",
+                *(_signed(row) for row in group),
+                *("none" if figure is None else f"{figure:+g}" for figure in theirs),
+            )
+        )
+    return Layout(tuple(headings), tuple(body))
+
+
+def _signed(row: Row) -> str:
+    delta = row.values["delta"]
+    if not isinstance(delta, float):
+        return NOT_MEASURED
+    mark = "" if row.values["verdict"] == "valid" else f" ({row.values['verdict']})"
+    return f"{'+' if delta >= 0 else ''}{number(delta)}{mark}"
+
+
+def _notes(measured: Measured) -> tuple[str, ...]:
+    paper, target = measured.paper, measured.run.target
+    stated = (
+        f"precision {paper.precision or 'not stated'}, power domain "
+        f"{paper.domain or 'not stated'}, temperature zone {paper.zone or 'not stated'}"
+    )
+    notes = [f"What the paper's table used on {target}: {stated}."]
+    if measured.device.paper is None:
+        notes.append("The paper's rail is not there: the table domain's figure stands alone.")
+    notes.append(
+        f'Columns marked "paper\'s own" are the published figures of {paper_figures.PAPER}, '
+        "Table 2, in the same units; Wattscan did not measure them."
+    )
+    return tuple(notes)

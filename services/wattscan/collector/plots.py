@@ -1,0 +1,189 @@
+"""The report's plots: energy per image, latencies, and the run over time.
+
+See `svg` for how a figure becomes part of the page.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wattscan.collector.cells import Cell, gross_figure, net_figure
+from wattscan.collector.load import Histogram
+from wattscan.collector.measure import Measured
+from wattscan.collector.series import FloatArray, Series
+from wattscan.collector.svg import FP32, HEAT, INT8, OTHER, POWER, TEXT, drawing, rendered, style
+from wattscan.collector.tables import number, title_of
+from wattscan.collector.windows import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_PRECISION = {"fp32": FP32, "int8": INT8}
+_MOST_POINTS = 900
+_SECONDS_PER_MINUTE = 60.0
+
+
+def energy_bars(measured: Measured) -> str:
+    """Energy per image: a bar for each precision, its 95 % interval, a dot for each repeat."""
+    with style():
+        figure, panels = drawing(1, len(measured.tasks), 2.9)
+        for axes, task in zip(panels, measured.tasks, strict=True):
+            cells = [cell for cell in measured.cells if cell.task == task]
+            axes.set_title(title_of(task), loc="left", fontweight="bold", fontsize=10)
+            for place, cell in enumerate(cells):
+                _bar(axes, place, cell)
+            axes.set_xticks(range(len(cells)), [title_of(cell.precision) for cell in cells])
+            axes.set_xlim(-0.6, max(len(cells), 2) - 0.4)
+            axes.margins(y=0.18)
+            axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        panels[0].set_ylabel(f"J per image, gross{_method(measured)}")
+        return rendered(figure, "energy", "Energy per image by task and precision")
+
+
+def latencies(measured: Measured) -> str | None:
+    """Latency distributions of FP32 and INT8; None where no latency was measured."""
+    if not any(cell.latency for cell in measured.cells):
+        return None
+    with style():
+        figure, panels = drawing(1, len(measured.tasks), 2.5)
+        for axes, task in zip(panels, measured.tasks, strict=True):
+            axes.set_title(title_of(task), loc="left", fontweight="bold", fontsize=10)
+            for cell in measured.cells:
+                if cell.task == task and cell.latency:
+                    _distribution(axes, cell.latency, cell.precision)
+            _log_seconds(axes)
+        panels[0].set_ylabel("share of queries")
+        return rendered(figure, "latency", "Latency distributions of FP32 and INT8 by task")
+
+
+def timeline(measured: Measured) -> str | None:
+    """Power and temperature over the run, loads shaded; None where neither was measured."""
+    device, run = measured.device, measured.run
+    traces: list[tuple[str, str, Series]] = []
+    if device.table and device.table.power:
+        traces.append((f"power [W]{_method(measured)}", POWER, device.table.power))
+    if device.zone:
+        traces.append(("temperature [°C]", HEAT, device.zone.series))
+    if not traces:
+        return None
+    with style():
+        figure, panels = drawing(len(traces), 1, 0.9 + 1.5 * len(traces), sharex=True)
+        for axes, (label, colour, series) in zip(panels, traces, strict=True):
+            _shade(axes, run)
+            times, values = thinned(series.times, series.values)
+            axes.plot((times - run.start) / _SECONDS_PER_MINUTE, values, color=colour, lw=1.3)
+            axes.set_ylabel(label)
+            axes.set_xlim(0, (run.end - run.start) / _SECONDS_PER_MINUTE)
+            axes.set_ylim(bottom=0 if colour == POWER else None)
+        _name_tasks(panels[0], run)
+        panels[-1].set_xlabel("minutes since the run began")
+        return rendered(figure, "timeline", "Power and temperature over the run")
+
+
+def thinned(times: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """A trace of a bearable length: lowest and highest of each stretch, so that no peak is lost."""
+    stretches = np.array_split(np.arange(times.size), min(times.size, _MOST_POINTS // 2))
+    kept = np.unique(
+        [part[pick(values[part])] for part in stretches for pick in (np.argmin, np.argmax)]
+    )
+    return (times, values) if times.size <= _MOST_POINTS else (times[kept], values[kept])
+
+
+def _method(measured: Measured) -> str:
+    """What a computed figure is called in every plot."""
+    table = measured.device.table
+    return ", modelled" if table and table.method == "modelled" else ""
+
+
+def _bar(axes: Axes, place: int, cell: Cell) -> None:
+    colour = _PRECISION.get(cell.precision, OTHER)
+    mean = cell.mean(gross_figure)
+    if mean is None:
+        axes.text(place, 0, "not measured", ha="center", va="bottom", fontsize=8)
+        return
+    axes.bar(place, mean, width=0.62, color=colour, alpha=1.0 if cell.verdict != "invalid" else 0.4)
+    repeats = cell.values(gross_figure)
+    spread = np.linspace(-0.18, 0.18, len(repeats)) if len(repeats) > 1 else [0.0]
+    axes.scatter(
+        place + np.asarray(spread), repeats, s=9, color=TEXT, alpha=0.55, linewidths=0, zorder=3
+    )
+    top = max(repeats)
+    interval = cell.interval(gross_figure)
+    if interval:
+        low, high = interval
+        axes.errorbar(
+            place, mean, [[mean - low], [high - mean]], color=TEXT, capsize=5, lw=1.3, zorder=4
+        )
+        top = max(top, high)
+    net = cell.mean(net_figure)
+    if net is not None:
+        axes.hlines(net, place - 0.31, place + 0.31, color=TEXT, lw=1.2, linestyles=(0, (3, 2)))
+    axes.annotate(
+        f"{number(mean, 3)} J",
+        (place, top),
+        xytext=(0, 5),
+        textcoords="offset points",
+        ha="center",
+        fontweight="bold",
+    )
+
+
+def _distribution(axes: Axes, latency: Histogram, precision: str) -> None:
+    bounds = np.array([0.0, *latency.bounds])
+    shares = np.diff([0.0, *latency.counts]) / latency.total
+    finite = np.isfinite(bounds[1:]) & (bounds[:-1] > 0)
+    used = np.flatnonzero((shares > 0) & finite)
+    if not used.size:
+        return
+    first, past = int(used[0]), int(used[-1]) + 1
+    colour = _PRECISION.get(precision, OTHER)
+    axes.stairs(
+        shares[first:past], bounds[first : past + 1], color=colour, fill=True, alpha=0.55, lw=0
+    )
+    axes.stairs(
+        shares[first:past],
+        bounds[first : past + 1],
+        color=colour,
+        lw=1.4,
+        label=title_of(precision),
+    )
+
+
+def _log_seconds(axes: Axes) -> None:
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    steps = [m * 10.0**p for p in range(-6, 4) for m in (1, 2, 5)]
+    low, high = low / 1.15, high * 1.15
+    inside = [step for step in steps if low <= step <= high]
+    axes.set_xticks(inside, [f"{step:g}" for step in inside])
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(low, high)
+    axes.set_xlabel("latency [s], logarithmic")
+    axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+
+
+def _shade(axes: Axes, run: Run) -> None:
+    for window in run.windows:
+        for name, phase in window.phases.items():
+            if phase.end is None or name == "cooldown":
+                continue
+            colour = _PRECISION.get(window.precision, OTHER) if name == "load" else OTHER
+            alpha = {"load": 0.28, "warmup": 0.14, "idle": 0.07}.get(name, 0.0)
+            begin, end = ((t - run.start) / _SECONDS_PER_MINUTE for t in (phase.start, phase.end))
+            axes.axvspan(begin, end, color=colour, alpha=alpha, lw=0)
+
+
+def _name_tasks(axes: Axes, run: Run) -> None:
+    for task in dict.fromkeys(window.task for window in run.windows):
+        begun = min(window.start for window in run.windows if window.task == task)
+        place = (begun - run.start) / _SECONDS_PER_MINUTE
+        axes.annotate(
+            title_of(task),
+            (place, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(2, 5),
+            textcoords="offset points",
+            fontweight="bold",
+        )

@@ -1,0 +1,140 @@
+"""The Prometheus HTTP API: Prometheus, VictoriaMetrics, Thanos, Mimir, whatever speaks it.
+
+Raw samples come from instant queries with a range selector: `query_range` would repeat a vanished
+sample for five minutes. https://prometheus.io/docs/prometheus/latest/querying/api/
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import math
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from wattscan.collector.series import Last, Series, key
+from wattscan.contracts import WattscanError
+
+_CHUNK_SECONDS = 3600.0
+_TIMEOUT_SECONDS = 120.0
+_DAY_SECONDS = 86400.0
+# Where a run of unknown age is looked for: this far back, then further.
+_LOOK_BACK_SECONDS = (7 * _DAY_SECONDS, 366 * _DAY_SECONDS)
+_MARGIN_MILLISECONDS = 1000
+
+
+class Prometheus:
+    """A server that speaks the Prometheus HTTP API. Nothing is asked of it until it is read."""
+
+    cut_short = False
+
+    def __init__(self, address: str, token: str | None = None) -> None:
+        """`address` begins with http:// or https://. Raises: WattscanError."""
+        if not _is_http(address):
+            raise WattscanError(f"{address} is not an http:// or https:// address")
+        self.name = address.rstrip("/")
+        self._token = token
+
+    def select(
+        self, metric: str, matchers: Mapping[str, str], start: float, end: float
+    ) -> list[Series]:
+        """See `Source.select`. Long ranges are asked for hour by hour."""
+        samples: dict[tuple[tuple[str, str], ...], list[tuple[float, float]]] = {}
+        low = start
+        while True:
+            high = min(low + _CHUNK_SECONDS, end)
+            # Releases differ on whether a range's first moment belongs to it: ask for more, cut.
+            width = math.ceil((high - low) * 1000) + _MARGIN_MILLISECONDS
+            asked = f"{_selector(metric, matchers)}[{width}ms]"
+            for entry in self._query(asked, math.ceil(high * 1000) / 1000):
+                kept = samples.setdefault(key(_labels(entry)), [])
+                kept += [
+                    (float(at), float(value))
+                    for at, value in entry["values"]
+                    if low <= float(at) < high or float(at) == high == end
+                ]
+            if high >= end:
+                break
+            low = high
+        return [_series(labels, pairs) for labels, pairs in sorted(samples.items()) if pairs]
+
+    def last(
+        self, metric: str, matchers: Mapping[str, str], start: float | None, end: float | None
+    ) -> list[Last]:
+        """See `Source.last`. Of any age: the last week, else the last year, else all there is."""
+        now = time.time() + 1
+        high = now if end is None else end
+        if start is not None:
+            tries: tuple[float, ...] = (high - start,)
+        elif matchers:
+            tries = (high,)
+        else:
+            tries = (*_LOOK_BACK_SECONDS, high)
+        for seconds in tries:
+            width = math.ceil(seconds * 1000)
+            asked = f"last_over_time({_selector(metric, matchers)}[{width}ms])"
+            found = [
+                Last(_labels(entry), float(entry["value"][1]))
+                for entry in self._query(asked, math.ceil(high * 1000) / 1000)
+            ]
+            if found:
+                return sorted(found, key=lambda last: key(last.labels))
+        return []
+
+    def _query(self, query: str, moment: float) -> list[dict[str, Any]]:
+        arguments = urllib.parse.urlencode({"query": query, "time": f"{moment:.3f}"})
+        request = urllib.request.Request(  # noqa: S310 - the scheme is checked in __init__
+            f"{self.name}/api/v1/query", data=arguments.encode(), method="POST"
+        )
+        if self._token:
+            request.add_header("Authorization", f"Bearer {self._token}")
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as reply:  # noqa: S310
+                answer = json.load(reply)
+            result: list[dict[str, Any]] = answer["data"]["result"]
+        except urllib.error.HTTPError as error:
+            raise WattscanError(f"{self.name} refused a query: {_refusal(error)}") from None
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            raise WattscanError(f"{self.name} cannot be reached: {reason}") from None
+        except (ValueError, KeyError, TypeError):
+            raise WattscanError(
+                f"{self.name} does not answer like the Prometheus HTTP API"
+            ) from None
+        return result
+
+
+def _is_http(address: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(address)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _refusal(error: urllib.error.HTTPError) -> str:
+    try:
+        return f"{error.code} {json.load(error)['error']}"
+    except (ValueError, KeyError, TypeError, OSError):
+        return f"{error.code} {error.reason}"
+
+
+def _selector(metric: str, matchers: Mapping[str, str]) -> str:
+    # A JSON string is a PromQL string.
+    inner = ",".join(f"{name}={json.dumps(value)}" for name, value in sorted(matchers.items()))
+    return f"{metric}{{{inner}}}"
+
+
+def _labels(entry: Mapping[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in entry["metric"].items() if name != "__name__"}
+
+
+def _series(labels: tuple[tuple[str, str], ...], pairs: list[tuple[float, float]]) -> Series:
+    table = np.array(pairs, np.float64)
+    return Series(dict(labels), table[:, 0], table[:, 1])

@@ -1,0 +1,184 @@
+"""A report as one self-contained page: no request leaves it, no script runs in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from wattscan import plugins
+from wattscan.collector.cells import VERDICTS, Cell, Verdict
+from wattscan.collector.energy_table import measured_by, ratio_text
+from wattscan.collector.headline import costs, scan_joules, summary, task_saving, verdict
+from wattscan.collector.measure import Measured
+from wattscan.collector.tables import NOT_MEASURED, Table, number, title_of
+
+_TEMPLATE = "report.html.j2"
+# These have places of their own in the page.
+_ELSEWHERE = ("target", "reasons")
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """One task at a glance."""
+
+    title: str
+    precision: str
+    joules: str
+    how: str
+    saving: str
+    ratio: str
+    fp32: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class _Explained:
+    """One reason, and the cells for which it holds, each with its sentence."""
+
+    code: str
+    verdict: Verdict
+    cells: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A table as the template takes it: a key beside each heading and each cell, "" for none."""
+
+    name: str
+    title: str
+    caption: str
+    headings: tuple[tuple[str, str], ...]
+    body: tuple[tuple[tuple[str, str], ...], ...]
+    notes: tuple[str, ...]
+
+
+def html(measured: Measured, tables: Sequence[Table]) -> str:
+    """The page. Every value is escaped. Raises: WattscanError without the `report` extra."""
+    jinja2 = plugins.sdk("jinja2", "report")
+    plugins.sdk("matplotlib", "report")
+    from wattscan.collector import plots
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("wattscan.collector", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    drawn = {
+        "energy": plots.energy_bars(measured),
+        "latency": plots.latencies(measured),
+        "timeline": plots.timeline(measured),
+    }
+    # The plots alone are not escaped: Matplotlib escaped what is in them.
+    safe = {n: jinja2.utils.markupsafe.Markup(svg) if svg else "" for n, svg in drawn.items()}
+    page: str = environment.get_template(_TEMPLATE).render(
+        run=measured.run,
+        headline=costs(measured),
+        summary=summary(measured),
+        verdict=verdict(measured),
+        tiles=[_tile(measured, task) for task in measured.tasks],
+        tables=[_shown(table) for table in tables],
+        reasons=_explained(measured),
+        plots=safe,
+        facts=_facts(measured),
+        models=_models(measured),
+        target_title=measured.target_title,
+    )
+    return page
+
+
+def _tile(measured: Measured, task: str) -> _Tile:
+    fp32, int8 = (measured.cell(task, precision) for precision in ("fp32", "int8"))
+    best = int8 if scan_joules(int8) is not None else fp32
+    return _Tile(
+        title=title_of(task),
+        precision=title_of(best.precision) if best else "",
+        joules=_joules(best),
+        how=_how(measured),
+        saving=task_saving(measured, task),
+        ratio=ratio_text(measured.ratios[task].gross, measured.ratios[task].note) or NOT_MEASURED,
+        fp32=_joules(fp32),
+        verdict=measured.verdict_of(task),
+    )
+
+
+def _how(measured: Measured) -> str:
+    """Whether it is computed, and how sure its sensor is."""
+    table = measured.device.table
+    if table is None:
+        return ""
+    unsure = table.uncertainty_ratio
+    said = "modelled, " if table.method == "modelled" else ""
+    return f"{said}sensor ±{unsure:.0%}" if unsure is not None else said.rstrip(", ")
+
+
+def _joules(cell: Cell | None) -> str:
+    joules = scan_joules(cell)
+    return NOT_MEASURED if joules is None else f"{number(joules, 3)} J"
+
+
+def _shown(table: Table) -> _Shown:
+    shown = table.shown
+    if table.layout is None:
+        columns = [column for column in table.columns if column.shown]
+        keys = [column.key if not column.unit else "number" for column in columns]
+    else:
+        keys = ["paper" if h.startswith("paper's own") else "" for h in shown.headings]
+    kept = [index for index, key in enumerate(keys) if key not in _ELSEWHERE]
+    return _Shown(
+        name=table.name,
+        title=table.title,
+        caption=table.caption,
+        headings=tuple((shown.headings[index], keys[index]) for index in kept),
+        body=tuple(tuple((row[index], keys[index]) for index in kept) for row in shown.body),
+        notes=table.notes,
+    )
+
+
+def _explained(measured: Measured) -> list[_Explained]:
+    found: dict[str, tuple[Verdict, list[tuple[str, str]]]] = {}
+    for cell in measured.cells:
+        for reason in cell.reasons:
+            entry = found.setdefault(reason.code, (reason.verdict, []))
+            entry[1].append((f"{title_of(cell.task)} {title_of(cell.precision)}", reason.sentence))
+    every = [_Explained(code, grade, _grouped(cells)) for code, (grade, cells) in found.items()]
+    return sorted(every, key=lambda reason: -VERDICTS.index(reason.verdict))
+
+
+def _grouped(cells: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Cells of which the same sentence holds, in one entry."""
+    sentences = dict.fromkeys(sentence for _, sentence in cells)
+    return tuple((", ".join(name for name, said in cells if said == s), s) for s in sentences)
+
+
+def _facts(measured: Measured) -> list[tuple[str, str]]:
+    run, zone = measured.run, measured.device.zone
+    begun = datetime.fromtimestamp(run.start, timezone.utc)
+    return [
+        ("Run", run.name),
+        ("Begun", f"{begun:%Y-%m-%d %H:%M:%S} UTC"),
+        ("Target", f"{run.target} ({measured.target_title}), {run.target_instance}"),
+        ("Load generator", run.generator_instance or "not stated"),
+        ("Profile", run.profile),
+        ("Scenario", run.scenario),
+        ("Seed", run.seed),
+        ("Wattscan version", run.version),
+        ("Energy", measured_by(measured.device.table)),
+        ("Temperature", f"{zone.sensor}, zone {zone.zone}" if zone else NOT_MEASURED),
+        ("Complete", "no" if _incomplete(measured) else "yes"),
+    ]
+
+
+def _incomplete(measured: Measured) -> bool:
+    every = (reason.code for cell in measured.cells for reason in cell.reasons)
+    return measured.run.cut_short or "incomplete_run" in every
+
+
+def _models(measured: Measured) -> list[tuple[str, str, str, str, str]]:
+    return [
+        (title_of(c.task), title_of(c.precision), m.backend, f"{m.provider} ({m.format})", m.sha256)
+        for c in measured.cells
+        for m in c.models
+    ]

@@ -1,0 +1,141 @@
+"""A report as JSON, in the shape of `tables.schema.json`. Full precision; null: not measured."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from wattscan.collector.cells import Cell, WindowFigures, gross_figure, net_figure
+from wattscan.collector.headline import headline, verdict
+from wattscan.collector.measure import Measured
+from wattscan.collector.ratio import Ratio
+from wattscan.collector.tables import Table
+
+SCHEMA_VERSION = 1
+SCHEMA = Path(__file__).with_name("tables.schema.json")
+
+
+def json_text(measured: Measured, tables: tuple[Table, ...], source: str) -> str:
+    """The report as JSON text with a closing newline."""
+    document = json_document(measured, tables, source)
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def json_document(measured: Measured, tables: tuple[Table, ...], source: str) -> dict[str, Any]:
+    """The report as what `json` takes."""
+    run, table, zone = measured.run, measured.device.table, measured.device.zone
+    names = ("sensor", "domain", "scope", "method", "uncertainty_ratio")
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "source": source,
+        "run": {
+            "run": run.name,
+            "target": run.target,
+            "target_title": measured.target_title,
+            "target_instance": run.target_instance,
+            "generator_instance": run.generator_instance,
+            "profile": run.profile,
+            "scenario": run.scenario,
+            "seed": run.seed,
+            "version": run.version,
+            "start_timestamp_seconds": run.start,
+            "end_timestamp_seconds": run.end,
+            "cut_short": run.cut_short,
+        },
+        "verdict": verdict(measured),
+        "headline": headline(measured),
+        "energy_source": {name: getattr(table, name) for name in names} if table else None,
+        "temperature_zone": {"sensor": zone.sensor, "zone": zone.zone} if zone else None,
+        "cells": [_cell(cell) for cell in measured.cells],
+        "ratios": [
+            {
+                "task": ratio.task,
+                "gross": _ratio(ratio.gross),
+                "net": _ratio(ratio.net),
+                "verdict": measured.verdict_of(ratio.task),
+                "note": ratio.note,
+            }
+            for ratio in measured.ratios.values()
+        ],
+        "tables": [_table(table) for table in tables],
+    }
+    cleaned: dict[str, Any] = _finite(document)
+    return cleaned
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    energies = {}
+    for kind, figure in (("gross", gross_figure), ("net", net_figure)):
+        low, high = cell.interval(figure) or (None, None)
+        energies[kind] = {"mean": cell.mean(figure), "low": low, "high": high}
+    return {
+        "task": cell.task,
+        "precision": cell.precision,
+        "verdict": cell.verdict,
+        "reasons": [asdict(reason) for reason in cell.reasons],
+        "joules_per_image": energies,
+        "watts_mean": cell.mean(lambda window: window.power),
+        "images_per_second": cell.mean(lambda window: window.images_per_second),
+        "latency_seconds": {
+            name: cell.quantile(ratio)
+            for name, ratio in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))
+        },
+        "queries_timed": cell.latency.total if cell.latency else None,
+        "models": [asdict(model) for model in cell.models],
+        "windows": [_window(window) for window in cell.windows],
+    }
+
+
+def _window(window: WindowFigures) -> dict[str, Any]:
+    queries = window.queries
+    return {
+        "repeat": window.repeat,
+        "load_start_timestamp_seconds": window.start,
+        "load_seconds": window.duration,
+        "images": window.images,
+        "queries": asdict(queries) if queries else None,
+        "joules_gross": window.gross,
+        "joules_net": window.net,
+        "joules_per_image_gross": window.joules_per_image,
+        "joules_per_image_net": window.net_joules_per_image,
+        "watts_mean": window.power,
+        "watts_idle": window.idle_power,
+        "coverage_ratio": window.coverage_ratio,
+        "counter_resets": window.resets,
+        "sensor_down_at_edge": window.down_at_edge,
+        "start_celsius": window.start_temperature,
+        "throttled": window.throttled,
+        "generator_cpu_ratio": window.generator_cpu_ratio,
+    }
+
+
+def _ratio(ratio: Ratio | None) -> dict[str, Any] | None:
+    if ratio is None:
+        return None
+    return {**asdict(ratio), "shows_a_difference": ratio.shows_a_difference}
+
+
+def _table(table: Table) -> dict[str, Any]:
+    columns = [{"key": c.key, "heading": c.heading, "unit": c.unit} for c in table.columns]
+    return {
+        "name": table.name,
+        "title": table.title,
+        "caption": table.caption,
+        "columns": columns,
+        "rows": [{c.key: row.values.get(c.key) for c in table.columns} for row in table.rows],
+        "notes": list(table.notes),
+    }
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no infinity: such a figure is not measured."""
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

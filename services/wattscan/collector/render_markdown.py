@@ -1,0 +1,42 @@
+"""Tables as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wattscan.collector.tables import Table
+
+
+def markdown(title: str, summary: str, tables: Sequence[Table]) -> str:
+    """A page: title, summary, tables. Every value is escaped."""
+    parts = [f"# {escaped(title)}", escaped(summary), *(markdown_table(t) for t in tables)]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(table: Table) -> str:
+    """One table with its heading, caption and notes."""
+    shown = table.shown
+    lines = [_line(shown.headings), "|" + " --- |" * len(shown.headings)]
+    lines += [_line(row) for row in shown.body]
+    notes = [f"- {escaped(note)}" for note in (*table.notes, *table.reasons)]
+    parts = [f"## {escaped(table.title)}", escaped(table.caption), "\n".join(lines)]
+    return "\n\n".join([*parts, "\n".join(notes)]).rstrip()
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown, and the HTML in it, takes as it is."""
+    plain = " ".join(text.split())
+    for sign, safe in (
+        ("&", "&amp;"),
+        ("<", "&lt;"),
+        (">", "&gt;"),
+        ("|", "\\|"),
+        ("`", "\\`"),
+        ("](", "\\]("),
+    ):
+        plain = plain.replace(sign, safe)
+    return plain
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(escaped(cell) for cell in cells)} |"

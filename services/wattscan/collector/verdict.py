@@ -1,0 +1,243 @@
+"""The verdict on a cell: `valid`, `indicative` or `invalid`, with every reason that holds.
+
+One function for each reason of MEASUREMENT.md ("When a figure is refused"), found by its place in
+`_CHECKS`; each gets all the evidence on one cell and gives a sentence, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wattscan.collector.cells import Cell, Reason, Verdict, WindowFigures
+from wattscan.metrics import PROFILES
+from wattscan.units import Celsius, Seconds
+
+_LEAST_COVERAGE = 0.98
+_MOST_START_DIFFERENCE = Celsius(2.0)
+_MOST_VARIATION = 0.03
+_REPEATS_TO_JUDGE_VARIATION = 4
+_MOST_GENERATOR_CPU = 0.9
+_MOST_LOST = 0.001
+_LEAST_QUALITY = 0.99
+_MOST_CLOCK_OFFSET = 0.001
+# A timer may fire this much early, of the phase's length.
+_TIMER_TOLERANCE = 0.001
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a cell is judged by.
+
+    `start_difference` is that of the mean start temperatures of the task's variants;
+    `quality_ratio` is INT8 quality over FP32's, on INT8 cells alone; `clock_offset` is by how much
+    the clocks of generator and recorder are proven apart. None: not known.
+    """
+
+    cell: Cell
+    profile: str
+    method: str | None
+    same_host: bool
+    cut_short: bool
+    several_sources: bool
+    start_difference: Celsius | None
+    quality_ratio: float | None
+    clock_offset: Seconds | None
+
+    @property
+    def windows(self) -> Sequence[WindowFigures]:
+        """The cell's windows."""
+        return self.cell.windows
+
+
+def judge(evidence: Evidence) -> tuple[Reason, ...]:
+    """Every reason that holds; none at all means `valid`."""
+    found = [(code, verdict, check(evidence)) for code, verdict, check in _CHECKS]
+    return tuple(Reason(code, verdict, said) for code, verdict, said in found if said)
+
+
+def _repeats(windows: Sequence[WindowFigures]) -> str:
+    return f"repeat{'s' * (len(windows) > 1)} {', '.join(window.repeat for window in windows)}"
+
+
+def _profile_quick(evidence: Evidence) -> str | None:
+    if evidence.profile != "quick":
+        return None
+    return "The quick profile is there to see it work; it gives no interval."
+
+
+def _profile_unknown(evidence: Evidence) -> str | None:
+    if evidence.profile in PROFILES:
+        return None
+    return f"The profile {evidence.profile!r} is not known, so the load's length is not judged."
+
+
+def _modelled_power(evidence: Evidence) -> str | None:
+    if evidence.method != "modelled":
+        return None
+    return "The power is computed from CPU time, not measured."
+
+
+def _generator_on_device(evidence: Evidence) -> str | None:
+    if not evidence.same_host or evidence.method in (None, "modelled"):
+        return None
+    return "The load generator ran on the measured device, and the meter counts it too."
+
+
+def _temperature_not_measured(evidence: Evidence) -> str | None:
+    bare = [w for w in evidence.windows if w.start_temperature is None]
+    if not bare:
+        return None
+    return f"The temperature was not measured in {_repeats(bare)}."
+
+
+def _incomplete_run(evidence: Evidence) -> str | None:
+    said = []
+    if evidence.cut_short:
+        said.append("The recording ends before the run does.")
+    unended = [w for w in evidence.windows if w.duration is None]
+    if unended:
+        said.append(f"The load of {_repeats(unended)} has no end.")
+    profile = PROFILES.get(evidence.profile)
+    if profile and len(evidence.windows) < profile.repeats:
+        found = len(evidence.windows)
+        said.append(f"The profile has {profile.repeats} repeats, the run only {found}.")
+    return " ".join(said) or None
+
+
+def _energy_not_measured(evidence: Evidence) -> str | None:
+    bare = [w for w in evidence.windows if w.duration is not None and w.gross is None]
+    return f"The energy was not measured in {_repeats(bare)}." if bare else None
+
+
+def _images_not_counted(evidence: Evidence) -> str | None:
+    bare = [w for w in evidence.windows if w.duration is not None and not w.images]
+    return f"No image was answered in {_repeats(bare)}." if bare else None
+
+
+def _load_too_short(evidence: Evidence) -> str | None:
+    profile = PROFILES.get(evidence.profile)
+    if not profile:
+        return None
+    least = profile.load * (1 - _TIMER_TOLERANCE)
+    short = [w for w in evidence.windows if w.duration is not None and w.duration < least]
+    if not short:
+        return None
+    seconds = min(w.duration for w in short if w.duration is not None)
+    return (
+        f"The load lasted {seconds:.1f} s in {_repeats(short)}; "
+        f"the profile says {profile.load:.0f} s."
+    )
+
+
+def _coverage_below_98_percent(evidence: Evidence) -> str | None:
+    known = [w for w in evidence.windows if w.gross is not None]
+    low = [w for w in known if w.coverage_ratio is None or w.coverage_ratio < _LEAST_COVERAGE]
+    if not low:
+        return None
+    told = [w.coverage_ratio for w in low if w.coverage_ratio is not None]
+    if not told:
+        return f"The sensor did not tell how much of the time it covered in {_repeats(low)}."
+    return f"The sensor covered only {min(told):.1%} of idle or load in {_repeats(low)}."
+
+
+def _sensor_down_at_edge(evidence: Evidence) -> str | None:
+    down = [w for w in evidence.windows if w.down_at_edge]
+    return f"The sensor was down at an edge of idle or load in {_repeats(down)}." if down else None
+
+
+def _sensor_changed(evidence: Evidence) -> str | None:
+    if not evidence.several_sources:
+        return None
+    return "The table's energy source changed during the cell's windows."
+
+
+def _counter_reset(evidence: Evidence) -> str | None:
+    reset = [w for w in evidence.windows if w.resets]
+    return f"The energy counter was reset in {_repeats(reset)}." if reset else None
+
+
+def _start_temperatures_apart(evidence: Evidence) -> str | None:
+    apart = evidence.start_difference
+    if apart is None or apart <= _MOST_START_DIFFERENCE:
+        return None
+    return f"FP32 and INT8 started {apart:.1f} °C apart on average; 2 °C is the most."
+
+
+def _repeats_vary(evidence: Evidence) -> str | None:
+    values = [j for j in (w.joules_per_image for w in evidence.windows) if j is not None]
+    if len(values) < _REPEATS_TO_JUDGE_VARIATION:
+        return None
+    variation = float(np.std(values, ddof=1) / np.mean(values))
+    if variation <= _MOST_VARIATION:
+        return None
+    return f"The repeats vary by {variation:.1%} (coefficient of variation); 3 % is the most."
+
+
+def _generator_cpu_above_90_percent(evidence: Evidence) -> str | None:
+    told = [w.generator_cpu_ratio or 0.0 for w in evidence.windows]
+    if max(told, default=0.0) <= _MOST_GENERATOR_CPU:
+        return None
+    return f"The load generator used {max(told):.0%} of a core, so it may have been the limit."
+
+
+def _throttled(evidence: Evidence) -> str | None:
+    slowed = [w for w in evidence.windows if w.throttled]
+    return f"The device limited its clock in {_repeats(slowed)}." if slowed else None
+
+
+def _errors_or_drops(evidence: Evidence) -> str | None:
+    lost = [w for w in evidence.windows if w.queries and w.queries.lost_ratio > _MOST_LOST]
+    if not lost:
+        return None
+    most = max(w.queries.lost_ratio for w in lost if w.queries)
+    return (
+        f"{most:.2%} of the queries failed or were dropped in {_repeats(lost)}; 0.1 % is allowed."
+    )
+
+
+def _int8_quality_below_99_percent(evidence: Evidence) -> str | None:
+    ratio = evidence.quality_ratio
+    if ratio is None or ratio >= _LEAST_QUALITY:
+        return None
+    return f"The INT8 model's quality is {ratio:.1%} of the FP32 model's; 99 % is the least."
+
+
+def _clocks_apart(evidence: Evidence) -> str | None:
+    lengths = [w.duration for w in evidence.windows if w.duration]
+    offset = evidence.clock_offset
+    if offset is None or not lengths or offset <= _MOST_CLOCK_OFFSET * min(lengths):
+        return None
+    return (
+        f"The clocks of generator and recorder are apart by {offset:.3g} s or more; "
+        "0.1 % of the load is the most."
+    )
+
+
+_CHECKS: tuple[tuple[str, Verdict, Callable[[Evidence], str | None]], ...] = (
+    ("incomplete_run", "invalid", _incomplete_run),
+    ("energy_not_measured", "invalid", _energy_not_measured),
+    ("images_not_counted", "invalid", _images_not_counted),
+    ("load_too_short", "invalid", _load_too_short),
+    ("coverage_below_98_percent", "invalid", _coverage_below_98_percent),
+    ("sensor_down_at_edge", "invalid", _sensor_down_at_edge),
+    ("sensor_changed", "invalid", _sensor_changed),
+    ("counter_reset", "invalid", _counter_reset),
+    ("start_temperatures_apart", "invalid", _start_temperatures_apart),
+    ("repeats_vary", "invalid", _repeats_vary),
+    ("generator_cpu_above_90_percent", "invalid", _generator_cpu_above_90_percent),
+    ("throttled", "invalid", _throttled),
+    ("errors_or_drops", "invalid", _errors_or_drops),
+    ("int8_quality_below_99_percent", "invalid", _int8_quality_below_99_percent),
+    ("clocks_apart", "invalid", _clocks_apart),
+    ("profile_quick", "indicative", _profile_quick),
+    ("profile_unknown", "indicative", _profile_unknown),
+    ("modelled_power", "indicative", _modelled_power),
+    ("generator_on_device", "indicative", _generator_on_device),
+    ("temperature_not_measured", "indicative", _temperature_not_measured),
+)
+"""Code, what it makes of the cell, and its check, the gravest first."""
+
+REASON_CODES: tuple[str, ...] = tuple(code for code, _, _ in _CHECKS)

@@ -1,0 +1,155 @@
+"""Runs, and the windows in them, found in the load generator's own series alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from wattscan import metrics
+from wattscan.collector.series import Last, Source, label
+from wattscan.contracts import WattscanError
+
+# One generator stays until two scrapes after the last phase; scrapes may be a minute apart.
+_MARGIN_SECONDS = 150.0
+_PHASE_LABELS = ("task", "precision", "repeat", "phase")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """From `start` to `end`, Unix seconds by the generator's clock; None: it has not ended."""
+
+    start: float
+    end: float | None
+
+
+@dataclass(frozen=True)
+class Window:
+    """One repeat of one variant: its phases by name (idle, warmup, load, cooldown)."""
+
+    task: str
+    precision: str
+    repeat: str
+    phases: Mapping[str, Phase]
+
+    @property
+    def start(self) -> float:
+        """When its first phase began, Unix seconds."""
+        return min(phase.start for phase in self.phases.values())
+
+    @property
+    def order(self) -> tuple[float, str]:
+        """Sorts the repeats of one cell: as counted, `10` after `9`."""
+        digits = self.repeat.isdecimal()
+        return (float(self.repeat) if digits else math.inf, self.repeat)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: who it was, and its windows in the order in which they began."""
+
+    name: str
+    target: str
+    target_instance: str
+    profile: str
+    scenario: str
+    seed: str
+    version: str
+    generator_instance: str
+    generator_job: str
+    cut_short: bool
+    windows: tuple[Window, ...]
+
+    @property
+    def start(self) -> float:
+        """When its first phase began, Unix seconds."""
+        return min(window.start for window in self.windows)
+
+    @property
+    def end(self) -> float:
+        """The last moment that any phase names, Unix seconds."""
+        phases = [phase for window in self.windows for phase in window.phases.values()]
+        return max(max(phase.start, phase.end or phase.start) for phase in phases)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Where its samples are looked for: start and end with a margin, Unix seconds."""
+        return self.start - _MARGIN_SECONDS, self.end + _MARGIN_SECONDS
+
+    @property
+    def load_matchers(self) -> dict[str, str]:
+        """The labels that every series of its load generator has."""
+        own = {"run": self.name, "instance": self.generator_instance, "job": self.generator_job}
+        return {name: value for name, value in own.items() if value}
+
+    @property
+    def target_matchers(self) -> dict[str, str]:
+        """The labels that every series of its target has."""
+        return {"target": self.target, "instance": self.target_instance}
+
+
+def find_run(source: Source, name: str | None) -> Run:
+    """The run of that name, or the newest.
+
+    Raises:
+        WattscanError: no such run (the runs that there are, are named), or it has no phases.
+    """
+    infos = source.last(metrics.RUN_INFO.name, {"run": name} if name else {}, None, None)
+    if not infos:
+        raise WattscanError(_no_such_run(source, name))
+    name = name or _newest(source, infos)
+    starts = source.last(metrics.RUN_PHASE_START.name, {"run": name}, None, None)
+    ends = source.last(metrics.RUN_PHASE_END.name, {"run": name}, None, None)
+    if not starts:
+        raise WattscanError(f"run {name} in {source.name} has no phases yet")
+    mine = [info for info in infos if label(info.labels, "run") == name]
+    named = {(label(i.labels, "target"), label(i.labels, "target_instance")) for i in mine}
+    if len(named) != 1:
+        raise WattscanError(f"run {name} names more than one target: it cannot be told apart")
+    labels = mine[0].labels
+    return Run(
+        name=name,
+        target=labels["target"],
+        target_instance=labels["target_instance"],
+        profile=labels.get("profile", ""),
+        scenario=labels.get("scenario", ""),
+        seed=labels.get("seed", ""),
+        version=labels.get("version", ""),
+        generator_instance=labels.get("instance", ""),
+        generator_job=labels.get("job", ""),
+        cut_short=source.cut_short,
+        windows=_windows(starts, ends),
+    )
+
+
+def _newest(source: Source, infos: Sequence[Last]) -> str:
+    starts = source.last(metrics.RUN_PHASE_START.name, {}, None, None)
+    known = {label(info.labels, "run") for info in infos}
+    begun = [(start.value, label(start.labels, "run")) for start in starts]
+    return max((entry for entry in begun if entry[1] in known), default=(0.0, min(known)))[1]
+
+
+def _no_such_run(source: Source, name: str | None) -> str:
+    infos = source.last(metrics.RUN_INFO.name, {}, 0.0, None)
+    known = {label(info.labels, "run") for info in infos}
+    if not known:
+        return f"there is no run in {source.name}"
+    return f"there is no run {name!r} in {source.name}; there is: {', '.join(sorted(known))}"
+
+
+def _windows(starts: Sequence[Last], ends: Sequence[Last]) -> tuple[Window, ...]:
+    ended = {_phase_key(end): end.value for end in ends}
+    cells: dict[tuple[str, str, str], dict[str, Phase]] = {}
+    for start in starts:
+        task, precision, repeat, phase = _phase_key(start)
+        end = ended.get((task, precision, repeat, phase))
+        # An end from before the start belongs to nothing.
+        end = end if end is not None and end >= start.value else None
+        cells.setdefault((task, precision, repeat), {})[phase] = Phase(start.value, end)
+    windows = [Window(*names, phases) for names, phases in cells.items()]
+    return tuple(sorted(windows, key=lambda window: window.start))
+
+
+def _phase_key(last: Last) -> tuple[str, str, str, str]:
+    task, precision, repeat, phase = (label(last.labels, name) for name in _PHASE_LABELS)
+    return task, precision, repeat, phase

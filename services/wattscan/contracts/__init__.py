@@ -1,0 +1,99 @@
+"""What plug-ins fulfil, and the frozen records that pass between the stages.
+
+A plug-in is a module found by its name (see `plugins`). A task module has `TASK`, a backend module
+has `FORMAT` and `open_engine`, a sensor module has `find`; the Protocols here type them.
+"""
+
+from wattscan.contracts.energy import (
+    EnergyAccount,
+    EnergyMeter,
+    EnergyShare,
+)
+from wattscan.contracts.errors import (
+    EngineAbsent,
+    ImageTooLarge,
+    InvalidImage,
+    SensorAbsent,
+    SensorFailed,
+    WattscanError,
+)
+from wattscan.contracts.models import (
+    Backend,
+    Engine,
+    ModelCard,
+    ModelFile,
+    Normalisation,
+    Quality,
+)
+from wattscan.contracts.sensors import (
+    EnergyReading,
+    EnergySensor,
+    PowerReading,
+    PowerSensor,
+    Sensor,
+    SensorModule,
+    TemperatureReading,
+    TemperatureSensor,
+)
+from wattscan.contracts.targets import (
+    PaperReading,
+    SensorChoice,
+    Target,
+)
+from wattscan.contracts.tasks import (
+    Finding,
+    Mask,
+    Samples,
+    Task,
+)
+from wattscan.contracts.types import (
+    PRECISIONS,
+    Format,
+    Method,
+    Pixels,
+    Precision,
+    Scope,
+    TaskKind,
+    Tensor,
+)
+
+__all__ = [
+    "PRECISIONS",
+    "Backend",
+    "EnergyAccount",
+    "EnergyMeter",
+    "EnergyReading",
+    "EnergySensor",
+    "EnergyShare",
+    "Engine",
+    "EngineAbsent",
+    "Finding",
+    "Format",
+    "ImageTooLarge",
+    "InvalidImage",
+    "Mask",
+    "Method",
+    "ModelCard",
+    "ModelFile",
+    "Normalisation",
+    "PaperReading",
+    "Pixels",
+    "PowerReading",
+    "PowerSensor",
+    "Precision",
+    "Quality",
+    "Samples",
+    "Scope",
+    "Sensor",
+    "SensorAbsent",
+    "SensorChoice",
+    "SensorFailed",
+    "SensorModule",
+    "Target",
+    "Task",
+    "TaskKind",
+    "TemperatureReading",
+    "TemperatureSensor",
+    "Tensor",
+    "WattscanError",
+]

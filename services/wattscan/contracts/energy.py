@@ -1,0 +1,50 @@
+"""The energy of a request: what serving sees of telemetry."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from wattscan.contracts.types import Method, Scope
+from wattscan.units import Joules
+
+
+@dataclass(frozen=True)
+class EnergyShare:
+    """The energy of one request, as well as it is known now.
+
+    `method` is `estimated` until every interval of the request is settled.
+    """
+
+    energy: Joules
+    method: Method | Literal["estimated"]
+    scope: Scope
+
+
+class EnergyAccount(Protocol):
+    """The energy of one request."""
+
+    def in_service(self, share: float = 1.0) -> AbstractContextManager[None]:
+        """While inside, the request is in service.
+
+        Args:
+            share: its share of the work: in a batch, its images over the batch's.
+        """
+        ...
+
+    def so_far(self) -> EnergyShare | None:
+        """None where the target has no source of energy."""
+        ...
+
+    def close(self, ok: bool) -> None:
+        """The request is answered (ok), or has failed."""
+        ...
+
+
+class EnergyMeter(Protocol):
+    """Gives the device's energy to the requests in service."""
+
+    def open(self, task: str, precision: str) -> EnergyAccount:
+        """An account for a new request."""
+        ...

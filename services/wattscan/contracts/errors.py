@@ -1,0 +1,31 @@
+"""What can go wrong, for those who can act on it."""
+
+from __future__ import annotations
+
+
+class WattscanError(Exception):
+    """A failure that its reader can act on: one sentence, no traceback, exit code 2."""
+
+
+class EngineAbsent(WattscanError):
+    """A runtime, or the device that it needs, is not on this machine; the text says which."""
+
+
+class InvalidImage(WattscanError):
+    """The bytes cannot be read as an image. The text never holds a value of a header."""
+
+
+class ImageTooLarge(InvalidImage):
+    """The image is over the limit on bytes or pixels."""
+
+
+class SensorAbsent(Exception):
+    """The sensor is not on this machine; the text says why. Absent is not failed."""
+
+
+class SensorFailed(Exception):
+    """A sensor that is there could not be read. `reason` is a short word for the error counter."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(detail or reason)
+        self.reason = reason

@@ -1,0 +1,95 @@
+"""Models, and what runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from wattscan.contracts.types import Format, Precision, Tensor
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Pixel statistics of the training set, in the units of the task's resized pixels."""
+
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """A score on a held-out set: `metric` is `dice` or `auc_roc`, `dataset` names the set."""
+
+    metric: str
+    dataset: str
+    value: float
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One artifact. `sha256` is the hex digest of the file at `path`."""
+
+    format: Format
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """One model variant: what it is, what it was trained on, how good it is, and its files."""
+
+    task: str
+    precision: Precision
+    version: str
+    network: str
+    normalisation: Normalisation
+    quality: tuple[Quality, ...]
+    files: tuple[ModelFile, ...]
+    details: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The name on the wire, such as `brain-mri-int8`."""
+        return f"{self.task}-{self.precision}"
+
+
+class Engine(Protocol):
+    """A loaded model. Safe to call from one thread at a time."""
+
+    provider: str
+    """What runs it: `OpenVINOExecutionProvider`, `CPUExecutionProvider`, `XNNPACK`, ..."""
+
+    def infer(self, batch: Tensor) -> Tensor:
+        """Run the network.
+
+        Args:
+            batch: float32 (N, H, W, C), preprocessed as the task says.
+
+        Returns:
+            Logits, float32: (N, H, W, 1) for a segmentation, (N, classes) for a classification.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let the runtime free the model."""
+        ...
+
+
+class Backend(Protocol):
+    """A module under `backends/`."""
+
+    FORMAT: Format
+
+    def open_engine(self, path: Path, settings: Mapping[str, Any]) -> Engine:
+        """Load the model file.
+
+        Args:
+            path: a file in the backend's FORMAT.
+            settings: the `[backend]` table of the target's TOML.
+
+        Raises:
+            WattscanError: the file is missing or corrupt, or the SDK is not installed.
+        """
+        ...

@@ -1,0 +1,96 @@
+"""Sensors: three Protocols, for energy, power and temperature, and their readings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+from wattscan.contracts.types import Method, Scope
+from wattscan.units import Celsius, Joules, Watts
+
+
+@dataclass(frozen=True)
+class PowerReading:
+    """The power of one domain at the moment of reading."""
+
+    domain: str
+    scope: Scope
+    power: Watts
+
+
+@dataclass(frozen=True)
+class EnergyReading:
+    """The count of one domain's energy counter.
+
+    `wraps_at` is the count at which the counter starts again at zero, or None.
+    """
+
+    domain: str
+    scope: Scope
+    count: Joules
+    wraps_at: Joules | None = None
+
+
+@dataclass(frozen=True)
+class TemperatureReading:
+    """The temperature of one zone at the moment of reading."""
+
+    zone: str
+    temperature: Celsius
+
+
+@runtime_checkable
+class PowerSensor(Protocol):
+    """A source of instantaneous power, which the sampler integrates."""
+
+    name: str
+    uncertainty_ratio: float
+
+    def read_power(self) -> Sequence[PowerReading]:
+        """Raises: SensorFailed."""
+        ...
+
+
+@runtime_checkable
+class EnergySensor(Protocol):
+    """A source that counts energy itself (`counter`) or computes it (`modelled`)."""
+
+    name: str
+    method: Method
+    uncertainty_ratio: float
+
+    def read_energy(self) -> Sequence[EnergyReading]:
+        """Raises: SensorFailed."""
+        ...
+
+
+@runtime_checkable
+class TemperatureSensor(Protocol):
+    """A source of temperatures."""
+
+    name: str
+
+    def read_temperature(self) -> Sequence[TemperatureReading]:
+        """Raises: SensorFailed."""
+        ...
+
+
+Sensor: TypeAlias = PowerSensor | EnergySensor | TemperatureSensor
+
+
+class SensorModule(Protocol):
+    """A module under `sensors/`."""
+
+    def find(self, settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:
+        """Look for the sensor on this machine.
+
+        Args:
+            settings: the sensor's `[[sensors]]` table of the target's TOML.
+            sysfs: the root of sysfs, `/sys` unless it is mounted elsewhere.
+
+        Raises:
+            SensorAbsent: it is not here, and why.
+        """
+        ...

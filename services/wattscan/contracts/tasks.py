@@ -1,0 +1,67 @@
+"""Clinical tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wattscan.contracts.models import Normalisation
+from wattscan.contracts.types import Pixels, TaskKind, Tensor
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A segmentation at the size of the image it came from: uint8 (height, width), 0 or 1."""
+
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding of a classification and its probability, 0 to 1."""
+
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A labelled set: images uint8 (N, height, width[, 3]); truth uint8 masks (N, height, width),
+    0 or 1, or findings (N, classes), 0 or 1."""
+
+    images: NDArray[np.uint8]
+    truth: NDArray[np.uint8]
+
+
+@runtime_checkable
+class Task(Protocol):
+    """The `TASK` object of a package under `tasks/`."""
+
+    name: str
+    kind: TaskKind
+    title: str
+    input_shape: tuple[int, int, int]
+    metric: str
+    findings: tuple[str, ...]
+    phantom_dataset: str
+
+    def preprocess(self, pixels: Pixels, normalisation: Normalisation) -> Tensor:
+        """One image of any size -> float32 (H, W, C)."""
+        ...
+
+    def postprocess(
+        self, logits: Tensor, source_size: tuple[int, int]
+    ) -> Mask | tuple[Finding, ...]:
+        """The logits of one image -> a mask of `source_size` (height, width), or findings."""
+        ...
+
+    def score(self, logits: Tensor, truth: NDArray[np.uint8]) -> float:
+        """Logits of N images against N truths -> the task's metric, 0 to 1."""
+        ...
+
+    def phantom(self, count: int, seed: int) -> Samples:
+        """A synthetic labelled set, the same for the same seed."""
+        ...

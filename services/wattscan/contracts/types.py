@@ -1,0 +1,19 @@
+"""Names for what the stages exchange."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.int16] | NDArray[np.float32]
+"""An image as the modality gives it: (height, width) or (height, width, 3), any scale."""
+
+Tensor: TypeAlias = NDArray[np.float32]
+Precision = Literal["fp32", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
+TaskKind = Literal["segmentation", "classification"]
+Format = Literal["onnx", "tflite"]
+Method = Literal["counter", "integrated", "modelled"]
+Scope = Literal["system", "board", "chip", "rail"]

@@ -1,0 +1,42 @@
+"""The task's metric: the paper's Dice."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wattscan.contracts import Tensor
+from wattscan.tasks.nerve_ultrasound.postprocess import mask_from_logits
+
+SMOOTH = 1.0
+"""Added above and below, in pixels (the paper's): an empty mask found empty scores 1."""
+
+
+def dice(predicted: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
+    """Dice of two masks of 0 and 1 of one shape: (2 |A and B| + 1) / (|A| + |B| + 1)."""
+    overlap = np.count_nonzero(predicted & truth)
+    total = np.count_nonzero(predicted) + np.count_nonzero(truth)
+    return (2.0 * overlap + SMOOTH) / (total + SMOOTH)
+
+
+def mean_dice(logits: Tensor, truth: NDArray[np.uint8]) -> float:
+    """Dice per image, at the truth's size and of the thresholded mask; the mean over the images.
+
+    Args:
+        logits: float32 (N, 80, 112, 1).
+        truth: uint8 (N, height, width), 0 or 1; N at least 1.
+
+    Raises:
+        ValueError: no images, or not as many logits as truths.
+    """
+    if len(logits) != len(truth) or not len(truth):
+        raise ValueError(f"{len(logits)} logits cannot be scored against {len(truth)} masks")
+    size = (truth.shape[1], truth.shape[2])
+    return float(
+        np.mean(
+            [
+                dice(mask_from_logits(one, size).pixels, mask)
+                for one, mask in zip(logits, truth, strict=True)
+            ]
+        )
+    )

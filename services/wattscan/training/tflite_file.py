@@ -1,0 +1,80 @@
+"""What is inside a TFLite file: read from its flatbuffer, without running it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from wattscan import plugins
+from wattscan.contracts import WattscanError
+
+_INTEGER_TYPES = {"INT8", "INT32"}
+"""Activations and weights; biases and the resize's size. Anything else falls off an Edge TPU."""
+
+
+def operators(path: Path) -> Counter[str]:
+    """How many of each operator, such as `CONV_2D`. Raises: WattscanError."""
+    schema, model = _read(path)
+    names = _names(schema.BuiltinOperator)
+    counts: Counter[str] = Counter()
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            code = model.operatorCodes[operator.opcodeIndex]
+            # Codes above 127 are in the newer field only, older files have the other only.
+            counts[names[max(code.builtinCode, code.deprecatedBuiltinCode)]] += 1
+    return counts
+
+
+def problems(path: Path, *, integer: bool) -> list[str]:
+    """What would keep an accelerator from taking the graph whole; empty if nothing.
+
+    Args:
+        path: a TFLite file.
+        integer: whether no float tensor may be in it.
+
+    Raises:
+        WattscanError: it is not a TFLite file, or LiteRT's schema is not installed.
+    """
+    schema, model = _read(path)
+    types = _names(schema.TensorType)
+    found = []
+    if len(model.subgraphs) != 1:
+        found.append(f"{len(model.subgraphs)} subgraphs instead of 1")
+    tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
+    if any(_is_dynamic(tensor) for tensor in tensors):
+        found.append("a tensor's shape is not static")
+    if integer:
+        others = Counter(types[t.type] for t in tensors if types[t.type] not in _INTEGER_TYPES)
+        found += [f"{count} tensors of type {name}" for name, count in sorted(others.items())]
+        found += [
+            f"an input or output is {types[graph.tensors[index].type]}, not INT8"
+            for graph in model.subgraphs
+            for index in [*graph.inputs, *graph.outputs]
+            if types[graph.tensors[index].type] != "INT8"
+        ]
+    return found
+
+
+def _read(path: Path) -> tuple[Any, Any]:
+    schema = plugins.sdk("ai_edge_litert.schema_py_generated", "litert")
+    content = path.read_bytes()
+    try:
+        if not schema.Model.ModelBufferHasIdentifier(content, 0):
+            raise ValueError("no TFL3 identifier")
+        return schema, schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    except Exception as error:  # a damaged flatbuffer raises whatever its bytes lead to
+        raise WattscanError(f"{path} is not a TFLite model: {error}") from None
+
+
+def _is_dynamic(tensor: Any) -> bool:
+    signature = tensor.shapeSignature
+    return signature is not None and any(size < 0 for size in signature)
+
+
+def _names(enumeration: Any) -> dict[int, str]:
+    return {
+        value: name
+        for name, value in vars(enumeration).items()
+        if isinstance(value, int) and not name.startswith("_")
+    }

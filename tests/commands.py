@@ -1,0 +1,5 @@
+"""How tests call the command line."""
+
+import sys
+
+WATTSCAN = [sys.executable, "-m", "wattscan"]

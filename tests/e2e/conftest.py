@@ -1,0 +1,76 @@
+"""A real service, and a real run of the main job, each in its own processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import grpc
+import pytest
+
+from commands import WATTSCAN
+from wattscan.wire import wattscan_v1_pb2_grpc as rpc
+
+
+class Service:
+    """`wattscan serve` on free ports."""
+
+    def __init__(self, folder: Path, *arguments: str):
+        self.log = folder / "serve.log"
+        command = [*WATTSCAN, "serve", "--grpc-port", "0", "--metrics-port", "0", *arguments]
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        line = self.process.stdout.readline()
+        assert line, self.log.read_text()
+        self.ready = json.loads(line)
+        self.channel = grpc.insecure_channel(
+            self.ready["grpc"], options=[("grpc.max_send_message_length", -1)]
+        )
+        self.stub = rpc.ImagingServiceStub(self.channel)
+
+    def stop(self) -> int:
+        self.channel.close()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(60)
+        self.process.stdout.close()
+        return code
+
+
+@pytest.fixture
+def start_service(tmp_path):
+    services = []
+
+    def start(*arguments):
+        services.append(Service(tmp_path, *arguments))
+        return services[-1]
+
+    yield start
+    for service in services:
+        service.stop()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    service = Service(tmp_path_factory.mktemp("service"))
+    yield service
+    assert service.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def quick_run(tmp_path_factory):
+    """The folder and the output of one `wattscan bench`, as `make run` does it."""
+    out = tmp_path_factory.mktemp("bench")
+    done = subprocess.run(
+        [*WATTSCAN, "bench", "--target", "cpu", "--profile", "quick", "--out", str(out)],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr
+    (folder,) = out.iterdir()
+    return folder, done.stdout, done.stderr

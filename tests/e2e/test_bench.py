@@ -1,0 +1,138 @@
+"""The main job, as `make run` does it."""
+
+import json
+import os
+import subprocess
+import threading
+import time
+
+import pytest
+
+from commands import WATTSCAN
+
+TASK = "nerve-ultrasound"
+
+
+def cells(folder):
+    return json.loads((folder / "tables.json").read_text())
+
+
+def test_it_shows_progress_the_table_and_the_report(quick_run):
+    folder, output, progress = quick_run
+    assert "[window 1 of 4]" in progress and "[window 4 of 4]" in progress
+    assert " left" in progress
+    assert "| cpu | nerve-ultrasound | fp32 |" in output
+    assert "| cpu | nerve-ultrasound | int8 |" in output
+    assert output.strip().endswith(f"Report: {folder / 'report.html'}")
+
+
+def test_it_leaves_every_file(quick_run):
+    folder, *_ = quick_run
+    names = {"recording.om", "tables.md", "tables.json", "report.html"}
+    names |= {"energy.csv", "paper.csv", "quality.csv"}
+    assert names <= {path.name for path in folder.iterdir()}
+    assert (folder / "recording.om").read_text().endswith("# EOF\n")
+
+
+def test_everything_modelled_says_so(quick_run):
+    folder, output, _ = quick_run
+    assert "modelled" in output
+    assert "W per busy core" in output
+    assert "modelled_power" in (folder / "energy.csv").read_text()
+
+
+def test_collect_gives_the_same_tables_again(quick_run, tmp_path):
+    folder, *_ = quick_run
+    source = str(folder / "recording.om")
+    done = subprocess.run(
+        [*WATTSCAN, "collect", "--source", source, "--out", str(tmp_path)], capture_output=True
+    )
+    assert done.returncode == 0
+    assert (tmp_path / "tables.md").read_bytes() == (folder / "tables.md").read_bytes()
+
+
+def test_require_valid_fails_on_a_quick_run(quick_run):
+    folder, *_ = quick_run
+    command = [*WATTSCAN, "collect", "--source", str(folder / "recording.om")]
+    assert subprocess.run([*command, "--require", "valid"], capture_output=True).returncode == 1
+
+
+class FakeRapl:
+    """A powercap tree whose counter runs at 40 W until it is unplugged."""
+
+    def __init__(self, root):
+        self.zone = root / "class" / "powercap" / "intel-rapl:0"
+        self.zone.mkdir(parents=True)
+        (self.zone / "name").write_text("package-0")
+        (self.zone / "max_energy_range_uj").write_text("262143328850")
+        self.counter = self.zone / "energy_uj"
+        self.begun = time.monotonic()
+        self.unplugged = threading.Event()
+        self.write()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while not self.unplugged.wait(0.005):
+            self.write()
+        self.counter.unlink()
+
+    def write(self):
+        fresh = self.counter.with_suffix(".new")
+        fresh.write_text(str(round((time.monotonic() - self.begun) * 40e6)))
+        fresh.replace(self.counter)
+
+
+@pytest.fixture(scope="module")
+def unplugged_run(tmp_path_factory):
+    """A run whose RAPL counter vanishes in the load phase of the third of four windows."""
+    root = tmp_path_factory.mktemp("sys")
+    out = tmp_path_factory.mktemp("unplugged")
+    rapl = FakeRapl(root)
+    bench = subprocess.Popen(
+        [*WATTSCAN, "bench", "--out", str(out), "--sysfs", str(root)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    )
+    try:
+        for line in bench.stderr:
+            if "[window 3 of 4]" in line and ": load" in line:
+                time.sleep(4)
+                rapl.unplugged.set()
+        assert bench.wait() == 0
+    finally:
+        bench.stderr.close()
+        rapl.unplugged.set()
+        rapl.thread.join()
+    (folder,) = out.iterdir()
+    return folder
+
+
+def test_a_sensor_lost_mid_run_is_a_verdict_and_not_a_zero(unplugged_run):
+    text = (unplugged_run / "tables.md").read_text()
+    assert "invalid" in text
+    assert "sensor_down_at_edge" in text or "coverage_below_98_percent" in text
+    samples = [
+        line.rsplit(" ", 2)[1]
+        for line in (unplugged_run / "recording.om").read_text().splitlines()
+        if line.startswith("wattscan_power_watts{")
+    ]
+    assert samples
+    # 40 W as long as it was there, then nothing: never a zero, never the last value repeated.
+    assert all(30 < float(value) < 50 for value in samples)
+    up = [
+        line.rsplit(" ", 2)[1]
+        for line in (unplugged_run / "recording.om").read_text().splitlines()
+        if line.startswith("wattscan_sensor_up{") and 'sensor="rapl"' in line
+    ]
+    assert up[0] == "1.0"
+    assert up[-1] == "0.0"
+
+
+def test_a_measured_source_is_called_a_counter(unplugged_run):
+    text = (unplugged_run / "tables.md").read_text()
+    assert "package-0" in text
+    assert "modelled_power" not in text
+    assert "generator_on_device" in text

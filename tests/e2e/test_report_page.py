@@ -1,0 +1,85 @@
+"""The report in a real browser: it renders, with every table and plot, and no complaint."""
+
+import shutil
+import subprocess
+
+import pytest
+from synthetic import MODELLED, Spec, recording, without
+
+from wattscan.collector.recording import parse_recording
+from wattscan.collector.report import report_of, write
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs the Debian package `chromium`")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-logging=stderr",
+    "--hide-scrollbars",
+)
+TASKS = ("nerve-ultrasound", "brain-mri", "chest-xray")
+FACTOR = {"nerve-ultrasound": 0.3, "chest-xray": 1.8}
+WOBBLE = (1.0, 1.012, 0.993, 1.006, 0.99, 1.009)
+PAGES = {
+    "quick": Spec(
+        profile="quick",
+        interval=1.0,
+        tasks=TASKS,
+        task_factor=FACTOR,
+        source=MODELLED,
+        quality={"fp32": 0.9, "int8": 0.88},
+        edits=(without("wattscan_temperature_celsius"),),
+    ),
+    "standard": Spec(tasks=TASKS, task_factor=FACTOR, wobble=WOBBLE),
+}
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def page(request, tmp_path_factory):
+    out = tmp_path_factory.mktemp(request.param)
+    report = report_of(parse_recording(recording(PAGES[request.param]).encode(), "r"))
+    write(report, out)
+    return request.param, out / "report.html"
+
+
+def browse(page, *arguments):
+    folder = page.parent / "profile"
+    result = subprocess.run(
+        [CHROMIUM, *FLAGS, f"--user-data-dir={folder}", *arguments, page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    complaints = [line for line in result.stderr.splitlines() if "CONSOLE" in line]
+    assert complaints == []
+    return result.stdout
+
+
+@pytest.mark.timeout(180)
+def test_everything_is_there(page):
+    profile, path = page
+    dom = browse(path, "--dump-dom")
+    for name in ("energy", "paper", "quality", "models"):
+        assert f'<table id="table-{name}"' in dom
+    assert dom.count("<svg") == 3
+    assert dom.count('<tr><td class="task">') == 6
+    assert 'class="badge valid"' in dom if profile == "standard" else "modelled_power" in dom
+    assert ('<span class="none">not measured' in dom) == (profile == "quick")
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(("scheme", "setting"), [("light", 1), ("dark", 0)])
+def test_it_is_drawn(page, scheme, setting):
+    _, path = page
+    shot = path.with_name(f"{scheme}.png")
+    setting = f"--blink-settings=preferredColorScheme={setting}"
+    browse(path, setting, "--window-size=1280,3400", f"--screenshot={shot}")
+    assert shot.read_bytes().startswith(b"\x89PNG")
+    assert shot.stat().st_size > 100_000

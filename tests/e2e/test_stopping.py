@@ -1,0 +1,131 @@
+"""It stops cleanly: the service, and the whole run."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from pydicom.data import get_testdata_file
+
+from commands import WATTSCAN
+from wattscan.wire import wattscan_v1_pb2 as pb
+
+REQUEST = pb.SegmentRequest(
+    task="nerve-ultrasound",
+    precision=pb.PRECISION_FP32,
+    image=pb.Image(encoded=Path(get_testdata_file("examples_rgb_color.dcm")).read_bytes()),
+)
+STATUS = health_pb2.HealthCheckResponse
+
+
+class Clients:
+    """Threads that send one request after another and note how each ended."""
+
+    def __init__(self, stub, count=6):
+        self.stub = stub
+        self.ended = []
+        self.threads = [threading.Thread(target=self.run) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self):
+        while True:
+            try:
+                self.stub.Segment(REQUEST, timeout=20)
+                self.ended.append((time.monotonic(), "OK"))
+            except grpc.RpcError as error:
+                self.ended.append((time.monotonic(), error.code().name))
+                return
+
+    def join(self):
+        for thread in self.threads:
+            thread.join(30)
+        return [code for _, code in self.ended]
+
+
+def test_sigterm_under_load_loses_no_accepted_request(start_service):
+    service = start_service()
+    seen = []
+
+    def watch():
+        stub = health_pb2_grpc.HealthStub(service.channel)
+        try:
+            for answer in stub.Watch(health_pb2.HealthCheckRequest(service="")):
+                seen.append((time.monotonic(), answer.status))
+        except grpc.RpcError:
+            pass
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    clients = Clients(service.stub)
+    while len(clients.ended) < 50:
+        time.sleep(0.01)
+    service.process.send_signal(signal.SIGTERM)
+    codes = clients.join()
+    assert service.process.wait(30) == 0
+    watcher.join(30)
+    assert codes.count("OK") >= 50
+    # Every client ends with the one refusal that tells it to go elsewhere.
+    assert sorted(set(codes)) == ["OK", "UNAVAILABLE"]
+    assert [status for _, status in seen] == [STATUS.SERVING, STATUS.NOT_SERVING]
+    refused = min(at for at, code in clients.ended if code == "UNAVAILABLE")
+    assert seen[1][0] <= refused + 0.05
+    assert "stopped" in service.log.read_text()
+
+
+def test_a_probe_sees_it_serve_and_then_not(start_service):
+    service = start_service()
+    probe = [*WATTSCAN, "health", service.ready["grpc"]]
+    assert subprocess.run(probe, capture_output=True, text=True).stdout == "SERVING\n"
+    service.stop()
+    gone = subprocess.run(probe, capture_output=True, text=True)
+    assert gone.returncode == 2
+    assert gone.stderr.startswith("wattscan: ")
+    assert gone.stderr.count("\n") == 1
+
+
+def processes_of(folder):
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if str(folder).encode() in entry.read_bytes():
+                found.append(int(entry.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_nothing_but_an_incomplete_recording(tmp_path, number):
+    bench = subprocess.Popen(
+        [*WATTSCAN, "bench", "--out", str(tmp_path)], stderr=subprocess.PIPE, text=True
+    )
+    for line in bench.stderr:
+        if ": load" in line:
+            break
+    time.sleep(2)
+    assert len(processes_of(tmp_path)) >= 2
+    bench.send_signal(number)
+    rest = bench.stderr.read()
+    assert bench.wait(30) == 130
+    bench.stderr.close()
+    assert "interrupted" in rest
+    assert "Traceback" not in rest
+    assert processes_of(tmp_path) == []
+    (folder,) = tmp_path.iterdir()
+    recording = folder / "recording.om"
+    assert "# EOF" not in recording.read_text()
+    reduced = subprocess.run(
+        [*WATTSCAN, "collect", "--source", str(recording)],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+    )
+    assert reduced.returncode == 0, reduced.stderr
+    assert "incomplete_run" in reduced.stdout
+    assert "invalid" in reduced.stdout

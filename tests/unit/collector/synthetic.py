@@ -1,0 +1,246 @@
+"""Recordings of made-up runs whose true figures are known.
+
+Power is constant within a phase and pages are scraped exactly at the phases' edges, so that
+energies come out exactly. Faults are planted by edits: functions from a sample to a sample, to
+None (the sample is left out).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from statistics import NormalDist
+from typing import NamedTuple
+
+TARGET = {"job": "wattscan-target", "instance": "edge-box:8002", "target": "cpu"}
+LOADGEN = {"job": "wattscan-loadgen", "instance": "driver:8003"}
+PHASE_SECONDS = {
+    "quick": {"idle": 5.0, "warmup": 3.0, "load": 10.0, "cooldown": 2.0},
+    "standard": {"idle": 30.0, "warmup": 10.0, "load": 60.0, "cooldown": 20.0},
+}
+REPEATS = {"quick": 2, "standard": 6}
+SOURCE = {"sensor": "rapl", "domain": "package-0", "scope": "chip", "method": "counter"}
+MODELLED = {
+    "sensor": "cpu_model",
+    "domain": "cpu: 1.48 W idle + 2.76 W per busy core",
+    "scope": "chip",
+    "method": "modelled",
+}
+SHA256 = {"fp32": "f" * 64, "int8": "8" * 64}
+BOUNDS = [0.001 * 1.05**step for step in range(160)]
+
+
+class Sample(NamedTuple):
+    """One line of a recording: `at` in Unix seconds."""
+
+    at: float
+    name: str
+    labels: Mapping[str, str]
+    value: float
+
+
+Edit = Callable[[Sample], Sample | None]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A run. Watts, seconds, degrees Celsius; `wobble` and `warming` act on each repeat."""
+
+    run: str = "run-1"
+    profile: str = "standard"
+    tasks: tuple[str, ...] = ("brain-mri",)
+    precisions: tuple[str, ...] = ("fp32", "int8")
+    start: float = 1_732_286_400.0
+    interval: float = 5.0
+    idle_watts: float = 4.0
+    load_watts: Mapping[str, float] = field(default_factory=lambda: {"fp32": 20.0, "int8": 16.0})
+    latency: Mapping[str, float] = field(default_factory=lambda: {"fp32": 0.04, "int8": 0.02})
+    spread: float = 0.06
+    task_factor: Mapping[str, float] = field(default_factory=dict)
+    wobble: tuple[float, ...] = (1.0,)
+    source: Mapping[str, str] = field(default_factory=lambda: SOURCE)
+    start_celsius: Mapping[str, float] = field(default_factory=lambda: {"fp32": 40.0, "int8": 40.0})
+    quality: Mapping[str, float] = field(default_factory=lambda: {"fp32": 0.9, "int8": 0.897})
+    generator_cpu: float = 0.2
+    edits: tuple[Edit, ...] = ()
+    end: bool = True
+
+
+class Span(NamedTuple):
+    """One phase of one window, Unix seconds."""
+
+    task: str
+    precision: str
+    repeat: int
+    phase: str
+    start: float
+    end: float
+
+
+def spans(spec: Spec) -> list[Span]:
+    """Every phase in time order; variants alternate A B B A."""
+    found, now = [], spec.start
+    for task in spec.tasks:
+        for repeat in range(1, REPEATS.get(spec.profile, 2) + 1):
+            order = spec.precisions if repeat % 2 else spec.precisions[::-1]
+            for precision in order:
+                for phase, seconds in PHASE_SECONDS.get(
+                    spec.profile, PHASE_SECONDS["quick"]
+                ).items():
+                    found.append(Span(task, precision, repeat, phase, now, now + seconds))
+                    now += seconds
+    return found
+
+
+def images(spec: Spec, span: Span) -> int:
+    """Images that a load phase answers."""
+    return round((span.end - span.start) / latency(spec, span))
+
+
+def latency(spec: Spec, span: Span) -> float:
+    return spec.latency[span.precision] * spec.task_factor.get(span.task, 1.0)
+
+
+def watts(spec: Spec, span: Span) -> float:
+    if span.phase in ("idle", "cooldown"):
+        return spec.idle_watts
+    return spec.load_watts[span.precision] * spec.wobble[(span.repeat - 1) % len(spec.wobble)]
+
+
+def joules_per_image(spec: Spec, task: str, precision: str, net: bool = False) -> float:
+    """The true figure: the mean over the repeats, J."""
+    loads = [s for s in spans(spec) if (s.task, s.precision, s.phase) == (task, precision, "load")]
+    base = spec.idle_watts if net else 0.0
+    each = [(watts(spec, s) - base) * (s.end - s.start) / images(spec, s) for s in loads]
+    return sum(each) / len(each)
+
+
+def recording(spec: Spec) -> str:
+    """The run as OpenMetrics text."""
+    lines = ["# TYPE wattscan_energy_joules counter", "# UNIT wattscan_energy_joules joules"]
+    for sample in samples(spec):
+        kept: Sample | None = sample
+        for edit in spec.edits:
+            kept = edit(kept) if kept else None
+        if kept:
+            inner = ",".join(f'{name}="{_escaped(text)}"' for name, text in kept.labels.items())
+            lines.append(f"{kept.name}{{{inner}}} {kept.value!r} {kept.at:.3f}")
+    return "\n".join([*lines, "# EOF", ""] if spec.end else [*lines, ""])
+
+
+def samples(spec: Spec) -> Iterator[Sample]:
+    """Every scrape's samples, in time order."""
+    phases = spans(spec)
+    last = phases[-1].end
+    edges = {moment for span in phases for moment in (span.start, span.end)}
+    steps = int((last - spec.start) / spec.interval) + 3
+    regular = {spec.start - spec.interval + step * spec.interval for step in range(steps)}
+    for now in sorted(edges | regular | {last + spec.interval}):
+        yield from _target_page(spec, phases, now)
+        yield from _generator_page(spec, phases, now)
+
+
+def _target_page(spec: Spec, phases: list[Span], now: float) -> Iterator[Sample]:
+    before = spec.start - 10 * spec.interval
+    joules = spec.idle_watts * (min(now, spec.start) - before)
+    joules += sum(watts(spec, s) * (min(now, s.end) - s.start) for s in phases if s.start < now)
+    joules += spec.idle_watts * max(0.0, now - phases[-1].end)
+    current = next((s for s in phases if s.start < now <= s.end), phases[0])
+    load = watts(spec, current)
+    heat = spec.start_celsius[current.precision] + (load > spec.idle_watts) * 6.5
+    sensor = {"sensor": spec.source["sensor"]}
+    domain = {**sensor, "domain": spec.source["domain"]}
+    page: list[tuple[str, Mapping[str, str], float]] = [
+        ("wattscan_energy_joules_total", spec.source, joules),
+        ("wattscan_power_watts", spec.source, load),
+        ("wattscan_energy_source_info", {**spec.source, "use": "table"}, 1.0),
+        ("wattscan_sensor_covered_seconds_total", domain, now - before),
+        ("wattscan_sensor_up", sensor, 1.0),
+        ("wattscan_sensor_uncertainty_ratio", domain, 0.05),
+        ("wattscan_temperature_celsius", {"sensor": "hwmon", "zone": "Package id 0"}, heat),
+        ("wattscan_throttled", sensor, 0.0),
+    ]
+    for task in spec.tasks:
+        for precision in spec.precisions:
+            model = {"task": task, "precision": precision, "sha256": SHA256[precision]}
+            engine = {"backend": "onnxruntime", "provider": "CPU", "format": "onnx"}
+            page.append(("wattscan_model_info", {**model, **engine}, 1.0))
+            metric = "auc_roc" if task == "chest-xray" else "dice"
+            score = {"metric": metric, "dataset": f"{task}-phantom"}
+            page.append(
+                ("wattscan_model_quality_ratio", {**model, **score}, spec.quality[precision])
+            )
+    yield from (Sample(now, name, {**TARGET, **own}, value) for name, own, value in page)
+
+
+def _generator_page(spec: Spec, phases: list[Span], now: float) -> Iterator[Sample]:
+    own = {**LOADGEN, "run": spec.run}
+    info = {"target": "cpu", "target_instance": TARGET["instance"], "profile": spec.profile}
+    more = {"scenario": "SingleStream", "seed": "7", "version": "0.1.0"}
+    yield Sample(now, "wattscan_run_info", {**own, **info, **more}, 1.0)
+    yield Sample(now, "wattscan_generator_cpu_ratio", own, spec.generator_cpu)
+    for span in phases:
+        window = {**own, "target": "cpu", "task": span.task, "precision": span.precision}
+        window["repeat"] = str(span.repeat)
+        phase = {**window, "phase": span.phase}
+        if span.start <= now:
+            yield Sample(now, "wattscan_run_phase_start_timestamp_seconds", phase, span.start)
+        if span.end <= now:
+            yield Sample(now, "wattscan_run_phase_end_timestamp_seconds", phase, span.end)
+        # An older window's counters leave the page when a newer one runs.
+        if span.phase == "load" and span.start <= now < span.end + 25:
+            done = (min(now, span.end) - span.start) / (span.end - span.start)
+            yield from _counters(spec, span, window, now, round(images(spec, span) * done))
+
+
+def _counters(
+    spec: Spec, span: Span, window: Mapping[str, str], now: float, done: int
+) -> Iterator[Sample]:
+    for outcome, count in (("ok", done), ("error", 0), ("dropped", 0)):
+        labels = {**window, "outcome": outcome}
+        yield Sample(now, "wattscan_client_requests_total", labels, float(count))
+    yield Sample(now, "wattscan_client_images_total", window, float(done))
+    name = "wattscan_client_latency_seconds_bucket"
+    middle = latency(spec, span)
+    shape = NormalDist(middle, middle * spec.spread)
+    for bound in BOUNDS:
+        if middle / 2 < bound < middle * 2:
+            below = float(round(done * shape.cdf(bound)))
+            yield Sample(now, name, {**window, "le": repr(bound)}, below)
+    yield Sample(now, name, {**window, "le": "+Inf"}, float(done))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+# --- edits --------------------------------------------------------------------------------------
+
+
+def without(name: str, start: float = 0.0, end: float = float("inf"), **labels: str) -> Edit:
+    """Leave a family's samples from `start` to `end` out."""
+    return changed(name, lambda sample: None, start, end, **labels)
+
+
+def valued(
+    name: str, value: float, start: float = 0.0, end: float = float("inf"), **labels: str
+) -> Edit:
+    """Give a family's samples from `start` to `end` a value."""
+    return changed(name, lambda sample: sample._replace(value=value), start, end, **labels)
+
+
+def changed(
+    name: str,
+    change: Callable[[Sample], Sample | None],
+    start: float = 0.0,
+    end: float = float("inf"),
+    **labels: str,
+) -> Edit:
+    """Change a family's samples from `start` to `end`."""
+
+    def edit(sample: Sample) -> Sample | None:
+        hit = sample.name == name and start <= sample.at <= end
+        hit = hit and all(sample.labels.get(key) == text for key, text in labels.items())
+        return change(sample) if hit else sample
+
+    return edit

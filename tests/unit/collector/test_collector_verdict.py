@@ -1,0 +1,214 @@
+"""One planted fault, one reason. A run without a fault is `valid`."""
+
+import pytest
+from synthetic import (
+    LOADGEN,
+    MODELLED,
+    SOURCE,
+    Spec,
+    changed,
+    recording,
+    spans,
+    valued,
+    without,
+)
+
+from wattscan.collector.clocks import proven_offset
+from wattscan.collector.recording import parse_recording
+from wattscan.collector.report import report_of
+from wattscan.collector.verdict import REASON_CODES
+
+LOADS = [span for span in spans(Spec()) if span.phase == "load"]
+FIRST = LOADS[0]  # FP32, repeat 1
+ENERGY = "wattscan_energy_joules_total"
+COVERED = "wattscan_sensor_covered_seconds_total"
+
+
+def cells(spec):
+    report = report_of(parse_recording(recording(spec).encode(), "r"))
+    return {cell.precision: cell for cell in report.measured.cells}
+
+
+def codes(spec, precision="fp32"):
+    return {reason.code for reason in cells(spec)[precision].reasons}
+
+
+def shifted(seconds):
+    """Everything the recorder stamped, later by so much."""
+    return lambda sample: sample._replace(at=sample.at + seconds)
+
+
+def from_here(seconds):
+    """A counter that stood still for so long in the first load."""
+    return changed(COVERED, lambda s: s._replace(value=s.value - seconds), FIRST.end)
+
+
+def tell(name):
+    def edit(sample):
+        return sample._replace(labels={**sample.labels, **name})
+
+    return edit
+
+
+def reset(sample):
+    return sample._replace(value=sample.value - 1000.0)
+
+
+def second_source(sample):
+    """From the third load on the table reads another domain."""
+    return sample._replace(labels={**sample.labels, "domain": "psys", "scope": "system"})
+
+
+MIDDLE = (FIRST.start + FIRST.end) / 2
+LABELS = {"task": "brain-mri", "precision": "fp32", "repeat": "1"}
+PHASE_END = "wattscan_run_phase_end_timestamp_seconds"
+
+PLANTED = {
+    "profile_quick": Spec(profile="quick"),
+    "profile_unknown": Spec(profile="my-own"),
+    "modelled_power": Spec(source=MODELLED),
+    "temperature_not_measured": Spec(edits=(without("wattscan_temperature_celsius"),)),
+    "load_too_short": Spec(edits=(valued(PHASE_END, FIRST.end - 10, phase="load", **LABELS),)),
+    "coverage_below_98_percent": Spec(edits=(from_here(1.5),)),
+    "sensor_down_at_edge": Spec(
+        edits=(valued("wattscan_sensor_up", 0.0, FIRST.end - 1, FIRST.end + 1),)
+    ),
+    "counter_reset": Spec(edits=(changed(ENERGY, reset, MIDDLE),)),
+    "start_temperatures_apart": Spec(start_celsius={"fp32": 40.0, "int8": 42.1}),
+    "repeats_vary": Spec(wobble=(1.0, 1.1)),
+    "generator_cpu_above_90_percent": Spec(generator_cpu=0.91),
+    "throttled": Spec(edits=(valued("wattscan_throttled", 1.0, MIDDLE - 3, MIDDLE + 3),)),
+    "errors_or_drops": Spec(
+        edits=(valued("wattscan_client_requests_total", 3.0, outcome="dropped", **LABELS),)
+    ),
+    "clocks_apart": Spec(
+        edits=(lambda s: shifted(-0.2)(s) if s.labels["instance"] == LOADGEN["instance"] else s,)
+    ),
+    "incomplete_run": Spec(edits=(without(PHASE_END, phase="load", **LABELS),)),
+    "energy_not_measured": Spec(edits=(without(ENERGY),)),
+    "images_not_counted": Spec(
+        edits=(
+            valued("wattscan_client_images_total", 0.0, **LABELS),
+            valued("wattscan_client_requests_total", 0.0, **LABELS),
+        )
+    ),
+    "sensor_changed": Spec(
+        edits=(changed("wattscan_energy_source_info", second_source, LOADS[8].start),)
+    ),
+}
+
+
+# What a fault brings with it: a counter that is not there is down at the edges too, and the images
+# of a whole load over the energy of a part are another figure.
+FOLLOWS = {"energy_not_measured": {"sensor_down_at_edge"}, "load_too_short": {"repeats_vary"}}
+
+
+def test_no_fault_no_reason():
+    for cell in cells(Spec()).values():
+        assert cell.verdict == "valid"
+        assert cell.reasons == ()
+
+
+@pytest.mark.parametrize("code", sorted(PLANTED))
+def test_a_planted_fault_gives_its_reason(code):
+    found = codes(PLANTED[code])
+    assert code in found
+    assert found - {code} <= FOLLOWS.get(code, set())
+
+
+def test_int8_quality_belongs_to_int8():
+    spec = Spec(quality={"fp32": 0.9, "int8": 0.88})
+    assert codes(spec, "int8") == {"int8_quality_below_99_percent"}
+    assert codes(spec, "fp32") == set()
+
+
+@pytest.mark.parametrize("instance", ["edge-box:9", "EDGE-BOX:8003", "edge-box"])
+def test_generator_on_device(instance):
+    def moved(sample):
+        same = sample.labels["instance"] == LOADGEN["instance"]
+        labels = {**sample.labels, "instance": instance}
+        return sample._replace(labels=labels) if same else sample
+
+    assert codes(Spec(edits=(moved,))) == {"generator_on_device"}
+    assert codes(Spec(edits=(moved,), source=MODELLED)) == {"modelled_power"}
+
+
+def test_every_reason_is_tried():
+    elsewhere = {"int8_quality_below_99_percent", "generator_on_device"}
+    assert set(PLANTED) | elsewhere == set(REASON_CODES)
+
+
+def test_verdicts():
+    assert cells(PLANTED["modelled_power"])["fp32"].verdict == "indicative"
+    assert cells(PLANTED["throttled"])["fp32"].verdict == "invalid"
+    assert cells(PLANTED["throttled"])["int8"].verdict == "valid"
+
+
+def test_a_recording_without_an_end_is_incomplete_in_its_last_task():
+    spec = Spec(profile="quick", tasks=("brain-mri", "chest-xray"), end=False)
+    report = report_of(parse_recording(recording(spec).encode(), "r"))
+    found = {
+        (cell.task, cell.precision): "incomplete_run" in {r.code for r in cell.reasons}
+        for cell in report.measured.cells
+    }
+    assert found == {
+        ("brain-mri", "fp32"): False,
+        ("brain-mri", "int8"): False,
+        ("chest-xray", "fp32"): True,
+        ("chest-xray", "int8"): True,
+    }
+
+
+@pytest.mark.parametrize("share", [0.12, 0.5, 0.93])
+def test_a_truncated_recording_is_read_and_judged(share):
+    whole = recording(Spec()).encode()
+    report = report_of(parse_recording(whole[: int(len(whole) * share)], "r"))
+    assert report.measured.cells
+    assert all("incomplete_run" in {r.code for r in c.reasons} for c in report.measured.cells)
+
+
+def test_a_ratio_is_worth_no_more_than_its_worse_cell():
+    report = report_of(parse_recording(recording(PLANTED["throttled"]).encode(), "r"))
+    int8 = report.tables[0].rows[1].values
+    assert int8["verdict"] == "valid"
+    assert int8["ratio"].endswith(", invalid")
+
+
+def test_a_gap_at_an_edge_and_one_within():
+    at_edge = without(ENERGY, FIRST.end - 20, FIRST.end + 20)
+    assert "sensor_down_at_edge" in codes(Spec(edits=(at_edge,)))
+    within = without(ENERGY, MIDDLE - 15, MIDDLE + 15)
+    assert codes(Spec(edits=(within,))) == set()  # the counter itself went on
+
+
+def test_coverage_of_the_idle_phase_counts():
+    idle = next(span for span in spans(Spec()) if span.phase == "idle")
+    gap = changed(COVERED, lambda s: s._replace(value=s.value - 1.0), idle.end)
+    assert codes(Spec(edits=(gap,))) == {"coverage_below_98_percent"}
+    assert codes(Spec(edits=(without(COVERED),))) == {"coverage_below_98_percent"}
+
+
+def test_clocks():
+    assert proven_offset(0.01, 1.0) == 0
+    assert proven_offset(-0.08, 1.0) == 0  # a phase that began during a scrape
+    assert proven_offset(-0.2, 1.0) == pytest.approx(0.1)
+    assert proven_offset(1.3, 1.0) == pytest.approx(0.3)
+    late = Spec(
+        edits=(lambda s: shifted(6.0)(s) if s.labels["instance"] == LOADGEN["instance"] else s,)
+    )
+    assert "clocks_apart" in codes(late)
+
+
+def test_all_reasons_that_hold_are_given():
+    spec = Spec(
+        profile="quick",
+        source=MODELLED,
+        edits=(without("wattscan_temperature_celsius"), valued("wattscan_throttled", 1.0)),
+    )
+    assert codes(spec) == {
+        "profile_quick",
+        "modelled_power",
+        "temperature_not_measured",
+        "throttled",
+    }
+    assert SOURCE["method"] == "counter"

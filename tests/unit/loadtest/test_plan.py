@@ -1,0 +1,88 @@
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from loadtest.ledger import _BOUNDS, Ledger
+from loadtest.plan import Plan, Window
+from wattscan.metrics import PROFILES
+
+
+def plan(profile="standard", tasks=("nerve-ultrasound",)):
+    return Plan("r1", "cpu", "host:1", profile, "SingleStream", 7, tasks)
+
+
+def test_variants_alternate_a_b_b_a_b_a_a_b():
+    order = ["AB"[w.precision == "int8"] for w in plan().windows]
+    assert "".join(order) == "ABBABAABBAAB"
+
+
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_every_variant_has_its_repeats(profile):
+    windows = plan(profile, ("a", "b")).windows
+    assert len(set(windows)) == len(windows)
+    counts = Counter((w.task, w.precision) for w in windows)
+    assert set(counts.values()) == {PROFILES[profile].repeats}
+    assert [w.task for w in windows] == sorted(w.task for w in windows)
+
+
+def test_bucket_bounds_grow_by_at_most_five_percent_as_they_are_printed():
+    printed = [float(f"{bound:g}") for bound in _BOUNDS]
+    growth = [b / a for a, b in pairwise(printed)]
+    assert min(growth) > 1 and max(growth) <= 1.05
+    assert printed[0] <= 0.0001 and printed[-1] >= 60
+
+
+@pytest.fixture
+def page():
+    ledger = Ledger(plan())
+    registry = CollectorRegistry()
+    registry.register(ledger)
+
+    def value(name, window, **labels):
+        own = {"task": window.task, "precision": window.precision, "repeat": str(window.repeat)}
+        return registry.get_sample_value(name, {"run": "r1", "target": "cpu", **own, **labels})
+
+    return ledger, registry, value
+
+
+def test_a_phase_has_no_end_until_it_ends(page):
+    ledger, _, value = page
+    window = Window("nerve-ultrasound", "fp32", 1)
+    begun = ledger.begin(window, "load")
+    start, end = (f"wattscan_run_phase_{edge}_timestamp_seconds" for edge in ("start", "end"))
+    assert value(start, window, phase="load") == begun
+    assert value(end, window, phase="load") is None
+    assert ledger.end(window, "load") == value(end, window, phase="load")
+
+
+def test_queries_are_counted_by_outcome(page):
+    ledger, _, value = page
+    window = Window("nerve-ultrasound", "int8", 1)
+    ledger.begin(window, "load")
+    assert value("wattscan_client_requests_total", window, outcome="error") == 0
+    ledger.answered(window, 8, 0.02)
+    ledger.failed(window)
+    ledger.dropped(window, 3)
+    counts = [
+        value("wattscan_client_requests_total", window, outcome=o)
+        for o in ("ok", "error", "dropped")
+    ]
+    assert counts == [1, 1, 3]
+    assert value("wattscan_client_images_total", window) == 8
+    assert value("wattscan_client_latency_seconds_count", window) == 1
+    assert value("wattscan_client_latency_seconds_sum", window) == pytest.approx(0.02)
+
+
+def test_old_histograms_leave_the_page_and_old_counts_stay(page):
+    ledger, registry, value = page
+    windows = [Window("nerve-ultrasound", "fp32", n) for n in range(1, 6)]
+    for window in windows:
+        ledger.begin(window, "load")
+        ledger.answered(window, 1, 0.01)
+        ledger.end(window, "load")
+    latencies = [value("wattscan_client_latency_seconds_count", w) for w in windows]
+    assert latencies == [None, None, 1, 1, 1]
+    assert all(value("wattscan_client_images_total", w) == 1 for w in windows)
+    assert b"wattscan_run_info" in generate_latest(registry)

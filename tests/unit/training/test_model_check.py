@@ -1,0 +1,131 @@
+"""`models check` on real models, whole and damaged."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from wattscan import artifacts, plugins
+from wattscan.contracts import Tensor
+from wattscan.training import heldout, inventory
+from wattscan.training.check import check, findings
+
+pytest.importorskip("onnxruntime", reason="the check runs the models in the engines")
+pytest.importorskip("ai_edge_litert", reason="the check runs the models in the engines")
+
+NAME = "nerve-ultrasound-int8"
+COUNT = 4
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """A copy of the INT8 model whose card is about 4 images instead of hundreds."""
+    shutil.copytree(artifacts.default_models() / NAME, tmp_path / NAME)
+    path = tmp_path / NAME / "card.json"
+    card = artifacts.load_card(path)
+    data = {**card.details["data"], "test_count": COUNT}
+    task = plugins.task(card.task)
+    held_out = heldout.load(task, data, card.normalisation)
+    engine = plugins.backend("onnxruntime").open_engine(
+        artifacts.model_file(card, "onnx").path, {"threads": 1}
+    )
+    score = task.score(heldout.logits_of(engine, held_out.inputs), held_out.truth)
+    edit(path, lambda c: (c["data"].update(test_count=COUNT), c["quality"][0].update(value=score)))
+    return tmp_path
+
+
+def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    card = json.loads(path.read_text())
+    change(card)
+    path.write_text(json.dumps(card))
+
+
+def failed(models: Path) -> dict[str, str]:
+    return {line.check: line.note for line in findings(models) if line.verdict == "FAILED"}
+
+
+def test_whole_models_pass(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(models)
+    printed = capsys.readouterr().out
+    assert "0 failed" in printed
+    assert "onnxruntime = litert" in printed
+
+
+def test_a_damaged_file_fails(models: Path) -> None:
+    path = models / NAME / "1" / "model.tflite"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert list(failed(models)) == ["tflite digest"]
+    assert not check(models)
+
+
+def test_a_missing_file_fails(models: Path) -> None:
+    (models / NAME / "1" / "model.onnx").unlink()
+    assert list(failed(models)) == ["onnx digest"]
+
+
+def test_a_score_that_the_engines_do_not_reach_fails(models: Path) -> None:
+    edit(models / NAME / "card.json", lambda c: c["quality"][0].update(value=0.5))
+    assert {"onnxruntime score", "litert score"} <= set(failed(models))
+
+
+def test_a_score_that_is_no_number_fails(models: Path) -> None:
+    edit(models / NAME / "card.json", lambda c: c["quality"][0].update(value=float("nan")))
+    assert "litert score" in failed(models)
+
+
+def test_a_float_graph_that_calls_itself_int8_fails(models: Path) -> None:
+    path = models / NAME / "1" / "model.tflite"
+    fp32 = artifacts.default_models() / "nerve-ultrasound-fp32" / "1" / "model.tflite"
+    path.write_bytes(fp32.read_bytes())
+    digest = artifacts.sha256(path)
+    edit(models / NAME / "card.json", lambda c: named(c, "tflite").update(sha256=digest))
+    assert "FLOAT32" in failed(models)["tflite structure"]
+
+
+def test_a_file_that_is_no_model_fails(models: Path) -> None:
+    path = models / NAME / "1" / "model.tflite"
+    path.write_bytes(b"not a model")
+    digest = artifacts.sha256(path)
+    edit(models / NAME / "card.json", lambda c: named(c, "tflite").update(sha256=digest))
+    assert "is not a TFLite model" in failed(models)["tflite structure"]
+
+
+def test_a_card_without_a_held_out_set_fails(models: Path) -> None:
+    edit(models / NAME / "card.json", lambda c: c.pop("data"))
+    assert "held-out set" in failed(models)
+
+
+def named(card: dict[str, Any], form: str) -> dict[str, Any]:
+    return next(f for f in card["files"] if f["format"] == form)
+
+
+def test_listing(models: Path) -> None:
+    table = inventory.list_models(models, as_json=False)
+    assert NAME in table
+    assert "dice" in table
+    (models / NAME / "1" / "model.onnx").unlink()
+    assert "onnx missing" in inventory.list_models(models, as_json=False)
+    record = json.loads(inventory.list_models(models, as_json=True))[0]
+    sizes = {f["format"]: f["bytes"] for f in record["files"]}
+    assert sizes["onnx"] is None
+    assert sizes["tflite"] > 100_000
+
+
+def test_held_out_logits_keep_the_images_order(models: Path) -> None:
+    class Echo:
+        provider = "echo"
+
+        def infer(self, batch: Tensor) -> Tensor:
+            assert len(batch) == 1
+            return batch
+
+        def close(self) -> None: ...
+
+    inputs = np.arange(3, dtype=np.float32).reshape(3, 1, 1, 1)
+    np.testing.assert_array_equal(heldout.logits_of(Echo(), inputs), inputs)
