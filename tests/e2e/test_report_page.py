@@ -40,8 +40,12 @@ PAGES = {
 }
 
 
-@pytest.fixture(scope="module", params=PAGES)
+@pytest.fixture(scope="module", params=[*PAGES, "measured"])
 def page(request, tmp_path_factory):
+    if request.param == "measured":
+        folder = tmp_path_factory.mktemp("measured")
+        report = request.getfixturevalue("quick_run")[0] / "report.html"
+        return request.param, shutil.copy(report, folder / "report.html")
     out = tmp_path_factory.mktemp(request.param)
     report = report_of(parse_recording(recording(PAGES[request.param]).encode(), "r"))
     write(report, out)
@@ -69,6 +73,9 @@ def test_everything_is_there(page):
     for name in ("energy", "paper", "quality", "models"):
         assert f'<table id="table-{name}"' in dom
     assert dom.count("<svg") == 3
+    if profile == "measured":
+        assert "nerve ultrasound" in dom
+        return
     assert dom.count('<tr><td class="task">') == 6
     assert 'class="badge valid"' in dom if profile == "standard" else "modelled_power" in dom
     assert ('<span class="none">not measured' in dom) == (profile == "quick")

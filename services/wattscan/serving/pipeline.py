@@ -24,6 +24,9 @@ from wattscan.serving.models import Models, ServedModel
 from wattscan.serving.observations import Observations
 
 
+_QUIET_SECONDS = 0.3
+
+
 @dataclass(frozen=True)
 class ImageRequest:
     """A request in no protocol's terms. `timeout` is what is left of its deadline, in seconds."""
@@ -71,6 +74,7 @@ class Pipeline:
         self._observations = observations
         self._running = 0
         self._draining = False
+        self._last_seen = 0.0
         self._changed = threading.Condition()
 
     def answer(self, request: ImageRequest) -> Answer:
@@ -107,14 +111,25 @@ class Pipeline:
             return Answer(model, result, stages.seconds, account.so_far())
 
     def drain(self, timeout: float) -> bool:
-        """Refuse new requests; wait for those that run. Returns whether all have finished."""
+        """Refuse new requests; wait for those that run, and until none has come for a moment, so
+        that clients are told to go elsewhere before the port closes on them.
+
+        Returns:
+            Whether all requests have finished.
+        """
+        deadline = time.monotonic() + timeout
         with self._changed:
             self._draining = True
-            return self._changed.wait_for(lambda: self._running == 0, timeout)
+            self._last_seen = time.monotonic()
+            finished = self._changed.wait_for(lambda: self._running == 0, timeout)
+        while self._last_seen + _QUIET_SECONDS > (now := time.monotonic()) and now < deadline:
+            time.sleep(min(_QUIET_SECONDS / 5, deadline - now))
+        return finished
 
     @contextmanager
     def _admitted(self) -> Iterator[None]:
         with self._changed:
+            self._last_seen = time.monotonic()
             if self._draining:
                 raise Draining("the server is stopping: send the request to another one")
             self._running += 1

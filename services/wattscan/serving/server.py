@@ -21,6 +21,8 @@ from wattscan.serving.pipeline import Pipeline
 from wattscan.serving.typed import SERVICE, ImagingService
 
 _SPARE_THREADS = 8  # for health, reflection and refusals while the queue is full
+# For answers on their way out; a probe that watches health would hold the server for longer.
+_FLUSH_SECONDS = 2.0
 _ENVELOPE = 1024 * 1024  # what a message has around its image
 
 
@@ -82,7 +84,8 @@ class Server:
         deadline = time.monotonic() + grace
         self._health.enter_graceful_shutdown()
         finished = self._pipeline.drain(grace)
-        self._grpc.stop(max(0.0, deadline - time.monotonic()) if finished else 0).wait()
+        left = max(0.0, deadline - time.monotonic())
+        self._grpc.stop(min(left, _FLUSH_SECONDS) if finished else 0).wait()
         self._pipeline.models.close()
         if self._page is not None:
             server, thread = self._page
