@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
     print("Reducing the recording ...", file=sys.stderr)
     report = collect(str(folder / "recording.om"))
     write(report, folder)
-    print((folder / "tables.md").read_text(encoding="utf-8"))
+    print(f"\n{report.headline}\n\n{report.table('energy')}")
+    print(f"All tables: {folder / 'tables.md'}")
     print(f"Report: {folder / 'report.html'}")
     return 0

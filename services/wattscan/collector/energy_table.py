@@ -12,7 +12,7 @@ from wattscan.units import milliseconds_from_seconds
 ORDER = 1
 
 _COLUMNS = (
-    Column("target", "target"),
+    Column("target", "target", shown=False),
     Column("task", "task"),
     Column("precision", "precision"),
     Column("joules_per_image_gross", "gross", "J/image"),
@@ -46,7 +46,7 @@ _COLUMNS = (
     Column("sensor_uncertainty_ratio", "sensor uncertainty", shown=False),
     Column("provider", "runs on", shown=False),
     Column("verdict", "verdict"),
-    Column("reasons", "reasons"),
+    Column("reasons", "reasons", shown=False),
 )
 _NOTES = (
     "Gross is the load's whole energy over the images answered; net is that less the mean idle "
@@ -176,8 +176,13 @@ def _total(values: list[float]) -> float | None:
 
 
 def _reasons(measured: Measured) -> tuple[str, ...]:
+    """Each reason once, with the cells that it holds for."""
+    cells: dict[tuple[str, str, str], list[str]] = {}
+    for cell in measured.cells:
+        for reason in cell.reasons:
+            key = (reason.verdict, reason.code, reason.sentence)
+            cells.setdefault(key, []).append(f"{cell.task} {cell.precision}")
     return tuple(
-        f"{cell.task} {cell.precision}: {reason.sentence} ({reason.code})"
-        for cell in measured.cells
-        for reason in cell.reasons
+        f"{verdict}, {code}: {sentence} ({', '.join(names)})"
+        for (verdict, code, sentence), names in cells.items()
     )

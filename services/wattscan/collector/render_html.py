@@ -14,8 +14,6 @@ from wattscan.collector.measure import Measured
 from wattscan.collector.tables import NOT_MEASURED, Table, number, title_of
 
 _TEMPLATE = "report.html.j2"
-# These have places of their own in the page.
-_ELSEWHERE = ("target", "reasons")
 
 
 @dataclass(frozen=True)
@@ -126,13 +124,12 @@ def _shown(table: Table) -> _Shown:
         keys = [column.key if not column.unit else "number" for column in columns]
     else:
         keys = ["paper" if h.startswith("paper's own") else "" for h in shown.headings]
-    kept = [index for index, key in enumerate(keys) if key not in _ELSEWHERE]
     return _Shown(
         name=table.name,
         title=table.title,
         caption=table.caption,
-        headings=tuple((shown.headings[index], keys[index]) for index in kept),
-        body=tuple(tuple((row[index], keys[index]) for index in kept) for row in shown.body),
+        headings=tuple(zip(shown.headings, keys, strict=True)),
+        body=tuple(tuple(zip(row, keys, strict=True)) for row in shown.body),
         notes=table.notes,
     )
 

@@ -16,8 +16,11 @@ def markdown(title: str, summary: str, tables: Sequence[Table]) -> str:
 def markdown_table(table: Table) -> str:
     """One table with its heading, caption and notes."""
     shown = table.shown
-    lines = [_line(shown.headings), "|" + " --- |" * len(shown.headings)]
-    lines += [_line(row) for row in shown.body]
+    rows = [[escaped(cell) for cell in row] for row in (shown.headings, *shown.body)]
+    # Padded, so that a terminal shows columns too.
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [_line(row, widths) for row in rows]
+    lines.insert(1, _line(["-" * width for width in widths], widths))
     notes = [f"- {escaped(note)}" for note in (*table.notes, *table.reasons)]
     parts = [f"## {escaped(table.title)}", escaped(table.caption), "\n".join(lines)]
     return "\n\n".join([*parts, "\n".join(notes)]).rstrip()
@@ -38,5 +41,6 @@ def escaped(text: str) -> str:
     return plain
 
 
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(escaped(cell) for cell in cells)} |"
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+    return f"| {' | '.join(padded)} |"

@@ -23,7 +23,6 @@ from wattscan.serving.errors import Draining, RequestRefused
 from wattscan.serving.models import Models, ServedModel
 from wattscan.serving.observations import Observations
 
-
 _QUIET_SECONDS = 0.3
 
 
