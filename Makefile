@@ -31,17 +31,17 @@ format: $(READY) ## Put the code into form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lint: $(READY)
+lint: $(READY) ## Format and lint, checked
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(READY)
+types: $(READY) ## Types, strictly
 	$(BIN)/mypy
 
-layers: $(READY)
+layers: $(READY) ## Who imports whom
 	$(BIN)/lint-imports --no-cache
 
-generated: $(READY)
+generated: $(READY) ## Generated files are what would be made
 	$(BIN)/python docs/generate.py --check
 
 generate: $(READY) ## Make the stubs and the generated documentation anew

@@ -83,6 +83,7 @@ def html(measured: Measured, tables: Sequence[Table]) -> str:
         facts=_facts(measured),
         models=_models(measured),
         target_title=measured.target_title,
+        has_temperature=measured.device.zone is not None,
     )
     return page
 
