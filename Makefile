@@ -83,6 +83,5 @@ $(READY): requirements.txt pyproject.toml
 	@touch $@
 
 $(TRAIN_READY): $(READY) requirements-train.txt
-	$(BIN)/python -m pip install --disable-pip-version-check -c requirements.txt \
-		-r requirements-train.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-train.txt
 	@touch $@
