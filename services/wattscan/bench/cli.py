@@ -7,17 +7,17 @@ import signal
 import sys
 from pathlib import Path
 
-from wattscan.artifacts import default_models
 from wattscan.bench.run import Options, record
 from wattscan.collector.report import collect, write
 from wattscan.metrics import PROFILES, SCENARIOS
+from wattscan.serving.cli import add_target_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of a run."""
+    add_target_arguments(parser)
     add = parser.add_argument
     profiles = "; ".join(f"{n}: {p.repeats} x {p.load:g} s of load" for n, p in PROFILES.items())
-    add("--target", default="cpu", help="a target's name, or a path ending in .toml (default cpu)")
     add("--profile", choices=sorted(PROFILES), default="quick", help=f"{profiles} (default quick)")
     add(
         "--scenario",
@@ -26,18 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="MLPerf Inference's scenario (default SingleStream)",
     )
     add("--task", action="append", default=[], help="only this one; may be repeated")
-    add("--models", type=Path, metavar="DIR", default=default_models(), help="the model folder")
     add(
         "--out", type=Path, default=Path("runs"), metavar="DIR", help="where runs go (default runs)"
     )
     add("--seed", type=int, default=2022, help="of the image order (default 2022)")
-    add(
-        "--sysfs",
-        type=Path,
-        default=Path("/sys"),
-        metavar="DIR",
-        help="sysfs, if mounted elsewhere",
-    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -14,13 +14,19 @@ from wattscan.contracts import WattscanError
 
 def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of a service."""
+    add_target_arguments(parser)
     add = parser.add_argument
-    add("--target", default="cpu", help="a target's name, or a path ending in .toml (default cpu)")
-    add("--models", type=Path, metavar="DIR", default=default_models(), help="the model folder")
     add("--address", default="127.0.0.1", help="to listen on (default 127.0.0.1)")
     add("--grpc-port", type=_port, default=8001, help="0: a free one (default 8001)")
     add("--metrics-port", type=_port, default=8002, help="0: a free one (default 8002)")
     add("--grace", type=float, default=30.0, help="seconds to finish requests in (default 30)")
+
+
+def add_target_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which target, which models, which sysfs: what a service has to know of its machine."""
+    add = parser.add_argument
+    add("--target", default="cpu", help="a target's name, or a path ending in .toml (default cpu)")
+    add("--models", type=Path, metavar="DIR", default=default_models(), help="the model folder")
     add(
         "--sysfs",
         type=Path,

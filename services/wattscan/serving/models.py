@@ -70,7 +70,9 @@ class Models:
     """What a server serves, by task and precision."""
 
     def __init__(self, served: list[ServedModel]) -> None:
-        self._served = {(model.card.task, model.card.precision): model for model in served}
+        self._served: dict[tuple[str, str], ServedModel] = {
+            (model.card.task, model.card.precision): model for model in served
+        }
 
     def __iter__(self) -> Iterator[ServedModel]:
         return iter(self._served.values())
@@ -78,7 +80,7 @@ class Models:
     def get(self, task: str, precision: str) -> ServedModel:
         """The model of that task and precision. Raises: NotServed, naming what there is."""
         try:
-            return self._served[task, precision]  # type: ignore[index]
+            return self._served[task, precision]
         except KeyError:
             names = ", ".join(model.card.name for model in self)
             raise NotServed(

@@ -106,9 +106,9 @@ def _parse(message_type: type[_ImageMessage], data: bytes) -> _ImageMessage:
         raise RequestRefused(f"the request is not a {name} message") from None
 
 
-def _precision(value: int) -> str:
+def _precision(value: pb.Precision) -> str:
     if value in _PRECISIONS:
-        return _PRECISIONS[value]  # type: ignore[index]
+        return _PRECISIONS[value]
     given = "not given" if value == pb.PRECISION_UNSPECIFIED else f"{value}, which is unknown"
     raise RequestRefused(f"the precision is {given}: send PRECISION_FP32 or PRECISION_INT8")
 
