@@ -5,9 +5,11 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
+import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydicom.data import get_testdata_file
@@ -89,34 +91,53 @@ def test_a_probe_sees_it_serve_and_then_not(start_service):
     assert gone.stderr.count("\n") == 1
 
 
-def processes_of(folder):
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if str(folder).encode() in entry.read_bytes():
-                found.append(int(entry.parent.name))
-        except OSError:
-            continue
-    return found
+@contextmanager
+def bench_under_load(folder):
+    """A run in its first load phase, and its children: the service and the generator."""
+    bench = subprocess.Popen(
+        [*WATTSCAN, "bench", "--out", str(folder)], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        for line in bench.stderr:
+            if ": load" in line:
+                break
+        time.sleep(2)
+        children = psutil.Process(bench.pid).children(recursive=True)
+        named = {kind: c for c in children for kind in ("serve", "locust") if kind in c.cmdline()}
+        assert set(named) == {"serve", "locust"}
+        yield bench, named
+        _, alive = psutil.wait_procs(children, timeout=10)
+        assert alive == []
+    finally:
+        bench.kill()
+        bench.wait()
+        bench.stderr.close()
+
+
+@pytest.mark.parametrize(("killed", "name"), [("serve", "the service"), ("locust", "the load gen")])
+def test_a_part_that_is_killed_ends_the_run_at_once_and_says_so(tmp_path, killed, name):
+    with bench_under_load(tmp_path) as (bench, children):
+        children[killed].kill()
+        rest = bench.stderr.read()
+        assert bench.wait(20) == 2
+        assert f"wattscan: {name}" in rest
+        assert "ended early (exit code -9)" in rest
+        assert "Traceback" not in rest
+
+
+def test_a_killed_run_takes_its_parts_with_it(tmp_path):
+    with bench_under_load(tmp_path) as (bench, _):
+        bench.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_nothing_but_an_incomplete_recording(tmp_path, number):
-    bench = subprocess.Popen(
-        [*WATTSCAN, "bench", "--out", str(tmp_path)], stderr=subprocess.PIPE, text=True
-    )
-    for line in bench.stderr:
-        if ": load" in line:
-            break
-    time.sleep(2)
-    assert len(processes_of(tmp_path)) >= 2
-    bench.send_signal(number)
-    rest = bench.stderr.read()
-    assert bench.wait(30) == 130
-    bench.stderr.close()
-    assert "interrupted" in rest
-    assert "Traceback" not in rest
-    assert processes_of(tmp_path) == []
+    with bench_under_load(tmp_path) as (bench, _):
+        bench.send_signal(number)
+        rest = bench.stderr.read()
+        assert bench.wait(30) == 130
+        assert "interrupted" in rest
+        assert "Traceback" not in rest
     (folder,) = tmp_path.iterdir()
     recording = folder / "recording.om"
     assert "# EOF" not in recording.read_text()

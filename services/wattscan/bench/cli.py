@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import signal
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="SingleStream",
         help="MLPerf Inference's scenario (default SingleStream)",
     )
+    add("--rate", type=_rate, default=20.0, help="queries a second (Server; default 20)")
     add("--task", action="append", default=[], help="only this one; may be repeated")
     add(
         "--out", type=Path, default=Path("runs"), metavar="DIR", help="where runs go (default runs)"
@@ -44,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
         models=args.models,
         out=args.out,
         seed=args.seed,
+        rate=args.rate,
         sysfs=args.sysfs,
     )
     folder = record(options)
@@ -54,3 +57,10 @@ def run(args: argparse.Namespace) -> int:
     print(f"All tables: {folder / 'tables.md'}")
     print(f"Report: {folder / 'report.html'}")
     return 0
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 0 < rate < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a rate above 0")
+    return rate

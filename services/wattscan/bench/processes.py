@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import queue
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -29,6 +31,7 @@ class Child:
         self._log = log
         self._env = env
         self._process: subprocess.Popen[str] | None = None
+        self._lines: queue.Queue[str | None] = queue.Queue()
 
     def start(self) -> None:
         """Start it."""
@@ -43,11 +46,17 @@ class Child:
                 start_new_session=True,
                 preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
             )
+        threading.Thread(target=self._read, name=f"output of {self.name}", daemon=True).start()
 
-    def line(self) -> str | None:
-        """The next line of its output; None when it has ended."""
-        assert self._process is not None and self._process.stdout is not None  # noqa: S101
-        return self._process.stdout.readline().rstrip("\n") or None
+    def line(self, timeout: float | None = None) -> str | None:
+        """The next line of its output, within `timeout` seconds; None when there will be none.
+
+        Raises: TimeoutError.
+        """
+        try:
+            return self._lines.get(timeout=timeout)
+        except queue.Empty:
+            raise TimeoutError from None
 
     def failure(self) -> WattscanError:
         """Why it ended early: its exit code and the last line of its log."""
@@ -81,8 +90,13 @@ class Child:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+
+    def _read(self) -> None:
+        assert self._process is not None and self._process.stdout is not None  # noqa: S101
+        with self._process.stdout as output:
+            for line in output:
+                self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
 
 
 def _end_with_parent() -> None:

@@ -18,7 +18,7 @@ from wattscan.bench.processes import Child
 from wattscan.bench.progress import Progress, duration
 from wattscan.bench.recorder import Page, Recorder
 from wattscan.bench.workload import IMAGES, write_images
-from wattscan.contracts import PRECISIONS, WattscanError
+from wattscan.contracts import PRECISIONS, Target, WattscanError
 from wattscan.metrics import PROFILES, Profile
 from wattscan.targets import load_target
 
@@ -26,6 +26,7 @@ _TARGET_SCRAPE_SECONDS = 1.0
 # The generator's figures are needed at a phase's edges, and its page is long.
 _GENERATOR_SCRAPE_SECONDS = 5.0
 _GENERATOR_END_SECONDS = 30.0
+_WATCH_SECONDS = 0.5
 _CHECKOUT = Path(__file__).parents[3]
 
 
@@ -40,6 +41,7 @@ class Options:
     models: Path
     out: Path
     seed: int
+    rate: float
     sysfs: Path
 
 
@@ -50,18 +52,18 @@ def record(options: Options) -> Path:
         WattscanError: the options are wrong, or a process has ended early.
         KeyboardInterrupt: interrupted; the recording says that it is incomplete.
     """
-    name = load_target(options.target).name
+    target = load_target(options.target)
     tasks = _tasks(options)
     locustfile = _CHECKOUT / "loadtest" / "locustfile.py"
     if not locustfile.is_file():
         raise WattscanError(f"the load generator is not at {locustfile}: run from a checkout")
     started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    folder = options.out / f"{started}-{name}-{options.profile}"
+    folder = options.out / f"{started}-{target.name}-{options.profile}"
     try:
         folder.mkdir(parents=True)
     except OSError as error:
         raise WattscanError(f"cannot write to {options.out}: {error.strerror}") from None
-    _Run(options, tasks, folder, locustfile).go()
+    _Run(options, target, tasks, folder, locustfile).go()
     return folder
 
 
@@ -83,9 +85,15 @@ def _tasks(options: Options) -> tuple[str, ...]:
 
 class _Run:
     def __init__(
-        self, options: Options, tasks: tuple[str, ...], folder: Path, locustfile: Path
+        self,
+        options: Options,
+        target: Target,
+        tasks: tuple[str, ...],
+        folder: Path,
+        locustfile: Path,
     ) -> None:
         self._options = options
+        self._target = target
         self._tasks = tasks
         self._folder = folder
         self._locustfile = locustfile
@@ -97,7 +105,6 @@ class _Run:
         """The whole run. Whatever happens, nothing that it started is left."""
         complete = False
         with ExitStack() as stack:
-            stack.callback(lambda: self._recorder.stop(complete))
             self._progress.start()
             stack.callback(self._progress.stop)
             self._announce()
@@ -109,6 +116,7 @@ class _Run:
             generator = self._generator(ready)
             stack.callback(generator.stop)
             generator.start()
+            stack.callback(lambda: self._recorder.stop(complete))
             self._follow(generator, server, ready["metrics"])
             complete = True
 
@@ -150,6 +158,8 @@ class _Run:
         command += ["--host", ready["grpc"], "--images", str(self._folder / "images")]
         command += ["--tasks", ",".join(self._tasks), "--run-profile", o.profile]
         command += ["--seed", str(o.seed), "--run-id", self._folder.name]
+        # MLPerf's Offline holds as many in flight as the server takes.
+        command += ["--rate", str(o.rate), "--in-flight", str(self._target.queue_limit)]
         command += ["--target", ready["target"], "--target-instance", _instance(ready["metrics"])]
         command += ["--target-metrics", ready["metrics"], "--metrics-port", "0"]
         return Child("the load generator", command, self._folder / "loadgen.log", self._env)
@@ -158,14 +168,7 @@ class _Run:
         self._recorder.add(_page(target_page, "wattscan-target", _TARGET_SCRAPE_SECONDS))
         self._recorder.start()
         while True:
-            line = generator.line()
-            if not server.running:
-                raise server.failure()
-            if line is None:
-                raise generator.failure()
-            if not line.startswith("{"):
-                continue
-            event = json.loads(line)
+            event = self._event(generator, server)
             if event["event"] == "ready":
                 url = f"http://127.0.0.1:{event['metrics_port']}/metrics"
                 self._recorder.add(_page(url, "wattscan-loadgen", _GENERATOR_SCRAPE_SECONDS))
@@ -178,6 +181,21 @@ class _Run:
                 break
         if generator.wait(_GENERATOR_END_SECONDS) != 0:
             raise generator.failure()
+
+    def _event(self, generator: Child, server: Child) -> dict[str, Any]:
+        """What the generator says next. Raises: WattscanError, as soon as either has ended."""
+        while True:
+            try:
+                line = generator.line(_WATCH_SECONDS)
+            except TimeoutError:
+                line = ""
+            if not server.running:
+                raise server.failure()
+            if line is None:
+                raise generator.failure()
+            if line.startswith("{"):
+                event: dict[str, Any] = json.loads(line)
+                return event
 
     def _left(self, event: Mapping[str, Any]) -> float:
         p = PROFILES[self._options.profile]
