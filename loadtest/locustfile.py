@@ -95,7 +95,7 @@ def start(environment: Environment, **_: Any) -> None:
 
 def _plan(options: Any, kinds: dict[str, str], environment: Environment) -> Plan:
     present = [task for task in sorted(kinds) if (Path(options.images) / task).is_dir()]
-    tasks = [task for task in options.tasks.split(",") if task] or present
+    tasks = list(dict.fromkeys(t for t in options.tasks.split(",") if t)) or present
     unknown = sorted(set(tasks) - set(kinds))
     if unknown or not tasks:
         served = ", ".join(sorted(kinds))

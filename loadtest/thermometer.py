@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from http.client import HTTPException
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -55,7 +56,7 @@ class Thermometer:
         try:
             with urlopen(self._url, timeout=5) as page:  # noqa: S310
                 text = page.read().decode()
-        except (URLError, OSError, ValueError):
+        except (URLError, OSError, HTTPException, ValueError):
             return {}
         return {
             f"{sample.labels['sensor']}/{sample.labels['zone']}": sample.value

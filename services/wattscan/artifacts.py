@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -49,7 +50,7 @@ def load_card(path: Path) -> ModelCard:
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return _card(data, path.parent)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WattscanError(
             f"the model card {path} cannot be read: {type(error).__name__}: {error}"
         ) from None
@@ -91,14 +92,29 @@ def _card(data: Mapping[str, Any], folder: Path) -> ModelCard:
         precision=cast(Precision, precision),
         version=str(data["version"]),
         network=str(data["network"]),
-        normalisation=Normalisation(
-            mean=float(data["normalisation"]["mean"]), std=float(data["normalisation"]["std"])
-        ),
-        quality=tuple(
-            Quality(str(q["metric"]), str(q["dataset"]), float(q["value"])) for q in data["quality"]
-        ),
-        files=tuple(
-            ModelFile(f["format"], folder / str(f["path"]), str(f["sha256"])) for f in data["files"]
-        ),
+        normalisation=_normalisation(data["normalisation"]),
+        quality=tuple(_quality(entry) for entry in data["quality"]),
+        files=tuple(_file(entry, folder) for entry in data["files"]),
         details=data,
     )
+
+
+def _normalisation(entry: Mapping[str, Any]) -> Normalisation:
+    mean, std = float(entry["mean"]), float(entry["std"])
+    if not math.isfinite(mean) or not 0 < std < math.inf:
+        raise ValueError(f"the normalisation is mean {mean:g}, std {std:g}")
+    return Normalisation(mean, std)
+
+
+def _quality(entry: Mapping[str, Any]) -> Quality:
+    value = float(entry["value"])
+    if not 0 <= value <= 1:
+        raise ValueError(f"a quality is {value:g}, not between 0 and 1")
+    return Quality(str(entry["metric"]), str(entry["dataset"]), value)
+
+
+def _file(entry: Mapping[str, Any], folder: Path) -> ModelFile:
+    path = Path(str(entry["path"]))
+    if path.is_absolute() or ".." in path.parts or "\0" in str(path):
+        raise ValueError("a file's path leads out of the model's folder")
+    return ModelFile(entry["format"], folder / path, str(entry["sha256"]))

@@ -8,9 +8,8 @@ import logging
 import os
 import signal
 import sys
-import threading
+import warnings
 from collections.abc import Callable, Sequence
-from types import FrameType
 
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
@@ -30,7 +29,7 @@ from wattscan.telemetry.exporter import TelemetryCollector
 from wattscan.telemetry.sampler import Sampler
 from wattscan.training import cli as training
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_LOOPBACK = ("127.0.0.1", "localhost")
 
 log = logging.getLogger("wattscan")
 
@@ -120,13 +119,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    stopping = threading.Event()
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    wait_for_signal = _stop_signals()
+    # Decoders' warnings quote headers, patients' names among them.
+    warnings.simplefilter("ignore")
     target = load_target(options.target)
     if options.address not in _LOOPBACK:
         log.warning("listening on %s without TLS or a token", options.address)
@@ -141,7 +136,7 @@ def _serve(options: argparse.Namespace) -> int:
     try:
         ports = Ports(options.address, options.grpc_port, options.metrics_port)
         _say_ready(target, models, server.start(ports))
-        stopping.wait()
+        wait_for_signal()
         log.info("draining")
         finished = server.stop(options.grace)
     finally:
@@ -150,13 +145,27 @@ def _serve(options: argparse.Namespace) -> int:
     return 0 if finished else 1
 
 
+def _stop_signals() -> Callable[[], None]:
+    """From now on, SIGTERM and SIGINT end the wait of what is returned, and nothing else."""
+    # A byte in a pipe: a handler that sets an event could be interrupted by another one and lose
+    # it, and blocked signals reach the threads that libraries have started.
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    return lambda: os.read(reader, 1) and None
+
+
 def _server(target: Target, models: Models, ledger: Ledger, sampler: Sampler) -> Server:
     disable_created_metrics()  # the contract has no `_created` series
     registry = CollectorRegistry()
     registry.register(TelemetryCollector(target, sampler, ledger))
     registry.register(ModelsCollector(target, models))
     observations = Observations(target, registry)
-    return Server(target, Pipeline(models, ledger, observations), observations, registry)
+    return Server(
+        target, Pipeline(models, ledger, observations, target.queue_limit), observations, registry
+    )
 
 
 def _say_ready(target: Target, models: Models, ports: Ports) -> None:

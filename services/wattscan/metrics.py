@@ -87,6 +87,9 @@ SENSOR_READ_ERRORS = _metric(
     "target sensor reason",
     "Failed reads.",
 )
+COUNTER_RESET = "counter_reset"
+"""The `reason` of SENSOR_READ_ERRORS for a hardware counter that has started anew."""
+
 SENSOR_COVERED_SECONDS = _metric(
     "wattscan_sensor_covered_seconds_total",
     "counter",

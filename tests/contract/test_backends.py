@@ -1,5 +1,9 @@
 """One suite over all backends: whatever runs a model, it answers the same."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -79,3 +83,47 @@ def test_a_file_that_is_no_model_is_one_clear_line(tmp_path, variant, content):
     assert "\n" not in str(caught.value)
     if "Intel" not in str(caught.value):
         assert path.name in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "settings"), VARIANTS, ids=IDS)
+@pytest.mark.parametrize("threads", ["x", 0, -1, 1.5, True, [1], float("inf")])
+def test_threads_that_are_no_number_are_told(name, settings, threads):
+    backend = plugins.backend(name)
+    path = model_file(CARDS[0], backend.FORMAT).path
+    with pytest.raises(WattscanError, match="threads must be a whole number"):
+        backend.open_engine(path, {**settings, "threads": threads})
+
+
+CALLS_HOME = """
+import sys
+calls = []
+sys.addaudithook(lambda event, args: calls.append((event, args)) if event.startswith(
+    ("socket.connect", "socket.getaddrinfo", "urllib.Request", "subprocess.Popen", "os.fork")
+) else None)
+from pathlib import Path
+from wattscan import plugins
+plugins.backend(sys.argv[1]).open_engine(Path(sys.argv[2]), {"threads": 1}).close()
+assert not calls, calls
+assert "torch" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in VARIANTS}))
+def test_no_runtime_calls_anybody_or_leaves_a_trace(name, tmp_path):
+    path = model_file(CARDS[0], plugins.backend(name).FORMAT).path
+    done = subprocess.run(
+        [sys.executable, "-c", CALLS_HOME, name, str(path)],
+        capture_output=True,
+        text=True,
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.rglob("*")) == []
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
+def test_no_artifact_holds_a_path_of_the_machine_that_made_it(card):
+    for file in card.files:
+        data = file.path.read_bytes()
+        assert b"site-packages" not in data
+        assert b".py" not in data

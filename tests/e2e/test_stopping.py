@@ -80,6 +80,15 @@ def test_sigterm_under_load_loses_no_accepted_request(start_service):
     assert "stopped" in service.log.read_text()
 
 
+@pytest.mark.parametrize("numbers", [(15, 2), (2, 15), (15, 15, 2, 2)])
+def test_several_signals_at_once_stop_it_too(start_service, numbers):
+    service = start_service()
+    for number in numbers:
+        service.process.send_signal(number)
+    assert service.process.wait(15) == 0
+    assert "stopped" in service.log.read_text()
+
+
 def test_a_probe_sees_it_serve_and_then_not(start_service):
     service = start_service()
     probe = [*WATTSCAN, "health", service.ready["grpc"]]
@@ -121,7 +130,7 @@ def test_a_part_that_is_killed_ends_the_run_at_once_and_says_so(tmp_path, killed
         rest = bench.stderr.read()
         assert bench.wait(20) == 2
         assert f"wattscan: {name}" in rest
-        assert "ended early (exit code -9)" in rest
+        assert "was ended by SIGKILL" in rest
         assert "Traceback" not in rest
 
 

@@ -71,7 +71,16 @@ def test_no_folder_and_an_empty_folder(tmp_path):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"precision": "int4"}, {"normalisation": {}}, {"files": 3}, {"quality": [{"value": "x"}]}],
+    [
+        {"normalisation": {"mean": 1, "std": 0}},
+        {"quality": [{"metric": "dice", "dataset": "d", "value": float("nan")}]},
+        {"files": [{"format": "onnx", "path": "../../x", "sha256": ""}]},
+        {"files": [{"format": "onnx", "path": "/dev/zero", "sha256": ""}]},
+        {"precision": "int4"},
+        {"normalisation": {}},
+        {"files": 3},
+        {"quality": [{"value": "x"}]},
+    ],
 )
 def test_a_wrong_card_is_told_by_name(models, changes):
     rewrite(models, **changes)

@@ -51,14 +51,18 @@ def test_an_unknown_target_names_those_there_are():
     ("text", "complaint"),
     [
         ("title = [", "not valid TOML"),
-        (GOOD.replace("queue_limit = 4", ""), "'queue_limit' is missing"),
+        (GOOD.replace("queue_limit = 4", ""), "queue_limit must be"),
+        (GOOD.replace("queue_limit = 4", "queue_limit = true"), "queue_limit must be"),
+        (GOOD.replace("= 0.1\nqueue", "= inf\nqueue"), "sample_interval_seconds must be"),
+        (GOOD.replace('precision = "fp32"', 'precision = "fp8"'), "precision of paper"),
+        (GOOD.replace('precision = "fp32"', "domain = 5"), "must be texts"),
         (GOOD.replace("queue_limit = 4", "queue_limit = 0"), "queue_limit must be"),
         (GOOD.replace("queue_limit = 4", 'queue_limit = "4"'), "queue_limit must be"),
         (GOOD.replace("= 0.1\nqueue", "= 0\nqueue"), "sample_interval_seconds must be"),
         (GOOD.replace("title", "titel"), "unknown key titel"),
         (GOOD.replace('name = "litert"', ""), "'name' is missing"),
-        (GOOD.replace("precision =", "precison ="), "precison"),
-        ("backend = 3\n" + GOOD.split("[backend]", maxsplit=1)[0], "wrong"),
+        (GOOD.replace("precision =", "precison ="), "paper must be"),
+        ("backend = 3\n" + GOOD.split("[backend]", maxsplit=1)[0], "missing"),
     ],
 )
 def test_a_wrong_file_is_told_with_what_is_wrong(write, text, complaint):

@@ -11,6 +11,7 @@ import numpy as np
 
 from wattscan.contracts import Format, Tensor, WattscanError
 from wattscan.plugins import sdk
+from wattscan.settings import whole_number
 
 FORMAT: Format = "tflite"
 
@@ -23,7 +24,7 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> LiteRTEngine:
     module = sdk("tflite_runtime.interpreter" if old else "ai_edge_litert.interpreter", "litert")
     try:
         interpreter = module.Interpreter(
-            model_path=str(path), num_threads=int(settings.get("threads", 1))
+            model_path=str(path), num_threads=whole_number(settings, "threads", 1)
         )
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:

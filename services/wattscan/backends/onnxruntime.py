@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from wattscan.contracts import EngineAbsent, Format, Tensor, WattscanError
 from wattscan.layout import channels_first, channels_last
 from wattscan.plugins import sdk
+from wattscan.settings import whole_number
 
 FORMAT: Format = "onnx"
 _OPENVINO = "OpenVINOExecutionProvider"
@@ -22,10 +24,13 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OnnxRuntimeEngine:
 
     Raises: WattscanError.
     """
+    # Since 1.29 it keeps a device id on disk and reports to its maker unless told not to before it
+    # is loaded. A server of patients' images calls nobody.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     onnxruntime = sdk("onnxruntime", "onnxruntime")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = threads = int(settings.get("threads", 1))
+    options.intra_op_num_threads = threads = whole_number(settings, "threads", 1)
     provider = str(settings.get("provider", "cpu"))
     if provider == "openvino":
         _add_openvino(onnxruntime, options, threads)

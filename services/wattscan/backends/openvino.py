@@ -6,6 +6,7 @@ ONNX Runtime's OpenVINO provider admits Intel processors only (microsoft/onnxrun
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,20 @@ from typing import Any
 from wattscan.contracts import Format, Tensor, WattscanError
 from wattscan.layout import channels_first, channels_last
 from wattscan.plugins import sdk
+from wattscan.settings import whole_number
 
 FORMAT: Format = "onnx"
 
 
 def open_engine(path: Path, settings: Mapping[str, Any]) -> OpenVINOEngine:
     """Compile the model. `settings`: `threads` (1), `device` (`CPU`). Raises: WattscanError."""
+    # Its Python package reports each import to its maker's analytics; without this module it does
+    # not. A server of patients' images calls nobody.
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     openvino = sdk("openvino", "openvino")
     device = str(settings.get("device", "CPU"))
     config = {
-        "INFERENCE_NUM_THREADS": int(settings.get("threads", 1)),
+        "INFERENCE_NUM_THREADS": whole_number(settings, "threads", 1),
         # Else an FP32 model runs in bfloat16 where the processor has it, and FP32 against INT8
         # would compare something else.
         "INFERENCE_PRECISION_HINT": "f32",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from wattscan.bench.run import Options, record
 from wattscan.collector.report import collect, write
+from wattscan.contracts import WattscanError
 from wattscan.metrics import PROFILES, SCENARIOS
 from wattscan.serving.cli import add_target_arguments
 
@@ -49,7 +50,10 @@ def run(args: argparse.Namespace) -> int:
         rate=args.rate,
         sysfs=args.sysfs,
     )
-    folder = record(options)
+    try:
+        folder = record(options)
+    except OSError as error:
+        raise WattscanError(f"cannot write the run to {args.out}: {error.strerror}") from None
     print("Reducing the recording ...", file=sys.stderr)
     report = collect(str(folder / "recording.om"))
     write(report, folder)

@@ -61,6 +61,9 @@ class Child:
     def failure(self) -> WattscanError:
         """Why it ended early: its exit code and the last line of its log."""
         code = self._process.wait() if self._process else None
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name
+            return WattscanError(f"{self.name} was ended by {name}; its log is {self._log}")
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         last = lines[-1] if lines else "its log is empty"
         return WattscanError(f"{self.name} has ended early (exit code {code}): {last}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import TextIO
 from urllib.error import URLError
@@ -35,6 +37,7 @@ class Recorder:
         self.path = path
         self._pages: list[Page] = []
         self._file: TextIO | None = None
+        self._failure: OSError | None = None
         self._described: set[str] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -51,7 +54,9 @@ class Recorder:
             self._pages.append(page)
 
     def scrape(self) -> None:
-        """Scrape every page once, now."""
+        """Scrape every page once, now. Raises: OSError, also one from before."""
+        if self._failure is not None:
+            raise self._failure
         with self._lock:
             for page in self._pages:
                 self._scrape(page)
@@ -63,18 +68,27 @@ class Recorder:
             self._thread.join()
         with self._lock:
             if self._file is not None:
-                if complete:
-                    self._file.write("# EOF\n")
-                self._file.close()
+                # What cannot be written any more is missed by whoever reads it.
+                with suppress(OSError):
+                    if complete:
+                        self._file.write("# EOF\n")
+                    self._file.close()
                 self._file = None
 
     def _run(self) -> None:
         while not self._stopping.wait(_TICK_SECONDS):
-            with self._lock:
-                for page in self._pages:
-                    if time.monotonic() >= page.due:
-                        page.due = max(page.due + page.interval, time.monotonic())
-                        self._scrape(page)
+            try:
+                self._scrape_due()
+            except OSError as error:  # the disk is full, say: told at the next edge
+                self._failure = error
+                return
+
+    def _scrape_due(self) -> None:
+        with self._lock:
+            for page in self._pages:
+                if time.monotonic() >= page.due:
+                    page.due = max(page.due + page.interval, time.monotonic())
+                    self._scrape(page)
 
     def _scrape(self, page: Page) -> None:
         if self._file is None:
@@ -85,7 +99,7 @@ class Recorder:
         try:
             with urlopen(Request(page.url, headers=_ACCEPT), timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
                 text = answer.read().decode()
-        except (URLError, OSError, UnicodeDecodeError):
+        except (URLError, OSError, HTTPException, UnicodeDecodeError):
             text = None
         self._file.write(f"up{{{labels}}} {0 if text is None else 1} {now:.3f}\n")
         if text is not None:

@@ -58,13 +58,24 @@ def record(options: Options) -> Path:
     if not locustfile.is_file():
         raise WattscanError(f"the load generator is not at {locustfile}: run from a checkout")
     started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    folder = options.out / f"{started}-{target.name}-{options.profile}"
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise WattscanError(f"cannot write to {options.out}: {error.strerror}") from None
+    folder = _new_folder(options.out, f"{started}-{target.name}-{options.profile}")
     _Run(options, target, tasks, folder, locustfile).go()
     return folder
+
+
+def _new_folder(out: Path, name: str) -> Path:
+    """A folder of its own for the run, also when another one begins in the same second."""
+    number = 1
+    while True:
+        folder = out / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            if not folder.is_dir():
+                raise WattscanError(f"cannot write to {out}: {error.strerror}") from None
+            number += 1
+        else:
+            return folder
 
 
 def _tasks(options: Options) -> tuple[str, ...]:
@@ -73,7 +84,7 @@ def _tasks(options: Options) -> tuple[str, ...]:
         task: {c.precision for c in cards if c.task == task} for task in {c.task for c in cards}
     }
     both = sorted(task for task, precisions in have.items() if precisions == set(PRECISIONS))
-    chosen = options.tasks or tuple(both)
+    chosen = tuple(dict.fromkeys(options.tasks)) or tuple(both)
     for task in chosen:
         if task not in both:
             raise WattscanError(

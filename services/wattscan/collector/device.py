@@ -27,6 +27,7 @@ class EnergySource:
     covered: Series | None
     power: Series | None
     up: Series | None
+    hardware_resets: Series | None
     uncertainty_ratio: float | None
 
 
@@ -117,6 +118,9 @@ def _energy_source(source: Source, run: Run, labels: Labels) -> EnergySource:
         covered=_one(source, run, metrics.SENSOR_COVERED_SECONDS, **one),
         power=_one(source, run, metrics.POWER_WATTS, **one),
         up=_one(source, run, metrics.SENSOR_UP, sensor=sensor),
+        hardware_resets=_one(
+            source, run, metrics.SENSOR_READ_ERRORS, sensor=sensor, reason=metrics.COUNTER_RESET
+        ),
         uncertainty_ratio=uncertain[0].value if uncertain else None,
     )
 

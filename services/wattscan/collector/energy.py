@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from wattscan.collector.delta import increase, missing_at
@@ -40,19 +41,28 @@ def phase_energy(source: EnergySource, phase: Phase) -> PhaseEnergy | None:
         joules=None if counted is None else Joules(counted.amount),
         duration=Seconds(end - start),
         coverage_ratio=_coverage(source.covered, start, end),
-        resets=0 if counted is None else counted.resets,
+        resets=(0 if counted is None else counted.resets) + _hardware_resets(source, start, end),
         down_at_edge=any(_down(source, moment) for moment in (start, end)),
     )
 
 
 def net_energy(load: PhaseEnergy | None, idle: PhaseEnergy | None) -> Joules | None:
-    """energy(load) minus mean idle power times the load's duration (MEASUREMENT.md, Energy).
+    """energy(load) minus mean idle power times the load's duration (docs/measurement.md, Energy).
 
     May be below zero, where the load drew less than the idle phase; None if either is not measured.
     """
     if load is None or load.joules is None or idle is None or idle.power is None:
         return None
     return Joules(load.joules - energy(idle.power, load.duration))
+
+
+def _hardware_resets(source: EnergySource, start: float, end: float) -> int:
+    """Resets that the exporter bridged: its own counter does not show them."""
+    series = source.hardware_resets
+    if series is None:
+        return 0
+    counted = increase(series.times, series.values, start, end)
+    return 0 if counted is None else math.ceil(counted.amount)
 
 
 def _coverage(covered: Series | None, start: float, end: float) -> float | None:

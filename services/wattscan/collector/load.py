@@ -15,7 +15,7 @@ from wattscan.collector.windows import Run
 from wattscan.contracts import WattscanError
 from wattscan.units import Seconds
 
-# MEASUREMENT.md: a percentile is printed from so many queries on.
+# docs/measurement.md: a percentile is printed from so many queries on.
 _QUERIES_NEEDED = {0.5: 1, 0.9: 64, 0.99: 662}
 
 WindowKey = tuple[str, str, str]
@@ -52,8 +52,8 @@ class Histogram:
     def quantile(self, ratio: float) -> Seconds | None:
         """The latency under which that share of the queries stayed, linear within its bucket.
 
-        None where MEASUREMENT.md wants more queries than there are (64 for a p90, 662 for a p99),
-        or where it lies over the last finite bound.
+        None where docs/measurement.md wants more queries than there are (64 for a p90, 662 for
+        a p99), or where it lies over the last finite bound.
         """
         if self.total < _QUERIES_NEEDED.get(ratio, 1):
             return None

@@ -1,7 +1,7 @@
 """The paper's own measure: temperature and power, one reading after minus one before.
 
 Pre is the last sample at or before the idle phase's end, post the last at or before the load
-phase's end, of the first repeat (MEASUREMENT.md, Energy). It is not an energy.
+phase's end, of the first repeat (docs/measurement.md, Energy). It is not an energy.
 """
 
 from __future__ import annotations

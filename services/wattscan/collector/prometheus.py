@@ -36,6 +36,11 @@ class Prometheus:
 
     def __init__(self, address: str, token: str | None = None) -> None:
         """`address` begins with http:// or https://. Raises: WattscanError."""
+        if "@" in address.partition("://")[2].partition("/")[0]:
+            raise WattscanError(
+                "the address holds a user or a password, which would be printed: "
+                "give a token in WATTSCAN_PROMETHEUS_TOKEN instead"
+            )
         if not _is_http(address):
             raise WattscanError(f"{address} is not an http:// or https:// address")
         self.name = address.rstrip("/")
@@ -95,19 +100,42 @@ class Prometheus:
         if self._token:
             request.add_header("Authorization", f"Bearer {self._token}")
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as reply:  # noqa: S310
+            with _OPENER.open(request, timeout=_TIMEOUT_SECONDS) as reply:
                 answer = json.load(reply)
-            result: list[dict[str, Any]] = answer["data"]["result"]
+            result = [_checked(entry) for entry in answer["data"]["result"]]
         except urllib.error.HTTPError as error:
             raise WattscanError(f"{self.name} refused a query: {_refusal(error)}") from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise WattscanError(f"{self.name} cannot be reached: {reason}") from None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise WattscanError(
                 f"{self.name} does not answer like the Prometheus HTTP API"
             ) from None
         return result
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect could carry the token to another host."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
+
+
+def _checked(entry: Any) -> dict[str, Any]:
+    """An entry of a vector or a matrix. Raises: ValueError, KeyError, TypeError, AttributeError."""
+    for name, value in entry["metric"].items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError("a label is not text")
+    pairs = entry["values"] if "values" in entry else [entry["value"]]
+    for at, value in pairs:
+        float(at)
+        float(value)
+    checked: dict[str, Any] = entry
+    return checked
 
 
 def _is_http(address: str) -> bool:

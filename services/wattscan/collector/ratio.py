@@ -39,7 +39,7 @@ class Ratio:
 
 
 def energy_ratio(fp32: Sequence[Point], int8: Sequence[Point]) -> Ratio | None:
-    """Fit log(energy per image) on variant and time, by least squares (MEASUREMENT.md, Energy).
+    """Fit log(energy per image) on variant and time, by least squares (docs/measurement.md).
 
     The drift is fitted from four windows on; the interval is Student's t, residual degrees of
     freedom = windows - 3. None where a variant has no window.

@@ -1,4 +1,4 @@
-"""The cells as OpenMetrics text that Prometheus takes in (METRICS.md, "Written back")."""
+"""The cells as OpenMetrics text that Prometheus takes in (docs/metrics.md, "Written back")."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The verdict on a cell: `valid`, `indicative` or `invalid`, with every reason that holds.
 
-One function for each reason of MEASUREMENT.md ("When a figure is refused"), found by its place in
-`_CHECKS`; each gets all the evidence on one cell and gives a sentence, or None.
+One function for each reason of docs/measurement.md ("Verdicts"), found by its place in `_CHECKS`;
+each gets all the evidence on one cell and gives a sentence, or None.
 """
 
 from __future__ import annotations
@@ -117,6 +117,16 @@ def _images_not_counted(evidence: Evidence) -> str | None:
     return f"No image was answered in {_repeats(bare)}." if bare else None
 
 
+def _figures_not_plausible(evidence: Evidence) -> str | None:
+    odd = [
+        w
+        for w in evidence.windows
+        if not 0 < (1.0 if w.gross is None else w.gross) < np.inf
+        or not 0 <= (w.images or 0.0) < np.inf
+    ]
+    return f"Energy or images are no plausible number in {_repeats(odd)}." if odd else None
+
+
 def _load_too_short(evidence: Evidence) -> str | None:
     profile = PROFILES.get(evidence.profile)
     if not profile:
@@ -220,6 +230,7 @@ _CHECKS: tuple[tuple[str, Verdict, Callable[[Evidence], str | None]], ...] = (
     ("incomplete_run", "invalid", _incomplete_run),
     ("energy_not_measured", "invalid", _energy_not_measured),
     ("images_not_counted", "invalid", _images_not_counted),
+    ("figures_not_plausible", "invalid", _figures_not_plausible),
     ("load_too_short", "invalid", _load_too_short),
     ("coverage_below_98_percent", "invalid", _coverage_below_98_percent),
     ("sensor_down_at_edge", "invalid", _sensor_down_at_edge),

@@ -141,6 +141,8 @@ def _windows(starts: Sequence[Last], ends: Sequence[Last]) -> tuple[Window, ...]
     ended = {_phase_key(end): end.value for end in ends}
     cells: dict[tuple[str, str, str], dict[str, Phase]] = {}
     for start in starts:
+        if not math.isfinite(start.value):
+            continue
         task, precision, repeat, phase = _phase_key(start)
         end = ended.get((task, precision, repeat, phase))
         # An end from before the start belongs to nothing.

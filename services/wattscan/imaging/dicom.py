@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 import logging
-import warnings
 from typing import Any, cast
 
 import numpy as np
 import pydicom
+from PIL import Image, UnidentifiedImageError
+from pydicom.encaps import get_frame
 from pydicom.pixels.processing import apply_color_lut, convert_color_space
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
 
 from wattscan.contracts import InvalidImage, Pixels
+from wattscan.imaging import deflate
 from wattscan.imaging.limits import check_frame, check_size
 
 # pydicom logs the values of headers that it does not like, patients' names among them.
@@ -38,33 +40,46 @@ def read(data: bytes, frame: int) -> Pixels:
 
     Raises: InvalidImage, ImageTooLarge.
     """
-    with warnings.catch_warnings():
-        # pydicom's warnings quote header values.
-        warnings.simplefilter("ignore")
-        try:
-            dataset = pydicom.dcmread(io.BytesIO(data), force=True)
-        except Exception:
-            raise InvalidImage(_TRUNCATED) from None
-        _check(dataset, frame)
-        try:
-            return _pixels(dataset, frame)
-        except InvalidImage:
-            raise
-        except Exception:
-            raise InvalidImage(_unreadable(dataset)) from None
+    deflate.check(data)
+    try:
+        dataset = pydicom.dcmread(io.BytesIO(data), force=True)
+    except Exception:
+        raise InvalidImage(_TRUNCATED) from None
+    _check(dataset, frame)
+    try:
+        _check_codestream(dataset, frame)
+        return _pixels(dataset, frame)
+    except InvalidImage:
+        raise
+    except Exception:
+        raise InvalidImage(_unreadable(dataset)) from None
 
 
 def _check(dataset: pydicom.Dataset, frame: int) -> None:
     try:
         has_pixels = "PixelData" in dataset
         rows, columns = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
-        frames = int(dataset.get("NumberOfFrames") or 1)
+        frames = max(1, int(dataset.get("NumberOfFrames") or 1))
     except Exception:
         raise InvalidImage(_TRUNCATED) from None
     if not has_pixels:
         raise InvalidImage("the DICOM file has no pixel data: it is truncated, or not an image")
     check_size(rows, columns)
     check_frame(frame, frames)
+
+
+def _check_codestream(dataset: pydicom.Dataset, frame: int) -> None:
+    """Refuse a compressed frame that says another size than the header, before it is decoded."""
+    if not getattr(dataset.file_meta, "TransferSyntaxUID", UID("")).is_encapsulated:
+        return
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    stream = get_frame(dataset.PixelData, frame, number_of_frames=frames)
+    try:
+        size = Image.open(io.BytesIO(stream)).size
+    except UnidentifiedImageError:
+        return  # RLE has no size of its own; JPEG-LS is left to its decoder
+    if size != (dataset.Columns, dataset.Rows):
+        raise InvalidImage("the DICOM file's compressed frame is not of the size its header says")
 
 
 def _pixels(dataset: pydicom.Dataset, frame: int) -> Pixels:
@@ -78,8 +93,10 @@ def _pixels(dataset: pydicom.Dataset, frame: int) -> Pixels:
         # pydicom converts YBR to RGB while decoding, unless the data are uncompressed YBR_FULL.
         return _rgb(stored, photometric, dataset)
     if photometric == "MONOCHROME1":
-        return _grayscale(stored.max() - stored)
-    return _eight_bits(stored) if stored.ndim == 3 else _grayscale(stored)
+        return _grayscale((int(stored.max()) - stored.astype(np.int64)).astype(np.uint16))
+    if stored.ndim == 3:
+        return _eight_bits(stored, int(dataset.get("BitsStored") or 8))
+    return _grayscale(stored)
 
 
 def _rgb(stored: np.ndarray[Any, Any], photometric: str, dataset: pydicom.Dataset) -> Pixels:
@@ -87,9 +104,9 @@ def _rgb(stored: np.ndarray[Any, Any], photometric: str, dataset: pydicom.Datase
     return _eight_bits(stored if converted else convert_color_space(stored, photometric, "RGB"))
 
 
-def _eight_bits(values: np.ndarray[Any, Any]) -> Pixels:
+def _eight_bits(values: np.ndarray[Any, Any], bits: int = 16) -> Pixels:
     if values.dtype == np.uint16:
-        return (values >> 8).astype(np.uint8)
+        return (values >> max(0, bits - 8)).astype(np.uint8)
     return cast(Pixels, values.astype(np.uint8, copy=False))
 
 

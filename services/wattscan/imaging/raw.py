@@ -29,7 +29,8 @@ def view(data: bytes, shape: Sequence[int], dtype: np.dtype[Any]) -> Pixels:
     """
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3)):
         raise InvalidImage(
-            f"the raw tensor's shape is {list(shape)}; "
+            f"the raw tensor's shape has {len(shape)} dimensions"
+            f"{f' and {shape[2]} channels' if len(shape) == 3 else ''}; "
             "it must be [height, width] or [height, width, 3]"
         )
     check_size(shape[0], shape[1])

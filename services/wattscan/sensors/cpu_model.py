@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import EnergyReading, Method, Sensor
+from wattscan.settings import number
 from wattscan.units import Joules, Seconds, Watts, energy
 
 
@@ -26,9 +27,9 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     cores = os.cpu_count() or 1
     return [
         CpuModel(
-            idle=Watts(float(settings["idle_watts_per_core"]) * cores),
-            busy=Watts(float(settings["busy_watts_per_core"])),
-            uncertainty_ratio=float(settings["uncertainty_ratio"]),
+            idle=Watts(number(settings, "idle_watts_per_core") * cores),
+            busy=Watts(number(settings, "busy_watts_per_core")),
+            uncertainty_ratio=number(settings, "uncertainty_ratio"),
         )
     ]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import PowerReading, Sensor, SensorAbsent, TemperatureReading
+from wattscan.settings import number
 from wattscan.sysfs import read_available, read_label
 from wattscan.units import celsius_from_millidegrees, watts_from_microwatts
 
@@ -28,7 +29,7 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:
     powers = _channels(folder, "power", ("average", "input"))
     found: list[Sensor] = []
     if powers:
-        ratio = float(settings.get("uncertainty_ratio", _UNCERTAINTY_RATIO))
+        ratio = number(settings, "uncertainty_ratio", _UNCERTAINTY_RATIO)
         found.append(HwmonPower(powers, ratio))
     if temperatures:
         found.append(HwmonTemperature(temperatures))

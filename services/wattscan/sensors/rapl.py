@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import EnergyReading, Method, Scope, Sensor, SensorAbsent, SensorFailed
+from wattscan.settings import number
 from wattscan.sysfs import read_int, read_label
 from wattscan.units import Joules, joules_from_microjoules
 
@@ -43,7 +44,7 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:
     zones = sorted((_zone(folder, powercap) for folder in folders), key=_preference)
     for zone in zones:
         _readable(zone)
-    return [RaplSensor(zones, float(settings["uncertainty_ratio"]))]
+    return [RaplSensor(zones, number(settings, "uncertainty_ratio"))]
 
 
 def _zone(folder: Path, powercap: Path) -> _Zone:

@@ -31,6 +31,12 @@ class DeadlineExceeded(RequestRefused):
     status = grpc.StatusCode.DEADLINE_EXCEEDED
 
 
+class Cancelled(RequestRefused):
+    """Nobody waits for the answer any more."""
+
+    status = grpc.StatusCode.CANCELLED
+
+
 class Draining(RequestRefused):
     """The server is stopping."""
 

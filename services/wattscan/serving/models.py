@@ -17,42 +17,40 @@ from wattscan.serving.errors import DeadlineExceeded, NotServed, QueueFull
 
 
 class Turns:
-    """Lets one request at a time use an engine, and bounds how many wait."""
+    """Lets so many requests at a time (one, for an engine) go on, and bounds how many wait."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, places: int = 1) -> None:
         self.waiting = 0
         self._limit = limit
-        self._engine = threading.Lock()
+        self._places = threading.BoundedSemaphore(places)
         self._count = threading.Lock()
 
     @contextmanager
     def wait(self, timeout: float | None) -> Iterator[None]:
-        """Wait for the engine, `timeout` seconds at most.
+        """Wait for a place, `timeout` seconds at most.
 
         Raises: QueueFull, DeadlineExceeded.
         """
         with self._count:
             if self.waiting >= self._limit:
-                raise QueueFull(
-                    f"{self._limit} images wait for this model already: try again later"
-                )
+                raise QueueFull(f"{self._limit} images wait already: try again later")
             self.waiting += 1
         try:
-            taken = self._engine.acquire(timeout=_seconds(timeout))
+            taken = self._places.acquire(timeout=_seconds(timeout))
         finally:
             with self._count:
                 self.waiting -= 1
         if not taken:
-            raise DeadlineExceeded("the deadline passed while the request waited for the model")
+            raise DeadlineExceeded("the deadline passed while the request waited for its turn")
         try:
             yield
         finally:
-            self._engine.release()
+            self._places.release()
 
 
-def _seconds(timeout: float | None) -> float:
-    """What a lock takes. gRPC tells of no deadline as one in a few centuries."""
-    return -1 if timeout is None or timeout > threading.TIMEOUT_MAX else max(timeout, 0)
+def _seconds(timeout: float | None) -> float | None:
+    """What a semaphore takes. gRPC tells of no deadline as one in a few centuries."""
+    return None if timeout is None or timeout > threading.TIMEOUT_MAX else max(timeout, 0)
 
 
 @dataclass(frozen=True)

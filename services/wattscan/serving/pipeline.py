@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,8 +20,8 @@ from wattscan.contracts import (
     Pixels,
     TaskKind,
 )
-from wattscan.serving.errors import Draining, RequestRefused
-from wattscan.serving.models import Models, ServedModel
+from wattscan.serving.errors import Cancelled, Draining, RequestRefused
+from wattscan.serving.models import Models, ServedModel, Turns
 from wattscan.serving.observations import Observations
 
 _QUIET_SECONDS = 0.3
@@ -35,6 +36,8 @@ class ImageRequest:
     kind: TaskKind
     read_pixels: Callable[[], Pixels]
     timeout: float | None = None
+    wanted: Callable[[], bool] = lambda: True
+    """Whether somebody still waits for the answer."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +66,27 @@ class _Stages:
             finally:
                 self.seconds[name] = time.perf_counter() - start
 
+    @contextmanager
+    def wait(self, turn: AbstractContextManager[None]) -> Iterator[None]:
+        """Inside, it is this request's turn; what it waited counts as queueing."""
+        start = time.perf_counter()
+        with turn:
+            waited = time.perf_counter() - start
+            self.seconds["queue"] = self.seconds.get("queue", 0.0) + waited
+            yield
+
 
 class Pipeline:
     """Answers requests, from any number of threads, until it is drained."""
 
-    def __init__(self, models: Models, meter: EnergyMeter, observations: Observations) -> None:
+    def __init__(
+        self, models: Models, meter: EnergyMeter, observations: Observations, queue_limit: int
+    ) -> None:
         self.models = models
         self._meter = meter
         self._observations = observations
+        # A decoded image may be thousands of times its file: only so many at once.
+        self._decoding = Turns(queue_limit, places=os.cpu_count() or 1)
         self._running = 0
         self._draining = False
         self._last_seen = 0.0
@@ -91,17 +107,21 @@ class Pipeline:
             start = time.perf_counter()
             finished = False
             try:
-                with stages.stage("decode"):
-                    pixels = request.read_pixels()
-                with stages.stage("preprocess"):
-                    tensor = model.task.preprocess(pixels, model.card.normalisation)
-                queued = time.perf_counter()
-                with model.turns.wait(_left(request, start)):
-                    stages.seconds["queue"] = time.perf_counter() - queued
+                with stages.wait(self._decoding.wait(_left(request, start))):
+                    _check_wanted(request)
+                    with stages.stage("decode"):
+                        pixels = request.read_pixels()
+                    size = (pixels.shape[0], pixels.shape[1])
+                    with stages.stage("preprocess"):
+                        tensor = model.task.preprocess(pixels, model.card.normalisation)
+                    del pixels  # may be large, and others wait
+                with stages.wait(model.turns.wait(_left(request, start))):
+                    _check_wanted(request)
                     with stages.stage("infer"):
                         logits = model.engine.infer(tensor[np.newaxis])[0]
                 with stages.stage("postprocess"):
-                    result = model.task.postprocess(logits, (pixels.shape[0], pixels.shape[1]))
+                    result = model.task.postprocess(logits, size)
+                _check_wanted(request)
                 finished = True
             finally:
                 account.close(ok=finished)
@@ -149,6 +169,11 @@ def _left(request: ImageRequest, start: float) -> float | None:
     if request.timeout is None:
         return None
     return request.timeout - (time.perf_counter() - start)
+
+
+def _check_wanted(request: ImageRequest) -> None:
+    if not request.wanted():
+        raise Cancelled("the client has gone, or its deadline has passed")
 
 
 def _wrong_method(model: ServedModel) -> str:

@@ -48,8 +48,10 @@ class Server:
         self._pipeline = pipeline
         self._registry = registry
         self._health = health.HealthServicer()
+        threads = target.queue_limit + _SPARE_THREADS
         self._grpc = grpc.server(
-            ThreadPoolExecutor(target.queue_limit + _SPARE_THREADS, thread_name_prefix="request"),
+            ThreadPoolExecutor(threads, thread_name_prefix="request"),
+            maximum_concurrent_rpcs=threads,
             options=[
                 ("grpc.max_receive_message_length", MAX_BYTES + _ENVELOPE),
                 ("grpc.max_send_message_length", MAX_BYTES + _ENVELOPE),
@@ -86,7 +88,9 @@ class Server:
         finished = self._pipeline.drain(grace)
         left = max(0.0, deadline - time.monotonic())
         self._grpc.stop(min(left, _FLUSH_SECONDS) if finished else 0).wait()
-        self._pipeline.models.close()
+        if finished:
+            # Else a request may still be in an engine; the end of the process frees those.
+            self._pipeline.models.close()
         if self._page is not None:
             server, thread = self._page
             server.shutdown()

@@ -84,7 +84,12 @@ class ImagingService:
             # Labels come from what is served, never from what a client writes.
             task, precision = model.card.task, model.card.precision
             request = ImageRequest(
-                task, precision, kind, lambda: _pixels(message.image), context.time_remaining()
+                task,
+                precision,
+                kind,
+                read_pixels=lambda: _pixels(message.image),
+                timeout=context.time_remaining(),
+                wanted=context.is_active,
             )
             return respond(self._pipeline.answer(request))
         except Exception as error:

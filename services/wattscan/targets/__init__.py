@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wattscan.contracts import PaperReading, SensorChoice, Target, WattscanError
+from wattscan.contracts import PRECISIONS, PaperReading, SensorChoice, Target, WattscanError
+from wattscan.settings import number, whole_number
 from wattscan.units import Seconds
 
 if sys.version_info >= (3, 11):
@@ -16,6 +17,7 @@ else:
     import tomli as tomllib
 
 _FOLDER = Path(__file__).parent
+_INTERVAL = (0.001, 3600.0)
 _TABLES = {"title", "sample_interval_seconds", "queue_limit", "backend", "sensors", "paper"}
 
 
@@ -46,7 +48,7 @@ def load_target(name_or_path: str) -> Target:
         raise WattscanError(f"the target file {path} is not valid TOML: {error}") from None
     try:
         return _target(path.stem, data)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, ValueError, WattscanError) as error:
         missing = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise WattscanError(f"the target file {path} is wrong: {missing}") from None
 
@@ -55,25 +57,38 @@ def _target(name: str, data: Mapping[str, Any]) -> Target:
     unknown = set(data) - _TABLES
     if unknown:
         raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
-    settings = dict(data["backend"])
-    interval = float(data["sample_interval_seconds"])
-    if not interval > 0:
-        raise ValueError("sample_interval_seconds must be above 0")
-    limit = data["queue_limit"]
-    if not isinstance(limit, int) or limit < 1:
-        raise ValueError("queue_limit must be a whole number from 1 on")
+    backend, sensors = data["backend"], data["sensors"]
+    if not isinstance(backend, dict):
+        raise ValueError("backend must be a table, [backend] with a name")
+    if not isinstance(sensors, list) or not all(isinstance(entry, dict) for entry in sensors):
+        raise ValueError("sensors must be tables, [[sensors]] with a name each")
+    interval = number(data, "sample_interval_seconds")
+    if not _INTERVAL[0] <= interval <= _INTERVAL[1]:
+        raise ValueError("sample_interval_seconds must be from 0.001 to 3600")
+    settings = dict(backend)
     return Target(
         name=name,
         title=str(data["title"]),
         backend=str(settings.pop("name")),
         backend_settings=settings,
-        sensors=tuple(_sensor(entry) for entry in data["sensors"]),
+        sensors=tuple(_sensor(entry) for entry in sensors),
         sample_interval=Seconds(interval),
-        paper=PaperReading(**data.get("paper", {})),
-        queue_limit=limit,
+        paper=_paper(data.get("paper", {})),
+        queue_limit=whole_number(data, "queue_limit", 0),
     )
 
 
 def _sensor(entry: Mapping[str, Any]) -> SensorChoice:
     settings = dict(entry)
     return SensorChoice(name=str(settings.pop("name")), settings=settings)
+
+
+def _paper(table: Any) -> PaperReading:
+    known = {"precision", "domain", "zone"}
+    if not isinstance(table, dict) or set(table) - known:
+        raise ValueError(f"paper must be a table with {', '.join(sorted(known))} at most")
+    if not all(isinstance(value, str) for value in table.values()):
+        raise ValueError("the values of paper must be texts")
+    if table.get("precision", PRECISIONS[0]) not in PRECISIONS:
+        raise ValueError(f"the precision of paper must be one of {', '.join(PRECISIONS)}")
+    return PaperReading(**table)

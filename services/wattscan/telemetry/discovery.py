@@ -40,11 +40,8 @@ def discover(target: Target, sysfs: Path) -> Found:
             found: Sequence[Sensor] = plugins.sensor(choice.name).find(choice.settings, sysfs)
         except SensorAbsent as reason:
             absent[choice.name] = str(reason)
-        except (KeyError, ValueError, TypeError) as error:
-            wrong = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            raise WattscanError(
-                f"target {target.name}: the settings of sensor {choice.name} are wrong: {wrong}"
-            ) from None
+        except WattscanError as error:
+            raise WattscanError(f"target {target.name}, sensor {choice.name}: {error}") from None
         else:
             sensors.extend(found)
     if any(_measures(sensor) for sensor in sensors):

@@ -20,6 +20,8 @@ class Step:
 
 
 NOTHING = Step(Joules(0.0), Seconds(0.0))
+RESET = Step(Joules(0.0), Seconds(0.0))
+"""Nothing either, and to be told: the hardware's counter has started anew."""
 
 
 def counter_step(previous: EnergyReading, current: EnergyReading, elapsed: Seconds) -> Step:
@@ -30,9 +32,10 @@ def counter_step(previous: EnergyReading, current: EnergyReading, elapsed: Secon
     """
     difference = current.count - previous.count
     if difference < 0:
-        if current.wraps_at is None or difference + current.wraps_at > current.wraps_at / 2:
-            return NOTHING
-        difference += current.wraps_at
+        wrapped = difference + (current.wraps_at or 0.0)
+        if current.wraps_at is None or not 0 <= wrapped <= current.wraps_at / 2:
+            return RESET
+        difference = wrapped
     return Step(Joules(difference), elapsed)
 
 

@@ -18,8 +18,10 @@ from wattscan.contracts import (
     Sensor,
     SensorFailed,
 )
+from wattscan.metrics import COUNTER_RESET
 from wattscan.telemetry.attribution import Ledger, Source
 from wattscan.telemetry.domains import Domain, DomainKey
+from wattscan.telemetry.integrate import RESET
 from wattscan.units import Celsius, Seconds
 
 _JITTER = 0.2
@@ -35,6 +37,9 @@ class SensorState:
         self.sensor = sensor
         self.up = False
         self.errors: Counter[str] = Counter()
+        if isinstance(sensor, EnergySensor):
+            # There from the start: a reader needs the zero before it.
+            self.errors[COUNTER_RESET] = 0
         self.domains: dict[str, Domain] = {}
         self.temperatures: dict[str, Celsius] = {}
         self._ticks: deque[Seconds] = deque()
@@ -125,12 +130,12 @@ class Sampler:
         except Exception as error:  # a driver's bug must not end the loop for the others
             self._fail(state, "driver_error", f"{type(error).__name__}: {error}")
         else:
-            if state.errors and not state.up:
+            if state.errors.total() and not state.up:
                 log.warning("sensor %s is back", state.sensor.name)
             state.up = True
 
     def _fail(self, state: SensorState, reason: str, detail: str) -> None:
-        if state.up or not state.errors:
+        if state.up or not state.errors.total():
             log.warning("sensor %s failed: %s", state.sensor.name, detail)
         state.up = False
         state.errors[reason] += 1
@@ -166,6 +171,9 @@ class Sampler:
                 self._choose(key)
             since = domain.last_read
             step = domain.add(now, reading)
+            if step is RESET:
+                state.errors[COUNTER_RESET] += 1
+                log.warning("sensor %s: %s was reset", state.sensor.name, reading.domain)
             if domain.key == self.table and since is not None and step.covered > 0:
                 self._ledger.settle(since, now, step.energy)
 

@@ -32,6 +32,18 @@ class _Named(nn.Module):  # type: ignore[misc]  # torch has no types here
         return self.network(image)
 
 
+def _strip(path: Path) -> None:
+    """Remove the exporter's notes: they hold stack traces, with this machine's paths."""
+    onnx = plugins.sdk("onnx", "train")
+    model = onnx.load(path)
+    graph = model.graph
+    named = (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer)
+    for part in (model, graph, *model.functions, *named):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
 def to_onnx(graph: Any, input_shape: tuple[int, int, int], path: Path, *, integer: bool) -> None:
     """Write `image` float32 (N, C, H, W) -> `logits` float32 (N, 1, H, W), weights inside.
 
@@ -58,6 +70,7 @@ def to_onnx(graph: Any, input_shape: tuple[int, int, int], path: Path, *, intege
             verbose=False,
         )
         program.save(str(path), external_data=False)
+    _strip(path)
     if path.with_name(path.name + ".data").exists():
         raise WattscanError(f"the exporter put {path.name}'s weights into a file of their own")
 

@@ -303,7 +303,7 @@ def test_gross_less_net_is_the_idle_power_s_energy(idle_watts, more, idle_for, l
     times = np.array([0.0, idle_for, idle_for + load_for])
     counted = np.array([0.0, idle_watts * idle_for, 0.0])
     counted[2] = counted[1] + (idle_watts + more) * load_for
-    source = EnergySource("s", "d", "chip", "counter", Series({}, times, counted), *[None] * 4)
+    source = EnergySource("s", "d", "chip", "counter", Series({}, times, counted), *[None] * 5)
     idle = phase_energy(source, Phase(0.0, idle_for))
     load = phase_energy(source, Phase(idle_for, idle_for + load_for))
     net = net_energy(load, idle)
@@ -322,3 +322,12 @@ def test_a_series_without_a_label_is_named(name):
 
 
 LOAD = ("wattscan_run_", "wattscan_client_")
+
+
+def test_a_reset_that_the_exporter_bridged_is_told():
+    times = np.arange(11.0)
+    resets = Series({}, times, np.where(times > 4, 1.0, 0.0))
+    energies = Series({}, times, times * 3)
+    source = EnergySource("s", "d", "chip", "counter", energies, None, None, None, resets, None)
+    assert phase_energy(source, Phase(0.0, 10.0)).resets == 1
+    assert phase_energy(source, Phase(6.0, 10.0)).resets == 0

@@ -92,6 +92,7 @@ PLANTED = {
             valued("wattscan_client_requests_total", 0.0, **LABELS),
         )
     ),
+    "figures_not_plausible": Spec(edits=(valued("wattscan_client_images_total", -1.0, **LABELS),)),
     "sensor_changed": Spec(
         edits=(changed("wattscan_energy_source_info", second_source, LOADS[8].start),)
     ),

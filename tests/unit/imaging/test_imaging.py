@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -159,3 +161,49 @@ def test_a_raw_tensor_that_does_not_fit_is_refused(shape, dtype, complaint):
     data = b"\xff" * 192
     with pytest.raises(InvalidImage, match=complaint):
         raw.view(data, shape, np.dtype(dtype))
+
+
+def deflated(dataset_bytes):
+    """A deflated DICOM file of those bytes."""
+    syntax = b"1.2.840.10008.1.2.1.99"
+    element = b"\x02\x00\x10\x00UI" + struct.pack("<H", len(syntax)) + syntax
+    group = b"\x02\x00\x00\x00UL\x04\x00" + struct.pack("<I", len(element)) + element
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    body = packer.compress(dataset_bytes) + packer.flush()
+    return b"\0" * 128 + b"DICM" + group + body
+
+
+def test_a_deflated_file_is_read():
+    assert imaging.decode(dicom_bytes("image_dfl.dcm")).shape == (512, 512)
+
+
+def test_a_deflated_bomb_is_refused_before_it_is_unfolded():
+    bomb = deflated(b"\x09\x00\x10\x10OB\0\0" + struct.pack("<I", 1 << 28) + bytes(1 << 28))
+    assert len(bomb) < 1_000_000
+    with pytest.raises(ImageTooLarge, match="unfolds to more than"):
+        imaging.decode(bomb)
+
+
+def test_a_deflated_file_that_is_broken_is_refused():
+    with pytest.raises(InvalidImage, match="truncated or corrupt"):
+        imaging.decode(deflated(b"")[:-2] + b"\xff\xff")
+
+
+def test_a_compressed_frame_of_another_size_is_refused_before_it_is_decoded():
+    dataset = pydicom.dcmread(get_testdata_file("examples_jpeg2k.dcm"))
+    dataset.Rows = dataset.Columns = 8
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    with pytest.raises(InvalidImage, match="not of the size"):
+        imaging.decode(buffer.getvalue())
+
+
+def test_twelve_bits_of_color_keep_the_upper_eight():
+    dataset = pydicom.dcmread(get_testdata_file("examples_rgb_color.dcm"))
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 12, 11
+    dataset.PixelData = np.full((dataset.Rows, dataset.Columns, 3), 0xABC, "<u2").tobytes()
+    dataset["PixelData"].VR = "OW"
+    dataset.PlanarConfiguration = 0
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    assert set(np.unique(imaging.decode(buffer.getvalue()))) == {0xAB}

@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from wattscan.contracts import WattscanError
 from wattscan.sensors import cpu_model
 
 SETTINGS = {"idle_watts_per_core": 0.74, "busy_watts_per_core": 2.76, "uncertainty_ratio": 0.5}
@@ -29,5 +30,5 @@ def test_it_says_that_it_is_modelled_and_from_what(tmp_path, monkeypatch):
 
 
 def test_missing_coefficients_are_an_error(tmp_path):
-    with pytest.raises(KeyError):
+    with pytest.raises(WattscanError, match="is missing"):
         cpu_model.find({}, tmp_path)

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from wattscan import plugins
 from wattscan.contracts import InvalidImage, Mask, ModelCard, ModelFile, Normalisation
 from wattscan.serving.errors import (
+    Cancelled,
     DeadlineExceeded,
     Draining,
     NotServed,
@@ -54,7 +55,7 @@ class Rig:
         model = ServedModel(card, file, task, self.engine, Turns(queue_limit))
         self.registry = CollectorRegistry()
         observations = Observations(load_target("cpu"), self.registry)
-        self.pipeline = Pipeline(Models([model]), self.ledger, observations)
+        self.pipeline = Pipeline(Models([model]), self.ledger, observations, 64)
 
     def ask(self, pixels=None, **changes):
         def read():
@@ -98,7 +99,7 @@ def test_an_answer_has_a_mask_of_the_images_size_and_every_stage(rig):
     assert answer.result.pixels.shape == (420, 580)
     assert answer.result.pixels.all()
     assert list(answer.seconds) == [
-        "decode", "preprocess", "queue", "infer", "postprocess", "total",
+        "queue", "decode", "preprocess", "infer", "postprocess", "total",
     ]  # fmt: skip
     assert answer.energy.method == "estimated"
 
@@ -184,3 +185,36 @@ def test_a_bug_says_nothing_of_itself_to_the_client():
     code, text = status_of(ValueError("PatientName = DOE^JANE"))
     assert code is grpc.StatusCode.INTERNAL
     assert "DOE" not in text
+
+
+def test_a_request_that_nobody_waits_for_is_never_computed(rig):
+    with pytest.raises(Cancelled):
+        rig.ask(wanted=lambda: False)
+    assert rig.engine.calls == 0
+
+
+def test_a_request_whose_client_goes_meanwhile_is_not_ok(rig):
+    start = time.monotonic()
+    with pytest.raises(Cancelled):
+        rig.ask(wanted=lambda: rig.engine.calls == 0)
+    rig.ledger.settle(Seconds(start), Seconds(time.monotonic()), Joules(1.0))
+    assert {key.outcome for key in rig.ledger.attributed()} == {"failed"}
+
+
+def test_only_so_many_are_let_in_at_once():
+    turns, inside, most = Turns(limit=64, places=2), [], []
+
+    def work():
+        with turns.wait(None):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(most) == 12
+    assert max(most) == 2

@@ -32,11 +32,19 @@ def test_the_model_steps_back_when_something_measures(rapl):
 
 def test_wrong_settings_name_the_sensor(tmp_path):
     target = replace(CPU, sensors=(SensorChoice("cpu_model", {"idle_watts_per_core": 1}),))
-    with pytest.raises(WattscanError, match="sensor cpu_model are wrong: 'busy_watts_per_core'"):
+    with pytest.raises(WattscanError, match="sensor cpu_model: busy_watts_per_core is missing"):
         discover(target, tmp_path)
 
 
 def test_an_unknown_sensor_is_told(tmp_path):
     target = replace(CPU, sensors=(SensorChoice("barometer", {}),))
     with pytest.raises(WattscanError, match="no sensor called 'barometer'"):
+        discover(target, tmp_path)
+
+
+@pytest.mark.parametrize("value", [-5, float("nan"), float("inf"), "x", True])
+def test_a_setting_that_is_no_number_from_0_on(tmp_path, value):
+    settings = {"idle_watts_per_core": value, "busy_watts_per_core": 1, "uncertainty_ratio": 0}
+    target = replace(CPU, sensors=(SensorChoice("cpu_model", settings),))
+    with pytest.raises(WattscanError, match="idle_watts_per_core must be a number from 0 on"):
         discover(target, tmp_path)

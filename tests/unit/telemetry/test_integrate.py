@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from wattscan.contracts import EnergyReading, PowerReading
 from wattscan.telemetry.domains import Domain, DomainKey
-from wattscan.telemetry.integrate import GAP_INTERVALS, NOTHING, counter_step, power_step
+from wattscan.telemetry.integrate import GAP_INTERVALS, NOTHING, RESET, counter_step, power_step
 from wattscan.units import Joules, Seconds, Watts
 
 INTERVAL = Seconds(0.1)
@@ -74,7 +74,14 @@ def test_a_counter_that_wraps_gives_the_same_energy(steps, start):
 def test_a_counter_that_was_reset_adds_nothing(wraps_at):
     before = EnergyReading("package-0", "chip", Joules(5000.0), wraps_at)
     after = EnergyReading("package-0", "chip", Joules(3.0), wraps_at)
-    assert counter_step(before, after, Seconds(0.1)) is NOTHING
+    assert counter_step(before, after, Seconds(0.1)) is RESET
+
+
+@pytest.mark.parametrize("wraps_at", [0.0, -1.0, 3.0])
+def test_a_range_that_cannot_be_never_takes_energy_away(wraps_at):
+    before = EnergyReading("package-0", "chip", Joules(9.0), Joules(wraps_at))
+    after = EnergyReading("package-0", "chip", Joules(1.0), Joules(wraps_at))
+    assert counter_step(before, after, Seconds(0.1)) is RESET
 
 
 def test_a_gap_is_left_out_and_not_covered():

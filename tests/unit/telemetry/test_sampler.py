@@ -153,6 +153,15 @@ def test_a_counter_that_comes_back_has_lost_nothing(rig):
     ) == pytest.approx(2.4)
 
 
+def test_a_hardware_counter_that_starts_anew_is_counted_and_adds_nothing(rig):
+    labels = {"sensor": "rapl", "reason": "counter_reset"}
+    assert rig.value("wattscan_sensor_read_errors_total", **labels) == 0
+    rig.counter.count = 0.0
+    rig.tick()
+    assert rig.value("wattscan_sensor_read_errors_total", **labels) == 1
+    assert rig.value("wattscan_energy_joules_total", **COUNTER) == pytest.approx(3.0)
+
+
 def test_a_meter_that_comes_back_has_a_gap(rig):
     rig.meter.failure = SensorFailed("unreadable")
     rig.tick(seconds=2.0)

@@ -33,32 +33,33 @@ def network_input(pixels: Pixels, normalisation: Normalisation) -> Tensor:
     """
     gray = _gray(pixels)
     height, width = INPUT_SIZE
-    small = Image.fromarray(gray).resize((width, height), Image.Resampling.BILINEAR)
-    tensor = np.asarray(small, np.float32)
-    tensor = (tensor - np.float32(normalisation.mean)) / np.float32(normalisation.std)
+    resized = Image.fromarray(gray).resize((width, height), Image.Resampling.BILINEAR)
+    small = np.asarray(resized, np.float64)
+    if pixels.dtype != np.uint8:
+        small = _stretched(small, float(gray.min()), float(gray.max()))
+    tensor = ((small - normalisation.mean) / normalisation.std).astype(np.float32)
     return tensor[:, :, np.newaxis]
 
 
 def _gray(pixels: Pixels) -> NDArray[Any]:
-    """(height, width) in 0..255: uint8 where the source is gray uint8, else float32."""
+    """(height, width): uint8 where the source is uint8, else float32."""
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (1, 3)):
         raise InvalidImage(f"an ultrasound frame is (height, width[, 3]), not {pixels.shape}")
     if pixels.size == 0:
         raise InvalidImage("the image has no pixels")
-    gray: NDArray[Any] = pixels
-    if pixels.ndim == 3:
-        gray = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels.astype(np.float32) @ _LUMINANCE
-    if pixels.dtype == np.uint8:
-        return np.ascontiguousarray(gray)
-    return _stretched(gray.astype(np.float32))
-
-
-def _stretched(gray: NDArray[np.float32]) -> NDArray[np.float32]:
-    low, high = float(gray.min()), float(gray.max())
-    if not np.isfinite(low) or not np.isfinite(high):
+    gray: NDArray[Any] = pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
+    if gray.dtype == np.uint8:
+        # Pillow's own conversion, by the weights below, needs a byte a pixel and not sixteen.
+        image = Image.fromarray(np.ascontiguousarray(gray))
+        return np.asarray(image.convert("L") if gray.ndim == 3 else image)
+    if not np.isfinite(gray).all():
         raise InvalidImage("the image holds values that are not finite")
+    single = gray.astype(np.float32)
+    return single @ _LUMINANCE if single.ndim == 3 else single
+
+
+def _stretched(small: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """[low, high] to 0..255, in float64: float32 would overflow on its own extremes."""
     if high == low:
-        return np.zeros_like(gray)
-    # Halved first: the full float32 range would overflow.
-    above = gray * np.float32(0.5) - np.float32(low / 2)
-    return above * np.float32(255.0 / (high / 2 - low / 2))
+        return np.zeros_like(small)
+    return (small - low) * (255.0 / (high - low))
