@@ -154,7 +154,11 @@ def _stop_signals() -> Callable[[], None]:
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    return lambda: os.read(reader, 1) and None
+
+    def wait() -> None:
+        os.read(reader, 1)
+
+    return wait
 
 
 def _server(target: Target, models: Models, ledger: Ledger, sampler: Sampler) -> Server:
