@@ -74,9 +74,10 @@ def test_a_score_that_the_engines_do_not_reach_fails(models: Path) -> None:
     assert {"onnxruntime score", "litert score"} <= set(failed(models))
 
 
-def test_a_score_that_is_no_number_fails(models: Path) -> None:
+def test_a_score_that_is_no_number_is_refused(models: Path) -> None:
     edit(models / NAME / "card.json", lambda c: c["quality"][0].update(value=float("nan")))
-    assert "litert score" in failed(models)
+    with pytest.raises(WattscanError, match="nan, not between 0 and 1"):
+        failed(models)
 
 
 def test_a_float_graph_that_calls_itself_int8_fails(models: Path) -> None:
