@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from wattscan import artifacts, plugins
-from wattscan.contracts import Tensor
+from wattscan.contracts import Tensor, WattscanError
 from wattscan.training import heldout, inventory
 from wattscan.training.check import check, findings
 
