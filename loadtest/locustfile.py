@@ -12,7 +12,7 @@ import sys
 import uuid
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import gevent
 import grpc
@@ -80,11 +80,9 @@ def start(environment: Environment, **_: Any) -> None:
         }
     except grpc.RpcError as error:
         code = error.code().name
-        _give_up(environment, f"the server at {environment.host} does not answer: {code}")
-        return
+        _give_up(f"the server at {environment.host} does not answer: {code}")
     except WorkloadError as error:
-        _give_up(environment, str(error))
-        return
+        _give_up(str(error))
     ledger = Ledger(plan)
     conductor = Conductor(plan, ledger, Thermometer(options.target_metrics or None))
     Scenario.conductor, Scenario.client = conductor, client
@@ -122,7 +120,7 @@ def _serve(ledger: Ledger, address: str, port: int) -> None:
     print(f'{{"event": "ready", "metrics_port": {server.server_port}}}', flush=True)
 
 
-def _give_up(environment: Environment, why: str) -> None:
-    print(f"wattscan load: {why}", file=sys.stderr)
-    environment.process_exit_code = 2
-    environment.runner.quit()  # type: ignore[union-attr]
+def _give_up(why: str) -> NoReturn:
+    # Locust has not begun yet, so it cannot be asked to quit.
+    print(f"wattscan load: {why}", file=sys.stderr, flush=True)
+    sys.exit(2)

@@ -94,8 +94,9 @@ class Server(Scenario):
 
     def send(self, gate: Gate) -> None:
         """Send each query when it is due, until the gate closes."""
-        # One schedule for each phase of each window, the same in every run of a seed.
-        seed = f"{self.conductor.plan.seed} {gate.window} {gate.counts}"
+        # The same in every run of a seed, and for both variants of a repeat.
+        window = gate.window
+        seed = f"{self.conductor.plan.seed} {window.task} {window.repeat} {gate.counts}"
         arrivals = random.Random(seed)  # noqa: S311
         pool = Pool(self.in_flight)
         due = time.perf_counter()

@@ -111,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     command(
         "health",
         "ask a service whether it is serving; exit code 0 if so",
-        "Asks the standard gRPC health service. Exit code 0: SERVING; 1: not.",
+        "Asks the standard gRPC health service. Exit code 0: SERVING; 1: not; 2: no answer.",
         serving.add_health_arguments,
         serving.run_health,
     )

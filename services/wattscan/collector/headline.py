@@ -36,6 +36,8 @@ def task_saving(measured: Measured, task: str) -> str:
     saving = ratio.saving()
     if ratio.gross is None or saving is None:
         return ratio.note or "no ratio: energy was not measured"
+    if measured.verdict_of(task) == "invalid":
+        return "no saving is claimed"
     if ratio.gross.shows_a_difference is False:
         return "no difference shown"
     about = "about " if ratio.gross.shows_a_difference is None else ""
