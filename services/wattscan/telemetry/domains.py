@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wattscan.contracts import EnergyReading, Method, PowerReading, Scope
-from wattscan.telemetry.integrate import NOTHING, RESET, Step, counter_step, power_step
+from wattscan.telemetry.integrate import NOTHING, Step, counter_step, power_step
 from wattscan.units import Joules, Seconds, Watts, mean_power
 
 
@@ -71,7 +71,7 @@ class Domain:
         if isinstance(reading, PowerReading):
             self.power = reading.power
             return
-        if self._power_since is None or step in (NOTHING, RESET):
+        if self._power_since is None or step == NOTHING:  # or RESET, its equal
             self._power_since = (now, self.energy)
             return
         then, energy = self._power_since
