@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from wattscan.contracts import (
     PRECISIONS,
+    Difference,
     Format,
     ModelCard,
     ModelFile,
@@ -107,10 +108,25 @@ def _normalisation(entry: Mapping[str, Any]) -> Normalisation:
 
 
 def _quality(entry: Mapping[str, Any]) -> Quality:
-    value = float(entry["value"])
-    if not 0 <= value <= 1:
-        raise ValueError(f"a quality is {value:g}, not between 0 and 1")
-    return Quality(str(entry["metric"]), str(entry["dataset"]), value)
+    ptq = entry.get("ptq")
+    return Quality(
+        metric=str(entry["metric"]),
+        dataset=str(entry["dataset"]),
+        value=_ratio(entry["value"]),
+        ptq=None if ptq is None else _ratio(ptq),
+        difference=_difference(entry["difference"]) if "difference" in entry else None,
+    )
+
+
+def _difference(entry: Mapping[str, Any]) -> Difference:
+    return Difference(*(_ratio(entry[name], -1) for name in ("estimate", "lower", "upper")))
+
+
+def _ratio(entry: Any, lowest: float = 0) -> float:
+    value = float(entry)
+    if not lowest <= value <= 1:
+        raise ValueError(f"a quality is {value:g}, not between {lowest:g} and 1")
+    return value
 
 
 def _file(entry: Mapping[str, Any], folder: Path) -> ModelFile:

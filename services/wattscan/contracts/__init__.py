@@ -19,6 +19,7 @@ from wattscan.contracts.errors import (
 )
 from wattscan.contracts.models import (
     Backend,
+    Difference,
     Engine,
     ModelCard,
     ModelFile,
@@ -41,6 +42,7 @@ from wattscan.contracts.targets import (
     Target,
 )
 from wattscan.contracts.tasks import (
+    DataSet,
     Finding,
     Mask,
     Samples,
@@ -60,6 +62,8 @@ from wattscan.contracts.types import (
 __all__ = [
     "PRECISIONS",
     "Backend",
+    "DataSet",
+    "Difference",
     "EnergyAccount",
     "EnergyMeter",
     "EnergyReading",

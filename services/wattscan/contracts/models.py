@@ -19,12 +19,27 @@ class Normalisation:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """A score minus another one on the same images, with its 95 % interval."""
+
+    estimate: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
 class Quality:
-    """A score on a held-out set: `metric` is `dice` or `auc_roc`, `dataset` names the set."""
+    """A score on a held-out set: `metric` is `dice` or `auc_roc`, `dataset` names the set.
+
+    Of INT8 variants also `ptq`, the score of the same network when it is calibrated alone and not
+    trained with rounding, and `difference`, INT8 - FP32. None: the card does not say.
+    """
 
     metric: str
     dataset: str
     value: float
+    ptq: float | None = None
+    difference: Difference | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -36,6 +38,22 @@ class Samples:
     truth: NDArray[np.uint8]
 
 
+class DataSet(Protocol):
+    """A public data set in the folder that it was downloaded to. Images are read when asked for."""
+
+    name: str
+    patients: Sequence[str]
+    """Whose each image is, one entry an image: a patient's images stay on one side of a split."""
+
+    def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """One image uint8 (height, width[, 3]) and its truth, as in `Samples`.
+
+        Raises:
+            WattscanError: the file cannot be read, naming it.
+        """
+        ...
+
+
 @runtime_checkable
 class Task(Protocol):
     """The `TASK` object of a package under `tasks/`."""
@@ -46,6 +64,8 @@ class Task(Protocol):
     input_shape: tuple[int, int, int]
     metric: str
     findings: tuple[str, ...]
+    normalisation: Normalisation | None
+    """What the preprocessing prescribes; None: the training set's own statistics."""
     phantom_dataset: str
 
     def preprocess(self, pixels: Pixels, normalisation: Normalisation) -> Tensor:
@@ -62,6 +82,11 @@ class Task(Protocol):
         """Logits of N images against N truths -> the task's metric, 0 to 1."""
         ...
 
-    def phantom(self, count: int, seed: int) -> Samples:
-        """A synthetic labelled set, the same for the same seed."""
+    def dataset(self, folder: Path) -> DataSet:
+        """The task's public data set. Raises: WattscanError, naming what the folder lacks."""
+        ...
+
+    def phantom(self, count: int, seed: int, first: int = 0) -> Samples:
+        """`count` images from number `first` on of a synthetic labelled set, the same for the same
+        seed."""
         ...

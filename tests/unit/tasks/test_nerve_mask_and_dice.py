@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
+from wattscan.clinical.masks import dice
 from wattscan.contracts import Task
 from wattscan.tasks.nerve_ultrasound import TASK
-from wattscan.tasks.nerve_ultrasound.score import dice
 
 Mask8 = NDArray[np.uint8]
 masks = hnp.arrays(np.uint8, (6, 7), elements=st.integers(0, 1))

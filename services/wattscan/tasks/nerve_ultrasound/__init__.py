@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
-from wattscan.contracts import Mask, Normalisation, Pixels, Samples, TaskKind, Tensor
-from wattscan.tasks.nerve_ultrasound.postprocess import mask_from_logits
+from wattscan.clinical.masks import mask_from_logits, mean_dice
+from wattscan.contracts import DataSet, Mask, Normalisation, Pixels, Samples, TaskKind, Tensor
 from wattscan.tasks.nerve_ultrasound.preprocess import INPUT_SIZE, network_input
-from wattscan.tasks.nerve_ultrasound.score import mean_dice
 
 
 class NerveUltrasound:
@@ -20,6 +21,7 @@ class NerveUltrasound:
     input_shape: tuple[int, int, int] = (*INPUT_SIZE, 1)
     metric: str = "dice"
     findings: tuple[str, ...] = ()
+    normalisation: Normalisation | None = None
     phantom_dataset: str = "nerve-ultrasound-phantom"
 
     def preprocess(self, pixels: Pixels, normalisation: Normalisation) -> Tensor:
@@ -34,12 +36,18 @@ class NerveUltrasound:
         """Logits (N, 80, 112, 1) against masks (N, height, width) -> mean Dice, 0 to 1."""
         return mean_dice(logits, truth)
 
-    def phantom(self, count: int, seed: int) -> Samples:
+    def dataset(self, folder: Path) -> DataSet:
+        """The Kaggle competition in its folder. Raises: WattscanError, naming what is missing."""
+        from wattscan.tasks.nerve_ultrasound.dataset import open_folder
+
+        return open_folder(folder)
+
+    def phantom(self, count: int, seed: int, first: int = 0) -> Samples:
         """`count` synthetic frames, uint8 (count, 420, 580), and their masks."""
         # Not needed to serve: loaded by those who ask for a phantom.
         from wattscan.tasks.nerve_ultrasound.phantom import samples
 
-        return samples(count, seed)
+        return samples(count, seed, first)
 
 
 TASK = NerveUltrasound()

@@ -34,8 +34,8 @@ NERVE_FRACTION = 0.65
 """How many frames show a nerve."""
 
 
-def samples(count: int, seed: int) -> Samples:
-    """Frames 0 to `count` - 1 of the set `seed`; a longer set begins with the shorter one.
+def samples(count: int, seed: int, first: int = 0) -> Samples:
+    """`count` frames of the set `seed`, from number `first` on.
 
     Returns:
         images uint8 (count, 420, 580) and truth uint8 0 or 1 of the same shape, 1 on the nerve
@@ -44,7 +44,7 @@ def samples(count: int, seed: int) -> Samples:
     images = np.empty((count, *FRAME_SIZE), np.uint8)
     truth = np.empty((count, *FRAME_SIZE), np.uint8)
     for index in range(count):
-        images[index], truth[index] = frame(seed, index)
+        images[index], truth[index] = frame(seed, first + index)
     return Samples(images, truth)
 
 

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
-from wattscan.contracts import InvalidImage, Normalisation, Pixels, Tensor
+from wattscan.clinical.gray import resized_gray
+from wattscan.contracts import Normalisation, Pixels, Tensor
 
 INPUT_SIZE = (80, 112)
 """Height and width that the network takes, in pixels (the paper's)."""
-
-_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
-"""ITU-R BT.601 weights of red, green and blue."""
 
 
 def network_input(pixels: Pixels, normalisation: Normalisation) -> Tensor:
     """Gray, 0..255, 80 x 112, normalised.
 
     Args:
-        pixels: (height, width) or (height, width, 3). uint8 is taken as it is; any other type is
-            stretched from its own min..max to 0..255, since its intensity scale is not known.
+        pixels: (height, width) or (height, width, 3), as `clinical.gray` takes them.
         normalisation: statistics of the training set's resized pixels, in 0..255.
 
     Returns:
@@ -31,35 +24,6 @@ def network_input(pixels: Pixels, normalisation: Normalisation) -> Tensor:
     Raises:
         InvalidImage: not an image's shape, empty, or not finite.
     """
-    gray = _gray(pixels)
-    height, width = INPUT_SIZE
-    resized = Image.fromarray(gray).resize((width, height), Image.Resampling.BILINEAR)
-    small = np.asarray(resized, np.float64)
-    if pixels.dtype != np.uint8:
-        small = _stretched(small, float(gray.min()), float(gray.max()))
+    small = resized_gray(pixels, INPUT_SIZE, "an ultrasound frame")
     tensor = ((small - normalisation.mean) / normalisation.std).astype(np.float32)
     return tensor[:, :, np.newaxis]
-
-
-def _gray(pixels: Pixels) -> NDArray[Any]:
-    """(height, width): uint8 where the source is uint8, else float32."""
-    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (1, 3)):
-        raise InvalidImage(f"an ultrasound frame is (height, width[, 3]), not {pixels.shape}")
-    if pixels.size == 0:
-        raise InvalidImage("the image has no pixels")
-    gray: NDArray[Any] = pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
-    if gray.dtype == np.uint8:
-        # Pillow's own conversion, by the weights below, needs a byte a pixel and not sixteen.
-        image = Image.fromarray(np.ascontiguousarray(gray))
-        return np.asarray(image.convert("L") if gray.ndim == 3 else image)
-    if not np.isfinite(gray).all():
-        raise InvalidImage("the image holds values that are not finite")
-    single = gray.astype(np.float32)
-    return single @ _LUMINANCE if single.ndim == 3 else single
-
-
-def _stretched(small: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
-    """[low, high] to 0..255, in float64: float32 would overflow on its own extremes."""
-    if high == low:
-        return np.zeros_like(small)
-    return (small - low) * (255.0 / (high - low))

@@ -1,0 +1,1 @@
+"""What clinical tasks share: gray values, masks, metrics, data sets in folders."""
