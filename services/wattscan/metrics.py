@@ -165,6 +165,19 @@ MODEL_QUALITY_RATIO = _metric(
     "target task precision metric dataset sha256",
     "Dice or AUC-ROC from the artifact's model card.",
 )
+MODEL_PTQ_QUALITY_RATIO = _metric(
+    "wattscan_model_ptq_quality_ratio",
+    "gauge",
+    "target task precision metric dataset sha256",
+    "The same network's score where it is quantized by calibration alone, from the model card.",
+)
+MODEL_QUALITY_DIFFERENCE_RATIO = _metric(
+    "wattscan_model_quality_difference_ratio",
+    "gauge",
+    "target task precision metric dataset bound sha256",
+    "INT8 - FP32 on the same held-out images, from the model card; bound: estimate, and lower and "
+    "upper of the 95 % bootstrap interval.",
+)
 
 # --- load: exported by the load generator -----------------------------------------------------
 
@@ -248,6 +261,8 @@ GROUPS: dict[str, tuple[Metric, ...]] = {
         IDLE_ENERGY_JOULES,
         MODEL_INFO,
         MODEL_QUALITY_RATIO,
+        MODEL_PTQ_QUALITY_RATIO,
+        MODEL_QUALITY_DIFFERENCE_RATIO,
     ),
     "Load (exported by the load generator)": (
         RUN_INFO,

@@ -17,10 +17,15 @@ _COLUMNS = (
     Column("dataset", "data set"),
     Column("phantom", "phantom"),
     Column("value", "quality"),
+    Column("ptq_value", "quality after calibration alone (PTQ)"),
+    Column("difference", "INT8 - FP32"),
+    Column("difference_lower", "lower end of its 95 % interval"),
+    Column("difference_upper", "upper end of its 95 % interval"),
     Column("sha256", "SHA-256"),
     Column("served", "served in this run"),
     Column("paper_value", "the paper's own figure"),
 )
+_OF_INT8 = ("ptq_value", "difference", "difference_lower", "difference_upper")
 _METRIC_TITLES = {"dice": "Dice", "auc_roc": "AUC-ROC"}
 
 
@@ -57,11 +62,15 @@ def _rows(measured: Measured, task: str) -> list[Row]:
                 "dataset": figure.dataset,
                 "phantom": "yes" if _phantom(figure.dataset) else "no",
                 "value": figure.value,
+                "ptq_value": figure.ptq,
+                "difference": _bound(figure, "estimate"),
+                "difference_lower": _bound(figure, "lower"),
+                "difference_upper": _bound(figure, "upper"),
                 "sha256": figure.sha256,
                 "served": "yes" if figure.served else "no",
                 "paper_value": _paper(task, figure.metric, figure.precision),
             },
-            {"paper_value": "none"},
+            {"paper_value": "none", **dict.fromkeys(_OF_INT8, "none")},
         )
         for figure in measured.quality
         if figure.task == task
@@ -73,28 +82,50 @@ def _nothing(measured: Measured, task: str) -> Row:
 
 
 def _layout(measured: Measured) -> Layout:
-    headings = ("task", "metric", "data set", "FP32", "INT8", "INT8/FP32")
+    headings = ("task", "metric", "data set", "FP32", "INT8", "INT8 - FP32 (95 %)", "PTQ alone")
     theirs = ("paper's own: FP32", "paper's own: INT8")
     body: list[tuple[str, ...]] = []
     for task in _tasks(measured):
         mine = [f for f in measured.quality if f.task == task and f.served]
         sets = list(dict.fromkeys((figure.metric, figure.dataset) for figure in mine))
         if not sets:
-            body.append((task, *[NOT_MEASURED] * 5, *_papers(task, None)))
+            body.append((task, *[NOT_MEASURED] * 6, *_papers(task, None)))
         for metric, dataset in sets:
-            fp32, int8 = (_score(mine, metric, dataset, p) for p in ("fp32", "int8"))
-            share = f"{int8 / fp32:.1%}" if fp32 and int8 is not None else NOT_MEASURED
+            fp32, int8 = (_lowest(mine, metric, dataset, p) for p in ("fp32", "int8"))
             named = f"{dataset} (phantom)" if _phantom(dataset) else dataset
-            scores = tuple(NOT_MEASURED if s is None else number(s, 3) for s in (fp32, int8))
             title = _METRIC_TITLES.get(metric, metric)
-            body.append((task, title, named, *scores, share, *_papers(task, metric)))
+            figures = (_score(fp32), _score(int8), _difference(fp32, int8), _ptq(int8))
+            body.append((task, title, named, *figures, *_papers(task, metric)))
     return Layout(headings + theirs, tuple(body))
 
 
-def _score(figures: list[QualityFigure], metric: str, dataset: str, precision: str) -> float | None:
+def _lowest(
+    figures: list[QualityFigure], metric: str, dataset: str, precision: str
+) -> QualityFigure | None:
     wanted = (metric, dataset, precision)
-    found = [f.value for f in figures if (f.metric, f.dataset, f.precision) == wanted]
-    return min(found, default=None)
+    found = [f for f in figures if (f.metric, f.dataset, f.precision) == wanted]
+    return min(found, key=lambda figure: figure.value, default=None)
+
+
+def _score(figure: QualityFigure | None) -> str:
+    return NOT_MEASURED if figure is None else f"{figure.value:.4f}"
+
+
+def _ptq(int8: QualityFigure | None) -> str:
+    return NOT_MEASURED if int8 is None or int8.ptq is None else f"{int8.ptq:.4f}"
+
+
+def _bound(figure: QualityFigure, name: str) -> float | None:
+    return None if figure.difference is None else float(getattr(figure.difference, name))
+
+
+def _difference(fp32: QualityFigure | None, int8: QualityFigure | None) -> str:
+    if fp32 is None or int8 is None:
+        return NOT_MEASURED
+    found = int8.difference
+    if found is None:
+        return f"{int8.value - fp32.value:+.4f} (no interval)"
+    return f"{found.estimate:+.4f} ({found.lower:+.4f} to {found.upper:+.4f})"
 
 
 def _papers(task: str, metric: str | None) -> tuple[str, ...]:
@@ -119,6 +150,11 @@ def _notes(measured: Measured) -> tuple[str, ...]:
         notes.append(
             "A phantom is a synthetic, labelled set that comes with Wattscan: its scores compare "
             "variants of a model, and say nothing of patients."
+        )
+    if any(figure.ptq is not None for figure in measured.quality):
+        notes.append(
+            "PTQ alone: the same network, quantized after a calibration without being trained with "
+            "rounding. The interval of INT8 - FP32 is a paired bootstrap over the held-out images."
         )
     others = [figure for figure in measured.quality if not figure.served]
     notes += [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
@@ -17,6 +18,11 @@ _SECONDS = (
     0.0001, 0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.006, 0.008, 0.012, 0.016, 0.024,
     0.032, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0,
 )  # fmt: skip
+_SCORES = (
+    metrics.MODEL_QUALITY_RATIO,
+    metrics.MODEL_PTQ_QUALITY_RATIO,
+    metrics.MODEL_QUALITY_DIFFERENCE_RATIO,
+)
 _IMAGES = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -54,22 +60,33 @@ class ModelsCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """One series a model and figure."""
-        info, quality, depth = (
+        info, depth, *scores = (
             GaugeMetricFamily(m.name, m.help, labels=m.labels)
-            for m in (metrics.MODEL_INFO, metrics.MODEL_QUALITY_RATIO, metrics.QUEUE_DEPTH)
+            for m in (metrics.MODEL_INFO, metrics.QUEUE_DEPTH, *_SCORES)
         )
         for model in self._models:
-            self._add(model, info, quality)
-            depth.add_metric(self._labels(model), model.turns.waiting)
-        yield from (info, quality, depth)
+            labels = self._labels(model)
+            engine = [self._target.backend, model.engine.provider, model.file.format]
+            info.add_metric([*labels, *engine, model.file.sha256], 1)
+            depth.add_metric(labels, model.turns.waiting)
+            _add_scores(model, labels, scores)
+        yield from (info, *scores, depth)
 
     def _labels(self, model: ServedModel) -> list[str]:
         return [self._target.name, model.card.task, model.card.precision]
 
-    def _add(self, model: ServedModel, info: GaugeMetricFamily, quality: GaugeMetricFamily) -> None:
-        labels = self._labels(model)
-        file = model.file
-        engine = [self._target.backend, model.engine.provider, file.format]
-        info.add_metric([*labels, *engine, file.sha256], 1)
-        for score in model.card.quality:
-            quality.add_metric([*labels, score.metric, score.dataset, file.sha256], score.value)
+
+def _add_scores(
+    model: ServedModel, labels: list[str], families: Sequence[GaugeMetricFamily]
+) -> None:
+    """What the card says of the variant's quality, as far as it says it."""
+    quality, ptq, difference = families
+    sha256 = model.file.sha256
+    for score in model.card.quality:
+        own = [*labels, score.metric, score.dataset]
+        quality.add_metric([*own, sha256], score.value)
+        if score.ptq is not None:
+            ptq.add_metric([*own, sha256], score.ptq)
+        if score.difference is not None:
+            for bound, value in asdict(score.difference).items():
+                difference.add_metric([*own, bound, sha256], value)

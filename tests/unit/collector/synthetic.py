@@ -170,6 +170,13 @@ def _target_page(spec: Spec, phases: list[Span], now: float) -> Iterator[Sample]
             page.append(
                 ("wattscan_model_quality_ratio", {**model, **score}, spec.quality[precision])
             )
+            if precision == "int8":
+                page.append(("wattscan_model_ptq_quality_ratio", {**model, **score}, 0.871))
+                bounds = {"estimate": -0.003, "lower": -0.0051, "upper": 0.0012}
+                page += [
+                    ("wattscan_model_quality_difference_ratio", {**model, **score, "bound": b}, v)
+                    for b, v in bounds.items()
+                ]
     yield from (Sample(now, name, {**TARGET, **own}, value) for name, own, value in page)
 
 
