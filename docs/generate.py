@@ -1,4 +1,5 @@
-"""Makes the generated files: the protobuf stubs, and `docs/metrics.md` from `metrics.py`.
+"""Makes the generated files: the protobuf stubs, and the tables of `docs/metrics.md` (from
+`metrics.py`) and of `docs/models.md` (from the models' cards).
 
 With `--check`, compares instead, and fails where a committed file is not what would be made.
 """
@@ -8,19 +9,22 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from wattscan import metrics
+from wattscan.artifacts import find_cards
+from wattscan.collector import paper_figures
 
 ROOT = Path(__file__).parents[1]
 STUBS = Path("services/wattscan/wire")
-METRICS = Path("docs/metrics.md")
-BEGIN, END = "<!-- generated from metrics.py -->", "<!-- end of what is generated -->"
+METRICS, MODELS = Path("docs/metrics.md"), Path("docs/models.md")
+BEGIN, END = "<!-- generated -->", "<!-- end of what is generated -->"
 
 
 def main() -> int:
     """Make, or check; returns the exit code."""
-    made = {METRICS: metrics_page(), **stubs()}
+    made = {METRICS: page(METRICS, _metrics()), MODELS: page(MODELS, _models()), **stubs()}
     if "--check" not in sys.argv[1:]:
         for path, text in made.items():
             (ROOT / path).write_text(text, encoding="utf-8")
@@ -42,23 +46,46 @@ def stubs() -> dict[Path, str]:
         return {STUBS / file.name: file.read_text(encoding="utf-8") for file in made}
 
 
-def metrics_page() -> str:
-    """`docs/metrics.md` with its tables made anew."""
-    before, _, rest = _read(METRICS).partition(BEGIN)
+def page(path: Path, tables: str) -> str:
+    """The page with what stands between its marks made anew."""
+    before, _, rest = _read(path).partition(BEGIN)
     after = rest.partition(END)[2]
-    return f"{before}{BEGIN}\n{_tables()}{END}{after}"
+    return f"{before}{BEGIN}\n{tables}\n{END}{after}"
 
 
-def _tables() -> str:
+def _metrics() -> str:
     lines = []
     for title, group in metrics.GROUPS.items():
-        lines += [
-            f"\n### {title}\n",
-            "| name | type | labels | meaning |",
-            "| --- | --- | --- | --- |",
-        ]
-        lines += [f"| `{m.name}` | {m.kind} | {', '.join(m.labels)} | {m.help} |" for m in group]
-    return "\n".join([*lines, "", ""])
+        heading = ("name", "type", "labels", "meaning")
+        rows = [(f"`{m.name}`", m.kind, ", ".join(m.labels), m.help) for m in group]
+        lines.append(f"\n### {title}\n\n{_table(heading, rows)}\n")
+    return "\n".join(lines)
+
+
+def _models() -> str:
+    cards = {(card.task, card.precision): card for card in find_cards(ROOT / "models")}
+    heading = (
+        *("task", "network", "metric", "FP32", "INT8 (QAT)", "INT8 - FP32 (95 %)", "PTQ alone"),
+        *("paper's FP32", "paper's INT8"),
+    )
+    rows = []
+    for task in sorted({task for task, _ in cards}):
+        fp32, int8 = cards[task, "fp32"].quality[0], cards[task, "int8"].quality[0]
+        found = int8.difference
+        difference = (
+            f"{found.estimate:+.4f} ({found.lower:+.4f} to {found.upper:+.4f})" if found else "none"
+        )
+        ptq = "none" if int8.ptq is None else f"{int8.ptq:.4f}"
+        theirs = paper_figures.QUALITY.get((task, fp32.metric), ("none", "none"))
+        network = cards[task, "fp32"].network
+        scores = (f"{fp32.value:.4f}", f"{int8.value:.4f}", difference, ptq)
+        rows.append((task, network, fp32.metric, *scores, *map(str, theirs)))
+    return f"\n{_table(heading, rows)}\n"
+
+
+def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _read(path: Path) -> str:

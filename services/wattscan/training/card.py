@@ -9,19 +9,30 @@ from pathlib import Path
 from typing import Any
 
 from wattscan.artifacts import CARD, sha256
-from wattscan.contracts import Format, Normalisation, Precision, Task
+from wattscan.contracts import Difference, Format, Normalisation, Precision, Task
 
 VERSION = "1"
 """The version's folder, as model servers lay out their repositories."""
 LICENCE = "Apache-2.0"
-INTENDED_USE = (
-    "Energy and speed measurement, and tests of a deployment. Not for diagnosis: trained on a "
-    "synthetic phantom, never on patients' images."
-)
+_INTENDED_USE = "Energy and speed measurement, and tests of a deployment. Not for diagnosis: "
+_TRAINED_ON = {
+    "phantom": "trained on a synthetic phantom, never on patients' images.",
+    "clinical": "trained on a public data set for research, and validated on nothing else.",
+}
 _METRIC_NOTES = {
     "dice": "per image at the source's size, smooth = 1, mask thresholded at 0.5, mean over images",
+    "auc_roc": "of each finding over all images, mean over the findings",
 }
 FILE_NAMES: dict[Format, str] = {"onnx": "model.onnx", "tflite": "model.tflite"}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One variant's score on the held-out set; `ptq` and `difference` as in `contracts.Quality`."""
+
+    value: float
+    ptq: float | None = None
+    difference: Difference | None = None
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,7 @@ class Made:
     precision: Precision
     network: str
     normalisation: Normalisation
-    score: float
+    score: Scored
     provenance: Mapping[str, Any]
 
 
@@ -48,14 +59,7 @@ def write(folder: Path, task: Task, made: Made) -> Path:
         "network": made.network,
         "input_shape": list(task.input_shape),
         "normalisation": asdict(made.normalisation),
-        "quality": [
-            {
-                "metric": task.metric,
-                "dataset": task.phantom_dataset,
-                "value": round(made.score, 6),
-                "note": _METRIC_NOTES.get(task.metric, ""),
-            }
-        ],
+        "quality": [_quality(task, made)],
         "files": [
             {
                 "format": form,
@@ -64,10 +68,25 @@ def write(folder: Path, task: Task, made: Made) -> Path:
             }
             for form, name in FILE_NAMES.items()
         ],
-        "intended_use": INTENDED_USE,
+        "intended_use": _INTENDED_USE + _TRAINED_ON[made.provenance["data"]["kind"]],
         "licence": LICENCE,
         **made.provenance,
     }
     path = folder / CARD
     path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     return path
+
+
+def _quality(task: Task, made: Made) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "metric": task.metric,
+        "dataset": made.provenance["data"]["name"],
+        "value": round(made.score.value, 6),
+        "note": _METRIC_NOTES.get(task.metric, ""),
+    }
+    if made.score.ptq is not None:
+        entry["ptq"] = round(made.score.ptq, 6)
+    if made.score.difference is not None:
+        figures = asdict(made.score.difference)
+        entry["difference"] = {name: round(value, 6) for name, value in figures.items()}
+    return entry

@@ -5,25 +5,30 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from wattscan import artifacts, plugins
 from wattscan.contracts import WattscanError
-from wattscan.training import check, inventory, recipe
+from wattscan.training import benchmark, check, inventory, recipe
+from wattscan.training.clinical_sets import SPLITS, SplitBy
 
 _DEFAULT_WORK = Path("build/models")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add train, quantize, export, check and list, each with its options."""
+    """Add the commands of the pipeline and of its artifacts, each with its options."""
     commands = parser.add_subparsers(dest="models_command", required=True, metavar="COMMAND")
     _add_train(commands)
     quantize = commands.add_parser(
         "quantize",
         help="fine-tune the trained network with 8-bit rounding (needs the train extra)",
-        description="Quantization-aware training of the checkpoint that `train` left.",
+        description="Quantization-aware training of the checkpoint that `train` left, after a "
+        "calibration whose result is kept beside it. Interrupted, it goes on where it was.",
     )
     _add_task_and_work(quantize)
+    _add_data(quantize)
+    _add_quick(quantize)
     quantize.add_argument("--epochs", type=_positive, help="instead of the recipe's")
     export = commands.add_parser(
         "export",
@@ -31,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         description="Score both variants on the held-out phantom and write them with their cards.",
     )
     _add_task_and_work(export)
+    _add_data(export)
     _add_models(export)
     checking = commands.add_parser(
         "check",
@@ -39,6 +45,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "installed engine reproduces the card's score. Needs no training framework.",
     )
     _add_models(checking)
+    checking.add_argument(
+        "--data",
+        type=_task_folder,
+        action="append",
+        default=[],
+        metavar="TASK=DIR",
+        help="the public data set that a task's models were trained on (phantoms are made anew)",
+    )
+    timing = commands.add_parser(
+        "benchmark",
+        help="FP32 against INT8 in every engine, medians over interleaved rounds",
+        description="Time every model in every installed engine, batch 1. Needs no training "
+        "framework. Close everything else first.",
+    )
+    timing.add_argument(
+        "--models",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="a model folder; may be given several times (default: the checkout's models/)",
+    )
+    timing.add_argument("--rounds", type=_positive, default=25, help="default 25")
+    timing.add_argument("--threads", type=_positive, default=1, help="of each engine, default 1")
     listing = commands.add_parser(
         "list", help="show the models in the folder", description="Show the models in the folder."
     )
@@ -52,7 +81,11 @@ def run(args: argparse.Namespace) -> int:
     """Run what `add_arguments` parsed; returns the exit code. Raises: WattscanError."""
     command: str = args.models_command
     if command == "check":
-        return 0 if check.check(args.models) else 1
+        return 0 if check.check(args.models, dict(args.data)) else 1
+    if command == "benchmark":
+        folders = args.models or [artifacts.default_models()]
+        print(benchmark.benchmark(folders, args.rounds, args.threads))
+        return 0
     if command == "list":
         print(inventory.list_models(args.models, as_json=args.format == "json"))
         return 0
@@ -62,17 +95,27 @@ def run(args: argparse.Namespace) -> int:
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     train = commands.add_parser(
         "train",
-        help="train a task's FP32 network on its phantom (needs the train extra)",
-        description="Train a task's FP32 network on its phantom, as the task's recipe.toml says. "
-        "Progress goes to standard error; the checkpoint to the work folder.",
+        help="train a task's FP32 network (needs the train extra)",
+        description="Train a task's FP32 network, as the task's recipe.toml says: on its phantom, "
+        "or with --data on the public data set that was downloaded to DIR. Progress goes to "
+        "standard error, the checkpoint to the work folder. Interrupted, it goes on where it was.",
     )
     _add_task_and_work(train)
+    _add_data(train)
+    train.add_argument(
+        "--split",
+        choices=SPLITS,
+        default="patient",
+        help="with --data: patient (the default) keeps a patient's images on one side; "
+        "image-leaking is the paper's own, which tests on patients that were trained on",
+    )
+    train.add_argument(
+        "--network", metavar="NAME", help="another of the recipe's networks than the shipped one"
+    )
     train.add_argument("--seed", type=int, default=0, help="of weights, data and order (default 0)")
     train.add_argument("--epochs", type=_positive, help="instead of the recipe's")
     train.add_argument("--count", type=_positive, help="training images, instead of the recipe's")
-    train.add_argument(
-        "--quick", action="store_true", help="a minute's run, to see that it works; not a model"
-    )
+    _add_quick(train)
 
 
 def _run_stage(command: str, args: argparse.Namespace) -> int:
@@ -80,17 +123,45 @@ def _run_stage(command: str, args: argparse.Namespace) -> int:
     from wattscan.training import pipeline
 
     plugins.task(args.task)  # a wrong name is told before anything is made
-    typed = _typed(command, args)
-    if command == "train":
-        chosen = recipe.load(args.task, epochs=args.epochs, count=args.count, quick=args.quick)
-        written = [pipeline.train(args.task, args.work, chosen, args.seed, typed)]
+    split: SplitBy = getattr(args, "split", "patient")
+    origin = pipeline.Origin(_typed(command, args), args.data, split)
+    if command == "export":
+        written = pipeline.export_models(args.task, args.work, args.models, origin)
     elif command == "quantize":
-        written = [pipeline.quantize(args.task, args.work, args.epochs, typed)]
+        chosen = recipe.load(args.task, quick=args.quick).quantize
+        if args.epochs is not None:
+            chosen = replace(chosen, epochs=args.epochs)
+        written = pipeline.quantize(args.task, args.work, chosen, origin)
     else:
-        written = pipeline.export_models(args.task, args.work, args.models, typed)
+        written = [pipeline.train(args.task, args.work, _recipe(args), args.seed, origin)]
     for path in written:
         print(f"wrote {path}", file=sys.stderr)
     return 0
+
+
+def _recipe(args: argparse.Namespace) -> recipe.Recipe:
+    if args.data is None and args.split != "patient":
+        raise WattscanError("--split is for a data set: give its folder with --data DIR")
+    if args.data is not None and args.count is not None:
+        raise WattscanError("--count is for the phantom: a data set in --data is taken whole")
+    return recipe.load(
+        args.task, network=args.network, epochs=args.epochs, count=args.count, quick=args.quick
+    )
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="the task's public data set, as it is downloaded; without it: the phantom",
+    )
+
+
+def _add_quick(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--quick", action="store_true", help="a minute's run, to see that it works; not a model"
+    )
 
 
 def _add_task_and_work(parser: argparse.ArgumentParser) -> None:
@@ -122,6 +193,13 @@ def _positive(text: str) -> int:
     return number
 
 
+def _task_folder(text: str) -> tuple[str, Path]:
+    task, _, folder = text.partition("=")
+    if not folder or task not in plugins.names("tasks"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not TASK=DIR, with a task that is there")
+    return task, Path(folder)
+
+
 def _require_torch() -> None:
     try:
         plugins.sdk("torch", "train")
@@ -132,10 +210,14 @@ def _require_torch() -> None:
 def _typed(command: str, args: argparse.Namespace) -> str:
     """The command for the card, without folders: they are this machine's own."""
     words = ["wattscan", "models", command, "--task", args.task]
-    for option in ("seed", "epochs", "count"):
+    for option in ("network", "seed", "epochs", "count"):
         value = getattr(args, option, None)
         if value is not None:
             words += [f"--{option}", str(value)]
+    if args.data is not None:
+        words += ["--data", "DIR"]
+        if command == "train":
+            words += ["--split", args.split]
     if getattr(args, "quick", False):
         words.append("--quick")
     return shlex.join(words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch import nn
 
 from wattscan import plugins
 from wattscan.contracts import WattscanError
+from wattscan.training import tflite_form
 from wattscan.training.graph import set_mode
 
 OPSET = 21
@@ -45,7 +47,7 @@ def _strip(path: Path) -> None:
 
 
 def to_onnx(graph: Any, input_shape: tuple[int, int, int], path: Path, *, integer: bool) -> None:
-    """Write `image` float32 (N, C, H, W) -> `logits` float32 (N, 1, H, W), weights inside.
+    """Write `image` float32 (N, C, H, W) -> `logits` float32 (N, 1, H, W) or (N, findings).
 
     Args:
         graph: from `graph.folded`, or frozen where `integer`.
@@ -76,7 +78,8 @@ def to_onnx(graph: Any, input_shape: tuple[int, int, int], path: Path, *, intege
 
 
 def to_tflite(graph: Any, input_shape: tuple[int, int, int], path: Path, *, integer: bool) -> None:
-    """Write (1, H, W, C) -> (1, H, W, 1): int8 in, within and out where `integer`, else float32.
+    """Write (1, H, W, C) -> (1, H, W, 1) or (1, findings): int8 in, within and out where `integer`,
+    else float32.
 
     Args:
         graph: from `graph.folded`, or frozen where `integer`.
@@ -84,15 +87,22 @@ def to_tflite(graph: Any, input_shape: tuple[int, int, int], path: Path, *, inte
         path: the file to write; its folder is there.
         integer: whether the graph has quantizers.
     """
-    litert = plugins.sdk("litert_torch", "train")
+    # Read when the converter is loaded: else its native part logs each step.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     options: dict[str, Any] = {}
-    if integer:
-        set_mode(graph, "int8")
-        options["quant_config"] = _integer_io()
     with _quiet():
-        channels_last = litert.to_channel_last_io(graph, args=[0], outputs=[0])
+        litert = plugins.sdk("litert_torch", "train")
+        if integer:
+            set_mode(graph, "int8")
+            options["quant_config"] = _integer_io()
+        height, width, channels = input_shape
+        with torch.no_grad():
+            planes = graph(torch.zeros(1, channels, height, width)).ndim == 4
+        outputs = [0] if planes else []
+        channels_last = litert.to_channel_last_io(graph, args=[0], outputs=outputs)
         example = (torch.zeros(1, *input_shape),)
         litert.convert(channels_last.eval(), example, **options).export(str(path))
+    tflite_form.plain_resizes(path)
 
 
 def _integer_io() -> Any:

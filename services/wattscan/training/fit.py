@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import copy
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional
+from numpy.typing import NDArray
 
-from wattscan.contracts import Task, Tensor, WattscanError
-from wattscan.training.data import TrainingData, normalised
+from wattscan.contracts import Normalisation, Task, Tensor, WattscanError
+from wattscan.training.data import Split, TrainingData, inputs
+from wattscan.training.losses import loss_for
 from wattscan.training.recipe import FitSettings
+from wattscan.training.resume import Progress, Resumable
 
-THREADS = 2
+THREADS = 1
+"""One: sums come out in one order, and two tasks train side by side as fast as one after the other
+would on two threads, which wait for each other whenever the machine does something else."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +41,10 @@ class Options:
 
     seed: int
     """Of the order of the images and of the augmentation."""
+    progress: Path
+    """Where an interrupted fit leaves what it needs to go on."""
     half: bool = False
     """Multiply in bfloat16 (the weights stay FP32): for processors that do so natively."""
-    before_epoch: Callable[[int], None] | None = None
-    """Called with the epoch's number, from 0."""
 
 
 def deterministic(seed: int) -> None:
@@ -50,65 +55,80 @@ def deterministic(seed: int) -> None:
 
 
 def fit(
-    network: Any,
-    task: Task,
-    data: TrainingData,
-    settings: FitSettings,
-    options: Options,
+    network: Any, task: Task, data: TrainingData, settings: FitSettings, options: Options
 ) -> Fitted:
-    """Train with Adam on Dice + cross-entropy; stop when validation stops improving.
+    """Train with Adam on the task's loss; stop when validation stops improving.
 
-    The network, (N, C, H, W) -> (N, 1, H, W) logits, is trained in place; the task scores the
-    validation set. Raises: WattscanError: fewer training images than one batch.
+    The network is trained in place, (N, C, H, W) -> logits; the task scores the validation set. A
+    fit that was interrupted, with the same network, data and settings, goes on where it was.
+
+    Raises:
+        WattscanError: fewer training images than one batch, or a fit that diverges.
     """
-    inputs, truth = _tensors(normalised(data.train, data.normalisation), data.train.truth)
-    validation = normalised(data.validation, data.normalisation)
+    steps = _whole_batches(len(data.train), settings.batch)
     optimiser = torch.optim.Adam(network.parameters(), settings.learning_rate)
-    steps = _whole_batches(len(inputs), settings.batch)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.epochs * steps)
     order = torch.Generator().manual_seed(options.seed)
-    best, best_epoch, best_state = -1.0, -1, copy.deepcopy(network.state_dict())
-    started = time.monotonic()
-    epoch = 0
-    for epoch in range(settings.epochs):
-        if options.before_epoch is not None:
-            options.before_epoch(epoch)
+    resumable = Resumable(options.progress, network, optimiser, schedule, order)
+    progress = resumable.load([task.name, str(settings), len(data.train), options.seed])
+    stepper = _Stepper(network, optimiser, loss_for(task), options.half)
+    before, started = progress.seconds, time.monotonic()
+    while progress.epoch < settings.epochs:
+        if progress.epoch - 1 - progress.best_epoch >= settings.patience:
+            break
         network.train()
         total = 0.0
-        for batch, masks in _batches(inputs, truth, settings.batch, order):
-            total += _step(network, optimiser, batch, masks, half=options.half)
+        for batch, truth in batches(task, data, settings.batch, order):
+            total += stepper.step(batch, truth)
             schedule.step()
-        score = task.score(predict(network, validation), data.validation.truth)
-        _report(epoch, settings.epochs, total / steps, score, time.monotonic() - started)
-        if score > best:
-            best, best_epoch, best_state = score, epoch, copy.deepcopy(network.state_dict())
-        if epoch - best_epoch >= settings.patience:
-            break
-    network.load_state_dict(best_state)
-    return Fitted(epoch + 1, best_epoch + 1, best, time.monotonic() - started)
+        if not math.isfinite(total):
+            raise WattscanError("the loss is no longer a number: lower the recipe's learning_rate")
+        score = task.score(
+            predict(network, task, data.validation.images, data.normalisation),
+            np.asarray(data.validation.truth),
+        )
+        seconds = before + time.monotonic() - started
+        progress = progress.after(score, seconds, network)
+        _report(progress, settings.epochs, total / steps, score)
+        resumable.save(progress)
+    network.load_state_dict(progress.best_state)
+    return Fitted(progress.epoch, progress.best_epoch + 1, progress.best, progress.seconds)
 
 
-def predict(network: Any, inputs: Tensor, batch: int = 32) -> Tensor:
-    """Logits of normalised inputs, (N, H, W, C) -> (N, H, W, 1), in evaluation mode."""
+def predict(
+    network: Any,
+    task: Task,
+    images: NDArray[np.uint8],
+    normalisation: Normalisation,
+    batch: int = 16,
+) -> Tensor:
+    """Logits of images (N, H, W[, C]), in evaluation mode: (N, H, W, 1) or (N, findings)."""
     network.eval()
+    parts = []
     with torch.no_grad():
-        parts = [
-            network(torch.from_numpy(inputs[i : i + batch]).permute(0, 3, 1, 2))
-            for i in range(0, len(inputs), batch)
-        ]
-    logits: Tensor = torch.cat(parts).permute(0, 2, 3, 1).contiguous().numpy()
-    return logits
+        for i in range(0, len(images), batch):
+            logits = network(_tensor(inputs(task, images[i : i + batch], normalisation)))
+            parts.append(logits.permute(0, 2, 3, 1) if logits.ndim == 4 else logits)
+    result: Tensor = torch.cat(parts).contiguous().numpy()
+    return result
 
 
-def loss_of(logits: Any, masks: Any) -> Any:
-    """Cross-entropy plus 1 - soft Dice of the batch, both (N, 1, H, W).
+def batches(task: Task, data: TrainingData, size: int, order: Any) -> Iterator[tuple[Any, Any]]:
+    """Whole batches in random order, half of the images mirrored left to right.
 
-    Dice over the batch, not per image: an empty mask has no gradient of its own.
+    Anatomy has two sides; depth has one.
     """
-    probability = torch.sigmoid(logits)
-    overlap = (probability * masks).sum()
-    soft_dice = (2 * overlap + 1) / (probability.sum() + masks.sum() + 1)
-    return functional.binary_cross_entropy_with_logits(logits, masks) + 1 - soft_dice
+    train: Split = data.train
+    shuffled = torch.randperm(len(train), generator=order).split(size)
+    for chosen in shuffled[: _whole_batches(len(train), size)]:
+        where = np.sort(chosen.numpy())
+        batch = _tensor(inputs(task, train.images[where], data.normalisation))
+        truth = _truth(train.truth[where])
+        mirror = (torch.rand(size, generator=order) < 0.5).view(-1, 1, 1, 1)
+        batch = torch.where(mirror, batch.flip(3), batch)
+        if truth.ndim == 4:
+            truth = torch.where(mirror, truth.flip(3), truth)
+        yield batch, truth
 
 
 def native_bfloat16() -> bool:
@@ -122,43 +142,40 @@ def _whole_batches(count: int, batch: int) -> int:
     return count // batch
 
 
-def _step(network: Any, optimiser: Any, batch: Any, masks: Any, *, half: bool) -> float:
-    with torch.autocast("cpu", torch.bfloat16, enabled=half):
-        logits = network(batch)
-    loss = loss_of(logits.float(), masks)
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-    return float(loss.detach())
+@dataclass(frozen=True)
+class _Stepper:
+    network: Any
+    optimiser: Any
+    criterion: Callable[[Any, Any], Any]
+    half: bool
+
+    def step(self, batch: Any, truth: Any) -> float:
+        """One update; returns the loss before it."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            logits = self.network(batch)
+        loss = self.criterion(logits.float(), truth)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        return float(loss.detach())
 
 
-def _tensors(inputs: Tensor, truth: Any) -> tuple[Any, Any]:
+def _tensor(batch: Tensor) -> Any:
     """NCHW, stored channels last: oneDNN's faster order."""
-    images = torch.from_numpy(inputs).permute(0, 3, 1, 2)
-    masks = torch.from_numpy(truth.astype(np.float32)).unsqueeze(1)
-    return images.contiguous(memory_format=torch.channels_last), masks
+    return torch.from_numpy(batch).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
-def _batches(inputs: Any, truth: Any, size: int, order: Any) -> Iterator[tuple[Any, Any]]:
-    """Whole batches in random order, half of the images mirrored left to right.
-
-    Anatomy has two sides; depth has one.
-    """
-    shuffled = torch.randperm(len(inputs), generator=order).split(size)
-    for chosen in shuffled[: _whole_batches(len(inputs), size)]:
-        batch, masks = inputs[chosen], truth[chosen]
-        mirror = (torch.rand(size, generator=order) < 0.5).view(-1, 1, 1, 1)
-        yield (
-            torch.where(mirror, batch.flip(3), batch),
-            torch.where(mirror, masks.flip(3), masks),
-        )
+def _truth(truth: NDArray[np.uint8]) -> Any:
+    """Masks (N, H, W) -> (N, 1, H, W); findings (N, K) as they are; float32."""
+    values = torch.from_numpy(truth.astype(np.float32))
+    return values.unsqueeze(1) if truth.ndim == 3 else values
 
 
-def _report(epoch: int, epochs: int, loss: float, score: float, seconds: float) -> None:
-    left = seconds / (epoch + 1) * (epochs - epoch - 1)
+def _report(progress: Progress, epochs: int, loss: float, score: float) -> None:
+    left = progress.seconds / progress.epoch * (epochs - progress.epoch)
     print(
-        f"epoch {epoch + 1}/{epochs}: loss {loss:.4f}, validation {score:.4f}, "
-        f"{seconds:.0f} s gone, {left:.0f} s left",
+        f"epoch {progress.epoch}/{epochs}: loss {loss:.4f}, validation {score:.4f}, "
+        f"{progress.seconds:.0f} s gone, {left:.0f} s left",
         file=sys.stderr,
         flush=True,
     )

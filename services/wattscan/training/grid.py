@@ -39,29 +39,32 @@ def affine_grid(low: float, high: float) -> tuple[float, int]:
 
 
 class ActivationQuantizer(nn.Module):  # type: ignore[misc]  # torch has no types here
-    """Rounds one group of tensors (a Concat's inputs and output, a pool's) to their one grid."""
+    """Rounds one group of tensors (a Concat's inputs and output, a pool's) to their one grid.
 
-    def __init__(self) -> None:
+    Each member's range is followed by itself, and the grid covers them all.
+    """
+
+    def __init__(self, members: int = 1) -> None:
         super().__init__()
-        self.register_buffer("low", torch.zeros(()))
-        self.register_buffer("high", torch.zeros(()))
+        self.register_buffer("low", torch.zeros(members))
+        self.register_buffer("high", torch.zeros(members))
         self.mode: Mode = "train"
         self.observing = True
         self._frozen = (1.0, 0)
 
     def grid(self) -> tuple[float, int]:
         """Scale and zero point, 0..255."""
-        return affine_grid(float(self.low), float(self.high))
+        return affine_grid(float(self.low.min()), float(self.high.max()))
 
     def freeze(self) -> None:
         """Make the grid plain numbers: an exporter cannot trace a tensor's value."""
         self._frozen = self.grid()
 
-    def forward(self, values: Any) -> Any:
+    def forward(self, values: Any, member: int = 0) -> Any:
         """The values, rounded to the grid; while training and observing, the grid follows them."""
         if self.mode == "train":
             if self.training and self.observing:
-                self._observe(values.detach())
+                self._observe(values.detach(), member)
             scale, zero = self.grid()
             return torch.fake_quantize_per_tensor_affine(values, scale, zero, 0, LEVELS)
         scale, zero = self._frozen
@@ -72,12 +75,12 @@ class ActivationQuantizer(nn.Module):  # type: ignore[misc]  # torch has no type
         integers = _decomposed.quantize_per_tensor(values, *grid)
         return _decomposed.dequantize_per_tensor(integers, *grid)
 
-    def _observe(self, values: Any) -> None:
+    def _observe(self, values: Any, member: int) -> None:
         low, high = values.min().clamp(max=0), values.max().clamp(min=0)
-        first = bool(self.high == self.low)
+        first = bool(self.high[member] == self.low[member])
         weight = 1.0 if first else _AVERAGE
-        self.low.lerp_(low, weight)
-        self.high.lerp_(high, weight)
+        self.low[member].lerp_(low, weight)
+        self.high[member].lerp_(high, weight)
 
 
 class QuantizedConvolution(nn.Module):  # type: ignore[misc]  # torch has no types here
@@ -113,7 +116,9 @@ class QuantizedConvolution(nn.Module):  # type: ignore[misc]  # torch has no typ
         """The convolution of the values with the rounded weights."""
         weight, bias = self._parameters_of_mode()
         old = self.convolution
-        return functional.conv2d(values, weight, bias, old.stride, old.padding)
+        return functional.conv2d(
+            values, weight, bias, old.stride, old.padding, old.dilation, old.groups
+        )
 
     def _parameters_of_mode(self) -> tuple[Any, Any]:
         if self.mode == "train":

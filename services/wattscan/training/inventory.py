@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from wattscan.artifacts import find_cards
-from wattscan.contracts import ModelCard
+from wattscan.contracts import ModelCard, ModelFile
+
+_HEADINGS = ("task", "precision", "format", "network", "size", "quality", "SHA-256")
 
 
 def list_models(models: Path, *, as_json: bool) -> str:
-    """The models of a folder, as a table or as a JSON array. Raises: WattscanError."""
+    """The model files of a folder, as a table or as a JSON array of models.
+
+    Raises:
+        WattscanError: no models, or a card that cannot be read.
+    """
     cards = find_cards(models)
     if as_json:
         return json.dumps([_record(card) for card in cards], indent=2)
-    rows = [("model", "version", "network", "quality", "files")]
-    rows += [_row(card) for card in cards]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    rows = [_HEADINGS, *(row for card in cards for row in _rows(card))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
     return "\n".join(line.rstrip() for line in lines)
 
@@ -29,7 +36,7 @@ def _record(card: ModelCard) -> dict[str, Any]:
         "precision": card.precision,
         "version": card.version,
         "network": card.network,
-        "quality": [vars(quality) for quality in card.quality],
+        "quality": [asdict(quality) for quality in card.quality],
         "files": [
             {"format": f.format, "path": str(f.path), "sha256": f.sha256, "bytes": _bytes(f.path)}
             for f in card.files
@@ -37,10 +44,11 @@ def _record(card: ModelCard) -> dict[str, Any]:
     }
 
 
-def _row(card: ModelCard) -> tuple[str, str, str, str, str]:
+def _rows(card: ModelCard) -> Iterator[tuple[str, ...]]:
     quality = ", ".join(f"{q.metric} {q.value:.4f} on {q.dataset}" for q in card.quality)
-    files = ", ".join(f"{f.format} {_size(f.path)}" for f in card.files)
-    return card.name, card.version, card.network, quality, files
+    for file in card.files:
+        size, digest = _size(file), file.sha256[:12]
+        yield (card.task, card.precision, file.format, card.network, size, quality, digest)
 
 
 def _bytes(path: Path) -> int | None:
@@ -48,6 +56,6 @@ def _bytes(path: Path) -> int | None:
     return path.stat().st_size if path.is_file() else None
 
 
-def _size(path: Path) -> str:
-    size = _bytes(path)
+def _size(file: ModelFile) -> str:
+    size = _bytes(file.path)
     return "missing" if size is None else f"{size / 1e6:.2f} MB"

@@ -6,16 +6,18 @@ import datetime
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from wattscan import plugins
-from wattscan.contracts import Precision, Task
-from wattscan.training import card, checkpoint, data, export, graph, heldout, networks, recipe
+from wattscan.contracts import Difference, Precision, Task, Tensor
+from wattscan.training import bootstrap, card, checkpoint, export, graph, networks, recipe, sets
 from wattscan.training.checkpoint import Checkpoint
+from wattscan.training.data import Split
 from wattscan.training.fit import (
     Fitted,
     Options,
@@ -24,105 +26,155 @@ from wattscan.training.fit import (
     native_bfloat16,
     predict,
 )
-from wattscan.training.quantize import quantize as fit_quantized
+from wattscan.training.quantize import CALIBRATION_IMAGES, calibrated, trained_with_rounding
 
 
-def train(task_name: str, work: Path, chosen: recipe.Recipe, seed: int, command: str) -> Path:
-    """Train the FP32 network on the task's phantom.
+@dataclass(frozen=True)
+class Origin:
+    """Where the data comes from, and what the user typed."""
+
+    command: str
+    folder: Path | None = None
+    """A public data set; None for the phantom."""
+    split: sets.SplitBy = "patient"
+
+
+def train(task_name: str, work: Path, chosen: recipe.Recipe, seed: int, origin: Origin) -> Path:
+    """Train the FP32 network.
 
     Args:
         task_name: a task.
         work: folder of the checkpoints.
         chosen: what to train and how long.
-        seed: of the weights, of the data sets and of the order of the images.
-        command: what the user typed, for the card.
+        seed: of the weights, of the phantom or the split, and of the order of the images.
+        origin: what to train on.
 
     Returns:
         The checkpoint's path.
+
+    Raises:
+        WattscanError: the folder is not the task's data set.
     """
     deterministic(seed)
     task = plugins.task(task_name)
-    sets = data.load(task, chosen.data, seed)
-    network = networks.build(chosen.network, task.input_shape, chosen.network_settings)
+    table = sets.describe(task, chosen.data, seed, origin.folder, origin.split)
+    data = sets.training_data(task, table, origin.folder)
+    network = _built(task, chosen.network.module, chosen.network.arguments)
     half = native_bfloat16()
-    fitted = fit(network, task, sets, chosen.fit, Options(seed=seed, half=half))
+    progress = checkpoint.progress_file(work, task_name, "fp32")
+    fitted = fit(network, task, data, chosen.fit, Options(seed, progress, half))
     made = Checkpoint(
         state=network.state_dict(),
-        network=chosen.network,
-        network_settings=dict(chosen.network_settings),
-        normalisation=sets.normalisation,
+        network=chosen.network.module,
+        network_settings=dict(chosen.network.arguments),
+        normalisation=data.normalisation,
         provenance={
             "seed": seed,
-            "data": _data(task, chosen.data, sets.seeds),
-            "fit": {**_fitted(fitted, chosen.fit, command), "bfloat16_products": half},
+            "data": table,
+            "fit": {**_fitted(fitted, chosen.fit, origin.command), "bfloat16_products": half},
         },
     )
-    return checkpoint.save(work, task_name, "fp32", made)
+    path = checkpoint.save(work, task_name, "fp32", made)
+    progress.unlink(missing_ok=True)
+    return path
 
 
-def quantize(task_name: str, work: Path, epochs: int | None, command: str) -> Path:
-    """Fine-tune the trained network with 8-bit rounding, on the images it was trained on.
+def quantize(
+    task_name: str, work: Path, settings: recipe.FitSettings, origin: Origin
+) -> list[Path]:
+    """Calibrate the trained network (PTQ), then train it on with rounding (QAT).
 
     Args:
         task_name: a task whose FP32 checkpoint is in `work`.
         work: folder of the checkpoints.
-        epochs: instead of the recipe's.
-        command: what the user typed, for the card.
+        settings: how to train.
+        origin: the data that the FP32 network was trained on; its `split` is not used.
 
     Returns:
-        The checkpoint's path.
+        The paths of both checkpoints.
     """
     before = checkpoint.load(work, task_name, "fp32")
     seed = before.provenance["seed"]
     deterministic(seed)
     task = plugins.task(task_name)
-    counts = {name: before.provenance["data"][name] for name in recipe.DATA_FIELDS}
-    sets = data.load(task, recipe.DataSettings(**counts), seed)
-    settings = recipe.load(task_name).quantize
-    if epochs is not None:
-        settings = replace(settings, epochs=epochs)
-    quantized, fitted = fit_quantized(_network(task, before), task, sets, settings, seed)
-    provenance = {**before.provenance, "quantize": _fitted(fitted, settings, command)}
-    made = replace(before, state=quantized.state_dict(), provenance=provenance)
-    return checkpoint.save(work, task_name, "int8", made)
+    data = sets.training_data(task, before.provenance["data"], origin.folder)
+    print(f"calibrating on {CALIBRATION_IMAGES} images", file=sys.stderr)
+    network = calibrated(_network(task, before), task, data, seed)
+    paths = [checkpoint.save(work, task_name, "ptq", replace(before, state=network.state_dict()))]
+    progress = checkpoint.progress_file(work, task_name, "int8")
+    fitted = trained_with_rounding(network, task, data, settings, Options(seed, progress))
+    provenance = {**before.provenance, "quantize": _fitted(fitted, settings, origin.command)}
+    made = replace(before, state=network.state_dict(), provenance=provenance)
+    paths.append(checkpoint.save(work, task_name, "int8", made))
+    progress.unlink(missing_ok=True)
+    return paths
 
 
-def export_models(task_name: str, work: Path, models: Path, command: str) -> list[Path]:
+def export_models(task_name: str, work: Path, models: Path, origin: Origin) -> list[Path]:
     """Write both variants, score them on the held-out set, and describe them in cards.
 
     Args:
         task_name: a task whose checkpoints are in `work`.
         work: folder of the checkpoints.
         models: the model folder; `<task>-fp32` and `<task>-int8` in it are overwritten.
-        command: what the user typed, for the card.
+        origin: the data that the network was trained on; its `split` is not used.
 
     Returns:
         The cards' paths.
     """
-    task = plugins.task(task_name)
     deterministic(0)
-    fp32, int8 = (checkpoint.load(work, task_name, p) for p in ("fp32", "int8"))
+    task = plugins.task(task_name)
+    fp32, ptq, int8 = (checkpoint.load(work, task_name, s) for s in ("fp32", "ptq", "int8"))
     unrounded = graph.folded(_network(task, fp32))
-    frozen = graph.prepared(unrounded)
-    frozen.load_state_dict(int8.state)
-    graph.freeze(frozen)
-    held_out = heldout.load(task, fp32.provenance["data"], fp32.normalisation)
+    held_out = sets.held_out(task, fp32.provenance["data"], origin.folder)
+    frozen = {"ptq": _frozen(unrounded, ptq), "int8": _frozen(unrounded, int8)}
+    logits = {
+        name: predict(network, task, held_out.images, fp32.normalisation)
+        for name, network in (("fp32", unrounded), *frozen.items())
+    }
+    scores = {name: task.score(one, np.asarray(held_out.truth)) for name, one in logits.items()}
+    for name, score in scores.items():
+        print(f"{task_name}-{name}: held-out {task.metric} {score:.4f}", file=sys.stderr)
+    difference = _difference(task, held_out, logits, fp32)
+    exported = {"export": _exported(origin.command)}
+    qualities = {
+        "fp32": card.Scored(scores["fp32"]),
+        "int8": card.Scored(scores["int8"], scores["ptq"], difference),
+    }
     cards = []
     variants: list[tuple[Precision, Any, Checkpoint]] = [
         ("fp32", unrounded, fp32),
-        ("int8", frozen, int8),
+        ("int8", frozen["int8"], int8),
     ]
     for precision, network, source in variants:
-        score = task.score(predict(network, held_out.inputs), held_out.truth)
-        print(f"{task_name}-{precision}: held-out {task.metric} {score:.4f}", file=sys.stderr)
         folder = models / f"{task_name}-{precision}"
         _write_files(network, task, folder, integer=precision == "int8")
-        provenance = {**source.provenance, "export": _exported(command)}
+        provenance = {**source.provenance, **exported}
+        title = _network_title(source)
         described = card.Made(
-            precision, _network_title(source), source.normalisation, score, provenance
+            precision, title, source.normalisation, qualities[precision], provenance
         )
         cards.append(card.write(folder, task, described))
     return cards
+
+
+def _frozen(unrounded: Any, source: Checkpoint) -> Any:
+    prepared = graph.prepared(unrounded)
+    prepared.load_state_dict(source.state)
+    return graph.freeze(prepared)
+
+
+def _difference(
+    task: Task, held_out: Split, logits: Mapping[str, Tensor], source: Checkpoint
+) -> Difference:
+    table = source.provenance["data"]
+    found = bootstrap.difference(task, held_out, logits["fp32"], logits["int8"])
+    print(
+        f"{task.name}: INT8 - FP32 {found.estimate:+.4f} "
+        f"(95 % interval {found.lower:+.4f} to {found.upper:+.4f}) on {table['name']}",
+        file=sys.stderr,
+    )
+    return found
 
 
 def _write_files(network: Any, task: Task, folder: Path, *, integer: bool) -> None:
@@ -133,25 +185,24 @@ def _write_files(network: Any, task: Task, folder: Path, *, integer: bool) -> No
     export.to_tflite(network, task.input_shape, tflite, integer=integer)
 
 
+def _built(task: Task, module: str, arguments: Mapping[str, Any]) -> Any:
+    outputs = max(1, len(task.findings))
+    return networks.build(module, task.input_shape, outputs, arguments)
+
+
 def _network(task: Task, source: Checkpoint) -> Any:
-    network = networks.build(source.network, task.input_shape, source.network_settings)
+    network = _built(task, source.network, source.network_settings)
     network.load_state_dict(source.state)
     return network
 
 
 def _network_title(source: Checkpoint) -> str:
-    settings = ", ".join(f"{name} {value}" for name, value in source.network_settings.items())
+    settings = ", ".join(f"{name} {_plain(v)}" for name, v in source.network_settings.items())
     return f"{source.network} ({settings})"
 
 
-def _data(task: Task, settings: recipe.DataSettings, seeds: tuple[int, int]) -> Mapping[str, Any]:
-    return {
-        "kind": "phantom",
-        "name": task.phantom_dataset,
-        **asdict(settings),
-        "train_seed": seeds[0],
-        "validation_seed": seeds[1],
-    }
+def _plain(value: Any) -> str:
+    return "-".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _fitted(fitted: Fitted, settings: recipe.FitSettings, command: str) -> Mapping[str, Any]:

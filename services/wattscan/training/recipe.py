@@ -44,36 +44,48 @@ DATA_FIELDS = tuple(field.name for field in fields(DataSettings))
 
 
 @dataclass(frozen=True)
+class NetworkSettings:
+    """A module of `networks`, and the keyword arguments of its `build`."""
+
+    module: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How one task's models are made."""
 
-    network: str
-    network_settings: Mapping[str, Any]
+    network: NetworkSettings
     data: DataSettings
     fit: FitSettings
     quantize: FitSettings
 
 
 def load(
-    task_name: str, *, epochs: int | None = None, count: int | None = None, quick: bool = False
+    task_name: str,
+    *,
+    network: str | None = None,
+    epochs: int | None = None,
+    count: int | None = None,
+    quick: bool = False,
 ) -> Recipe:
     """The task's recipe, with the caller's changes.
 
     Args:
         task_name: a folder under `tasks/`.
+        network: one of the recipe's `[networks]`; the first unless given.
         epochs: of the FP32 training; the recipe's unless given.
         count: training images; the recipe's unless given.
         quick: the smallest run of all stages.
 
     Raises:
-        WattscanError: the task has no recipe, or it cannot be read.
+        WattscanError: the task has no recipe, it cannot be read, or it has no such network.
     """
     folder = resources.files(f"wattscan.tasks.{task_name.replace('-', '_')}")
     try:
         data = tomllib.loads(folder.joinpath("recipe.toml").read_text(encoding="utf-8"))
         recipe = Recipe(
-            network=data["network"],
-            network_settings=data["network_settings"],
+            network=_network(task_name, data["networks"], network),
             data=DataSettings(**data["data"]),
             fit=FitSettings(**data["fit"]),
             quantize=FitSettings(**data["quantize"]),
@@ -87,6 +99,18 @@ def load(
     if count is not None:
         recipe = replace(recipe, data=replace(recipe.data, train_count=count))
     return recipe
+
+
+def _network(
+    task_name: str, networks: Mapping[str, Mapping[str, Any]], wanted: str | None
+) -> NetworkSettings:
+    name = wanted or next(iter(networks))
+    if name not in networks:
+        raise WattscanError(
+            f"{task_name} has no network called {name!r}; there is: {', '.join(networks)}"
+        )
+    arguments = dict(networks[name])
+    return NetworkSettings(arguments.pop("module"), arguments)
 
 
 def _quick(recipe: Recipe) -> Recipe:

@@ -6,24 +6,61 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wattscan import plugins
 from wattscan.contracts import WattscanError
 
-_INTEGER_TYPES = {"INT8", "INT32"}
+INTEGER_TYPES = {"INT8", "INT32"}
 """Activations and weights; biases and the resize's size. Anything else falls off an Edge TPU."""
 
 
 def operators(path: Path) -> Counter[str]:
     """How many of each operator, such as `CONV_2D`. Raises: WattscanError."""
-    schema, model = _read(path)
-    names = _names(schema.BuiltinOperator)
-    counts: Counter[str] = Counter()
-    for graph in model.subgraphs:
-        for operator in graph.operators:
-            code = model.operatorCodes[operator.opcodeIndex]
-            # Codes above 127 are in the newer field only, older files have the other only.
-            counts[names[max(code.builtinCode, code.deprecatedBuiltinCode)]] += 1
-    return counts
+    schema, model = read(path)
+    return Counter(
+        operator_name(schema, model.operatorCodes[operator.opcodeIndex])
+        for graph in model.subgraphs
+        for operator in graph.operators
+    )
+
+
+def read(path: Path) -> tuple[Any, Any]:
+    """LiteRT's schema module, and the file as its `ModelT`. Raises: WattscanError."""
+    schema = plugins.sdk("ai_edge_litert.schema_py_generated", "litert")
+    content = path.read_bytes()
+    try:
+        if not schema.Model.ModelBufferHasIdentifier(content, 0):
+            raise ValueError("no TFL3 identifier")
+        return schema, schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    except Exception as error:  # a damaged flatbuffer raises whatever its bytes lead to
+        raise WattscanError(f"{path} is not a TFLite model: {error}") from None
+
+
+def names(enumeration: Any) -> dict[int, str]:
+    """Value -> name of one of the schema's enumerations."""
+    return {
+        value: name
+        for name, value in vars(enumeration).items()
+        if isinstance(value, int) and not name.startswith("_")
+    }
+
+
+def operator_name(schema: Any, code: Any) -> str:
+    """Of an operator code, such as `CONV_2D`."""
+    # Codes above 127 are in the newer field only, older files have the other only.
+    return names(schema.BuiltinOperator)[max(code.builtinCode, code.deprecatedBuiltinCode)]
+
+
+def constant(model: Any, tensor: Any) -> NDArray[Any] | None:
+    """A constant tensor's values in its shape; None where the tensor is computed."""
+    data = model.buffers[tensor.buffer].data
+    if data is None:
+        return None
+    dtype = np.dtype("<i4") if len(data) == 4 * np.prod(tensor.shape) else np.dtype("i1")
+    values: NDArray[Any] = np.frombuffer(bytes(data), dtype).reshape(tensor.shape)
+    return values
 
 
 def problems(path: Path, *, integer: bool) -> list[str]:
@@ -36,8 +73,8 @@ def problems(path: Path, *, integer: bool) -> list[str]:
     Raises:
         WattscanError: it is not a TFLite file, or LiteRT's schema is not installed.
     """
-    schema, model = _read(path)
-    types = _names(schema.TensorType)
+    schema, model = read(path)
+    types = names(schema.TensorType)
     found = []
     if len(model.subgraphs) != 1:
         found.append(f"{len(model.subgraphs)} subgraphs instead of 1")
@@ -45,7 +82,7 @@ def problems(path: Path, *, integer: bool) -> list[str]:
     if any(_is_dynamic(tensor) for tensor in tensors):
         found.append("a tensor's shape is not static")
     if integer:
-        others = Counter(types[t.type] for t in tensors if types[t.type] not in _INTEGER_TYPES)
+        others = Counter(types[t.type] for t in tensors if types[t.type] not in INTEGER_TYPES)
         found += [f"{count} tensors of type {name}" for name, count in sorted(others.items())]
         found += [
             f"an input or output is {types[graph.tensors[index].type]}, not INT8"
@@ -56,25 +93,6 @@ def problems(path: Path, *, integer: bool) -> list[str]:
     return found
 
 
-def _read(path: Path) -> tuple[Any, Any]:
-    schema = plugins.sdk("ai_edge_litert.schema_py_generated", "litert")
-    content = path.read_bytes()
-    try:
-        if not schema.Model.ModelBufferHasIdentifier(content, 0):
-            raise ValueError("no TFL3 identifier")
-        return schema, schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-    except Exception as error:  # a damaged flatbuffer raises whatever its bytes lead to
-        raise WattscanError(f"{path} is not a TFLite model: {error}") from None
-
-
 def _is_dynamic(tensor: Any) -> bool:
     signature = tensor.shapeSignature
     return signature is not None and any(size < 0 for size in signature)
-
-
-def _names(enumeration: Any) -> dict[int, str]:
-    return {
-        value: name
-        for name, value in vars(enumeration).items()
-        if isinstance(value, int) and not name.startswith("_")
-    }

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from wattscan import artifacts, plugins
-from wattscan.contracts import Tensor, WattscanError
-from wattscan.training import heldout, inventory
+from wattscan.contracts import WattscanError
+from wattscan.training import data, engines, inventory, sets
 from wattscan.training.check import check, findings
 
 pytest.importorskip("onnxruntime", reason="the check runs the models in the engines")
@@ -22,18 +21,19 @@ COUNT = 4
 
 
 @pytest.fixture
-def models(tmp_path: Path) -> Path:
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the INT8 model whose card is about 4 images instead of hundreds."""
+    monkeypatch.setattr(data, "CACHE", tmp_path / "cache")
     shutil.copytree(artifacts.default_models() / NAME, tmp_path / NAME)
     path = tmp_path / NAME / "card.json"
     card = artifacts.load_card(path)
-    data = {**card.details["data"], "test_count": COUNT}
+    table = {**card.details["data"], "test_count": COUNT}
     task = plugins.task(card.task)
-    held_out = heldout.load(task, data, card.normalisation)
-    engine = plugins.backend("onnxruntime").open_engine(
-        artifacts.model_file(card, "onnx").path, {"threads": 1}
-    )
-    score = task.score(heldout.logits_of(engine, held_out.inputs), held_out.truth)
+    held_out = sets.held_out(task, table, None)
+    choice = engines.Choice("onnxruntime", {}, "onnx")
+    job = engines.Job(card, task, held_out)
+    _, logits = engines.run(choice, artifacts.model_file(card, "onnx"), job, {})
+    score = task.score(logits, held_out.truth)
     edit(path, lambda c: (c["data"].update(test_count=COUNT), c["quality"][0].update(value=score)))
     return tmp_path
 
@@ -45,11 +45,11 @@ def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 
 def failed(models: Path) -> dict[str, str]:
-    return {line.check: line.note for line in findings(models) if line.verdict == "FAILED"}
+    return {line.check: line.note for line in findings(models, {}) if line.verdict == "FAILED"}
 
 
 def test_whole_models_pass(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert check(models)
+    assert check(models, {})
     printed = capsys.readouterr().out
     assert "0 failed" in printed
     assert "onnxruntime = litert" in printed
@@ -61,7 +61,7 @@ def test_a_damaged_file_fails(models: Path) -> None:
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     assert list(failed(models)) == ["tflite digest"]
-    assert not check(models)
+    assert not check(models, {})
 
 
 def test_a_missing_file_fails(models: Path) -> None:
@@ -108,25 +108,48 @@ def named(card: dict[str, Any], form: str) -> dict[str, Any]:
 
 def test_listing(models: Path) -> None:
     table = inventory.list_models(models, as_json=False)
-    assert NAME in table
+    assert table.splitlines()[1].split()[:3] == ["nerve-ultrasound", "int8", "onnx"]
     assert "dice" in table
     (models / NAME / "1" / "model.onnx").unlink()
-    assert "onnx missing" in inventory.list_models(models, as_json=False)
+    assert "missing" in inventory.list_models(models, as_json=False)
     record = json.loads(inventory.list_models(models, as_json=True))[0]
     sizes = {f["format"]: f["bytes"] for f in record["files"]}
     assert sizes["onnx"] is None
     assert sizes["tflite"] > 100_000
 
 
-def test_held_out_logits_keep_the_images_order(models: Path) -> None:
-    class Echo:
-        provider = "echo"
+def test_the_operators_are_listed_one_by_one_and_the_compiler_is_not_claimed(models: Path) -> None:
+    lines = [line for line in findings(models, {}) if line.check.startswith("edge-tpu")]
+    *operators, last = lines
+    assert len(operators) == 24
+    assert {line.verdict for line in operators} == {"ok"}
+    assert last.verdict == "skipped"
+    assert "not run" in last.note
 
-        def infer(self, batch: Tensor) -> Tensor:
-            assert len(batch) == 1
-            return batch
 
-        def close(self) -> None: ...
+def test_an_operator_that_the_edge_tpu_does_not_take_fails(models: Path) -> None:
+    path = models / NAME / "1" / "model.tflite"
+    path.write_bytes(with_resize_version(path, 3))
+    digest = artifacts.sha256(path)
+    edit(models / NAME / "card.json", lambda c: named(c, "tflite").update(sha256=digest))
+    found = {check: note for check, note in failed(models).items() if "RESIZE" in check}
+    assert len(found) == 3
+    assert all("version 3, the compiler takes 2" in note for note in found.values())
 
-    inputs = np.arange(3, dtype=np.float32).reshape(3, 1, 1, 1)
-    np.testing.assert_array_equal(heldout.logits_of(Echo(), inputs), inputs)
+
+def with_resize_version(path: Path, version: int) -> bytes:
+    schema = plugins.sdk("ai_edge_litert.schema_py_generated", "litert")
+    content = bytearray(path.read_bytes())
+    model = schema.Model.GetRootAs(content, 0)
+    for number in range(model.OperatorCodesLength()):
+        code = model.OperatorCodes(number)
+        if code.BuiltinCode() == schema.BuiltinOperator.RESIZE_NEAREST_NEIGHBOR:
+            place = code._tab.Pos + code._tab.Offset(8)  # the third field
+            content[place : place + 4] = version.to_bytes(4, "little")
+    return bytes(content)
+
+
+def test_a_model_of_a_public_data_set_wants_its_folder(models: Path) -> None:
+    change = {"kind": "clinical", "name": "kaggle-ultrasound-nerve"}
+    edit(models / NAME / "card.json", lambda c: c.update(data=change))
+    assert "give its folder with --data" in failed(models)["held-out set"]

@@ -26,6 +26,15 @@ def test_changes() -> None:
     assert quick.data.test_seed == recipe.load("nerve-ultrasound").data.test_seed
 
 
+def test_the_papers_networks_are_one_option_away() -> None:
+    shipped = recipe.load("chest-xray").network
+    assert (shipped.module, shipped.arguments["width"]) == ("resnet", 32)
+    assert recipe.load("chest-xray", network="resnet50").network.arguments["width"] == 64
+    assert recipe.load("chest-xray", network="densenet121").network.module == "densenet"
+    with pytest.raises(WattscanError, match="no network called 'vgg'; there is: resnet50-narrow"):
+        recipe.load("chest-xray", network="vgg")
+
+
 def parse(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     cli.add_arguments(parser)
@@ -57,3 +66,32 @@ def test_check_and_list_go_to_the_given_folder(tmp_path: Path) -> None:
         cli.run(parse("list", "--models", str(tmp_path)))
     with pytest.raises(WattscanError, match="no model folder"):
         cli.run(parse("check", "--models", str(tmp_path / "nowhere")))
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (("--split", "image-leaking"), "--split is for a data set"),
+        (("--data", "x", "--count", "5"), "--count is for the phantom"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(words: tuple[str, ...], match: str) -> None:
+    pytest.importorskip("torch", reason="training needs the train extra")
+    with pytest.raises(WattscanError, match=match):
+        cli.run(parse("train", "--task", "nerve-ultrasound", *words))
+
+
+def test_the_cards_command_names_no_folder() -> None:
+    args = parse("train", "--task", "brain-mri", "--data", "/mnt/patients", "--seed", "3")
+    assert cli._typed("train", args) == (
+        "wattscan models train --task brain-mri --seed 3 --data DIR --split patient"
+    )
+
+
+@pytest.mark.parametrize("text", ["brain-mri", "brain=DIR", "brain-mri="])
+def test_a_data_folder_for_the_check_names_its_task(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse("check", "--data", text)
+    assert "TASK=DIR" in capsys.readouterr().err

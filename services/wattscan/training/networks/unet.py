@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from wattscan.contracts import WattscanError
+from wattscan.training.networks.blocks import check_halvings, convolution
 
 
 class UNet(nn.Module):  # type: ignore[misc]  # torch has no types here
@@ -42,26 +42,15 @@ class UNet(nn.Module):  # type: ignore[misc]  # torch has no types here
         return self.head(features)
 
 
-def build(input_shape: tuple[int, int, int], *, width: int, depth: int) -> UNet:
+def build(input_shape: tuple[int, int, int], outputs: int, *, width: int, depth: int) -> UNet:
     """A U-Net of `depth` levels whose first has `width` filters, each next twice as many.
 
     Raises:
-        WattscanError: the input cannot be halved `depth` - 1 times.
+        WattscanError: the input cannot be halved `depth` - 1 times, or several outputs are wanted.
     """
-    height, columns, channels = input_shape
-    step = 2 ** (depth - 1)
-    if height % step or columns % step:
-        raise WattscanError(f"a U-Net of depth {depth} needs sides divisible by {step}")
-    return UNet(channels, width, depth)
+    check_halvings("a U-Net", input_shape, depth - 1, outputs)
+    return UNet(input_shape[2], width, depth)
 
 
 def _block(inputs: int, outputs: int) -> Any:
-    return nn.Sequential(*_convolution(inputs, outputs), *_convolution(outputs, outputs))
-
-
-def _convolution(inputs: int, outputs: int) -> list[Any]:
-    return [
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-    ]
+    return nn.Sequential(*convolution(inputs, outputs, 3), *convolution(outputs, outputs, 3))
