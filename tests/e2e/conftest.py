@@ -69,7 +69,7 @@ def quick_run(tmp_path_factory):
         capture_output=True,
         text=True,
         env=os.environ,
-        timeout=280,
+        timeout=580,
     )
     assert done.returncode == 0, done.stderr
     (folder,) = out.iterdir()

@@ -11,8 +11,9 @@ import time
 import pytest
 
 from commands import WATTSCAN
+from wattscan import plugins
 
-TASK = "nerve-ultrasound"
+TASKS = plugins.names("tasks")
 
 
 def cells(folder):
@@ -21,11 +22,13 @@ def cells(folder):
 
 def test_it_shows_progress_the_table_and_the_report(quick_run):
     folder, output, progress = quick_run
-    assert "[window 1 of 4]" in progress and "[window 4 of 4]" in progress
+    windows = 2 * 2 * len(TASKS)  # two precisions, two repeats
+    assert f"[window 1 of {windows}]" in progress and f"[window {windows} of {windows}]" in progress
     assert " left" in progress
-    for precision in ("fp32", "int8"):
-        assert re.search(rf"^\| nerve-ultrasound +\| {precision} +\| 0\.\d+ ", output, re.MULTILINE)
-    assert "one scan costs 0." in output
+    for task in TASKS:
+        for precision in ("fp32", "int8"):
+            assert re.search(rf"^\| {task} +\| {precision} +\| \d\.\d+ ", output, re.MULTILINE)
+    assert "one scan costs" in output
     assert output.strip().endswith(f"Report: {folder / 'report.html'}")
 
 
@@ -100,7 +103,7 @@ def unplugged_run(tmp_path_factory):
     out = tmp_path_factory.mktemp("unplugged")
     rapl = FakeRapl(root)
     bench = subprocess.Popen(
-        [*WATTSCAN, "bench", "--out", str(out), "--sysfs", str(root)],
+        [*WATTSCAN, "bench", "--task", TASKS[0], "--out", str(out), "--sysfs", str(root)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -112,7 +112,6 @@ def documents(source, run, out):
     return document, {name: (out / name).read_text("utf-8") for name in names}
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_tables_to_the_last_digit(name, recordings, prometheus, tmp_path):
     told, files = documents(str(recordings / f"{name}.om"), None, tmp_path / "recording")

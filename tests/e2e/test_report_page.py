@@ -66,7 +66,6 @@ def browse(page, *arguments):
     return result.stdout
 
 
-@pytest.mark.timeout(180)
 def test_everything_is_there(page):
     profile, path = page
     dom = browse(path, "--dump-dom")
@@ -81,7 +80,6 @@ def test_everything_is_there(page):
     assert ('<span class="none">not measured' in dom) == (profile == "quick")
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize(("scheme", "setting"), [("light", 1), ("dark", 0)])
 def test_it_is_drawn(page, scheme, setting):
     _, path = page

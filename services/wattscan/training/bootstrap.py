@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,33 +14,43 @@ RESAMPLES = 2000
 _SEED = 95
 
 
-def difference(task: Task, held_out: Split, before: Tensor, after: Tensor) -> Difference:
-    """The score of `after` minus that of `before`, with a 95 % percentile interval.
+def difference(
+    task: Task, held_out: Split, units: Sequence[str], logits: tuple[Tensor, Tensor]
+) -> Difference:
+    """The second model's score minus the first's, with a 95 % percentile interval.
 
-    The bootstrap of Efron (1979), paired: each resample of the images scores both models.
+    The bootstrap of Efron (1979), paired: each resample scores both models. Patients are drawn,
+    not images, where a patient has several: images of one are not independent.
 
     Args:
         task: scores. A segmentation's score is the mean of its images' scores.
         held_out: the images' truth, N of them.
-        before: logits (N, ...) of one model.
-        after: logits (N, ...) of the other.
+        units: whose each image is, N of them.
+        logits: of both models, (N, ...) each.
     """
     truth = np.asarray(held_out.truth)
-    rng = np.random.default_rng(_SEED)
-    draws = (rng.integers(0, len(truth), len(truth)) for _ in range(RESAMPLES))
+    before, after = logits
     if task.kind == "segmentation":
         each = _per_image(task, after, truth) - _per_image(task, before, truth)
-        resampled = np.array([each[chosen].mean() for chosen in draws])
+        changes = [each[drawn].mean() for drawn in _draws(units)]
     else:
-        resampled = np.array(
-            [
-                task.score(after[chosen], truth[chosen]) - task.score(before[chosen], truth[chosen])
-                for chosen in draws
-            ]
-        )
-    lower, upper = np.percentile(resampled, (2.5, 97.5))
+        changes = [
+            task.score(after[drawn], truth[drawn]) - task.score(before[drawn], truth[drawn])
+            for drawn in _draws(units)
+        ]
+    lower, upper = np.percentile(changes, (2.5, 97.5))
     estimate = task.score(after, truth) - task.score(before, truth)
     return Difference(estimate=float(estimate), lower=float(lower), upper=float(upper))
+
+
+def _draws(units: Sequence[str]) -> Iterator[NDArray[np.intp]]:
+    """Indices of the images of each resample."""
+    names, of_image = np.unique(np.asarray(units), return_inverse=True)
+    by_unit = np.split(np.argsort(of_image, kind="stable"), np.cumsum(np.bincount(of_image))[:-1])
+    rng = np.random.default_rng(_SEED)
+    for _ in range(RESAMPLES):
+        drawn = rng.integers(0, len(names), len(names))
+        yield np.concatenate([by_unit[unit] for unit in drawn])
 
 
 def _per_image(task: Task, logits: Tensor, truth: NDArray[np.uint8]) -> NDArray[np.float64]:

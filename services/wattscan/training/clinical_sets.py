@@ -55,6 +55,12 @@ def held_out(task: Task, table: Mapping[str, Any], folder: Path) -> Split:
     return _split(task, table, folder, "test", full_size_truth=True)
 
 
+def held_out_patients(task: Task, table: Mapping[str, Any], folder: Path) -> list[str]:
+    """Whose each image of `held_out` is."""
+    patients = _opened(task.name, folder).patients
+    return [patients[index] for index in _parts(patients, table["split"])["test"]]
+
+
 def _split(
     task: Task,
     table: Mapping[str, Any],

@@ -67,7 +67,7 @@ def fit(
     """
     steps = _whole_batches(len(data.train), settings.batch)
     optimiser = torch.optim.Adam(network.parameters(), settings.learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.epochs * steps)
+    schedule = _schedule(optimiser, settings, settings.epochs * steps)
     order = torch.Generator().manual_seed(options.seed)
     resumable = Resumable(options.progress, network, optimiser, schedule, order)
     progress = resumable.load([task.name, str(settings), len(data.train), options.seed])
@@ -140,6 +140,17 @@ def _whole_batches(count: int, batch: int) -> int:
     if count < batch:
         raise WattscanError(f"{count} training images are less than one batch of {batch}")
     return count // batch
+
+
+def _schedule(optimiser: Any, settings: FitSettings, steps: int) -> Any:
+    """Linear up, then half a cosine down to zero."""
+    rising = round(settings.warmup * steps)
+    schedulers = torch.optim.lr_scheduler
+    falling = schedulers.CosineAnnealingLR(optimiser, steps - rising)
+    if not rising:
+        return falling
+    start = schedulers.LinearLR(optimiser, 1 / rising, total_iters=rising)
+    return schedulers.SequentialLR(optimiser, [start, falling], [rising])
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,9 @@ import numpy as np
 import torch
 
 from wattscan import plugins
-from wattscan.contracts import Difference, Precision, Task, Tensor
+from wattscan.contracts import Difference, Precision, Task
 from wattscan.training import bootstrap, card, checkpoint, export, graph, networks, recipe, sets
 from wattscan.training.checkpoint import Checkpoint
-from wattscan.training.data import Split
 from wattscan.training.fit import (
     Fitted,
     Options,
@@ -135,7 +134,9 @@ def export_models(task_name: str, work: Path, models: Path, origin: Origin) -> l
     scores = {name: task.score(one, np.asarray(held_out.truth)) for name, one in logits.items()}
     for name, score in scores.items():
         print(f"{task_name}-{name}: held-out {task.metric} {score:.4f}", file=sys.stderr)
-    difference = _difference(task, held_out, logits, fp32)
+    units = sets.held_out_units(task, fp32.provenance["data"], origin.folder)
+    difference = bootstrap.difference(task, held_out, units, (logits["fp32"], logits["int8"]))
+    _tell(task, difference)
     exported = {"export": _exported(origin.command)}
     qualities = {
         "fp32": card.Scored(scores["fp32"]),
@@ -164,17 +165,12 @@ def _frozen(unrounded: Any, source: Checkpoint) -> Any:
     return graph.freeze(prepared)
 
 
-def _difference(
-    task: Task, held_out: Split, logits: Mapping[str, Tensor], source: Checkpoint
-) -> Difference:
-    table = source.provenance["data"]
-    found = bootstrap.difference(task, held_out, logits["fp32"], logits["int8"])
+def _tell(task: Task, difference: Difference) -> None:
     print(
-        f"{task.name}: INT8 - FP32 {found.estimate:+.4f} "
-        f"(95 % interval {found.lower:+.4f} to {found.upper:+.4f}) on {table['name']}",
+        f"{task.name}: INT8 - FP32 {difference.estimate:+.4f} "
+        f"(95 % interval {difference.lower:+.4f} to {difference.upper:+.4f})",
         file=sys.stderr,
     )
-    return found
 
 
 def _write_files(network: Any, task: Task, folder: Path, *, integer: bool) -> None:

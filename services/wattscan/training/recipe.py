@@ -21,13 +21,15 @@ QUICK_COUNT = 48
 
 @dataclass(frozen=True)
 class FitSettings:
-    """One stage of training. `learning_rate` is Adam's first; it ends at zero (cosine)."""
+    """One stage of training. `learning_rate` is Adam's highest; it ends at zero (cosine)."""
 
     epochs: int
     batch: int
     learning_rate: float
     patience: int
     """Epochs without a better validation score before it stops."""
+    warmup: float = 0.0
+    """Over which part of the steps the learning rate first rises to its highest."""
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,14 @@ def held_out(task: Task, table: Mapping[str, Any], folder: Path | None) -> Split
     return clinical_sets.held_out(task, table, folder)
 
 
+def held_out_units(task: Task, table: Mapping[str, Any], folder: Path | None) -> list[str]:
+    """Whose each held-out image is; a phantom's images are each of their own."""
+    _check(table, folder)
+    if folder is None:
+        return [str(number) for number in range(int(table["test_count"]))]
+    return clinical_sets.held_out_patients(task, table, folder)
+
+
 def _check(table: Mapping[str, Any], folder: Path | None) -> None:
     phantom = table.get("kind") == phantoms.KIND
     name = table.get("name", "a data set")

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from wattscan import plugins
 from wattscan.contracts import Difference, Task, Tensor
 from wattscan.training import bootstrap
-from wattscan.training.bootstrap import difference
 from wattscan.training.data import Split
 
 NERVE, CHEST = plugins.task("nerve-ultrasound"), plugins.task("chest-xray")
@@ -23,6 +22,12 @@ def fewer_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def split(truth: NDArray[np.uint8]) -> Split:
     return Split(np.zeros((len(truth), 1, 1), np.uint8), truth)
+
+
+def difference(task: Task, held_out: Split, before: Tensor, after: Tensor) -> Difference:
+    """Each image of another patient."""
+    units = [str(number) for number in range(len(held_out.truth))]
+    return bootstrap.difference(task, held_out, units, (before, after))
 
 
 def masks(count: int) -> NDArray[np.uint8]:
@@ -121,3 +126,17 @@ def test_models_are_compared_on_the_same_images() -> None:
 def test_the_same_models_have_the_same_interval_every_time() -> None:
     assert segmented(20) == segmented(20)
     assert classified(40) == classified(40)
+
+
+def test_images_of_one_patient_are_drawn_together() -> None:
+    """Four times the same images of ten patients are worth no more than ten images."""
+    truth = masks(10)
+    before, after = answers(truth, 1.0, 0), answers(truth, 0.8, 1)
+    once = difference(NERVE, split(truth), before, after)
+    copies = [np.repeat(one, 4, axis=0) for one in (truth, before, after)]
+    patients = [str(number // 4) for number in range(40)]
+    together = bootstrap.difference(NERVE, split(copies[0]), patients, (copies[1], copies[2]))
+    apart = difference(NERVE, split(copies[0]), copies[1], copies[2])
+    width = together.upper - together.lower
+    assert width == pytest.approx(once.upper - once.lower, rel=0.3)
+    assert width > 1.5 * (apart.upper - apart.lower)
