@@ -55,16 +55,37 @@ def test_real_ultrasound_frames_are_segmented(service, name, frames, size, preci
         assert set(np.unique(mask)) <= {0, 1}
 
 
-def test_the_phantoms_nerve_is_found(service):
-    samples = task("nerve-ultrasound").phantom(12, seed=4242)
+def png(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return pb.Image(encoded=buffer.getvalue())
+
+
+@pytest.mark.parametrize("precision", [pb.PRECISION_FP32, INT8])
+@pytest.mark.parametrize("name", ["nerve-ultrasound", "brain-mri"])
+def test_what_the_phantom_shows_is_found(service, name, precision):
+    samples = task(name).phantom(12, seed=4242)
     dice = []
     for image, truth in zip(samples.images, samples.truth, strict=True):
-        buffer = io.BytesIO()
-        Image.fromarray(image).save(buffer, "PNG")
-        answer = service.stub.Segment(request(pb.Image(encoded=buffer.getvalue())))
+        answer = service.stub.Segment(request(png(image), precision, name))
         mask = np.frombuffer(answer.mask.pixels, np.uint8).reshape(truth.shape)
         dice.append((2 * (mask & truth).sum() + 1) / (mask.sum() + truth.sum() + 1))
     assert np.mean(dice) > 0.7
+
+
+@pytest.mark.parametrize("precision", [pb.PRECISION_FP32, INT8])
+def test_the_phantoms_findings_are_told_apart(service, precision):
+    chest = task("chest-xray")
+    samples = chest.phantom(40, seed=4242)
+    rows = []
+    for image in samples.images:
+        message = pb.ClassifyRequest(task=chest.name, precision=precision, image=png(image))
+        findings = service.stub.Classify(message).findings
+        assert [finding.name for finding in findings] == list(chest.findings)
+        assert all(0 <= finding.probability <= 1 for finding in findings)
+        rows.append([finding.probability for finding in findings])
+    # The metric looks at the order alone: probabilities do as well as logits.
+    assert chest.score(np.array(rows, np.float32), samples.truth) > 0.65
 
 
 def test_the_receipt_has_the_model_the_stages_and_the_energy(service):

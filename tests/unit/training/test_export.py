@@ -18,7 +18,7 @@ from wattscan.training import edge_tpu, export, graph, networks, tflite_file  # 
 
 SMALL: dict[str, tuple[tuple[int, int, int], int, dict[str, Any]]] = {
     "resunet": ((32, 32, 3), 1, {"width": 4, "depth": 3}),
-    "resnet": ((32, 32, 3), 5, {"width": 4, "blocks": [1, 2]}),
+    "resnet": ((32, 32, 3), 5, {"block": "basic", "width": 4, "blocks": [1, 2]}),
     "densenet": ((32, 32, 3), 5, {"growth": 4, "blocks": [2, 2]}),
 }
 

@@ -61,7 +61,7 @@ def test_the_grid_follows_the_data_until_it_is_held() -> None:
 SMALL = {
     "unet": ((16, 24, 1), 1, {"width": 4, "depth": 3}),
     "resunet": ((16, 24, 3), 1, {"width": 4, "depth": 3}),
-    "resnet": ((32, 32, 3), 5, {"width": 4, "blocks": [1, 2]}),
+    "resnet": ((32, 32, 3), 5, {"block": "bottleneck", "width": 4, "blocks": [1, 2]}),
     "densenet": ((32, 32, 3), 5, {"growth": 4, "blocks": [2, 2]}),
 }
 """Every network, as small as it can be: input shape, outputs, settings."""
@@ -203,12 +203,24 @@ def test_a_classifier_wants_an_image_that_can_be_halved(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "millions"),
-    [({"width": 64, "blocks": [3, 4, 6, 3]}, 23.5), ({"width": 32, "blocks": [3, 4, 6, 3]}, 5.9)],
+    ("block", "width", "blocks", "millions"),
+    [
+        ("bottleneck", 64, [3, 4, 6, 3], 23.5),
+        ("basic", 64, [2, 2, 2, 2], 11.2),
+        ("basic", 48, [2, 2, 2, 2], 6.3),
+    ],
 )
-def test_resnet_50_has_the_parameters_of_its_paper(settings: Any, millions: float) -> None:
+def test_a_resnet_has_the_parameters_of_its_paper(
+    block: str, width: int, blocks: list[int], millions: float
+) -> None:
+    settings = {"block": block, "width": width, "blocks": blocks}
     made = networks.build("resnet", (224, 224, 3), 14, settings)
     assert sum(p.numel() for p in made.parameters()) / 1e6 == pytest.approx(millions, abs=0.1)
+
+
+def test_a_resnet_of_unknown_blocks_is_refused() -> None:
+    with pytest.raises(WattscanError, match="basic or bottleneck blocks, not 'dense'"):
+        networks.build("resnet", (224, 224, 3), 14, {"block": "dense", "width": 4, "blocks": [1]})
 
 
 def test_densenet_121_has_the_parameters_of_its_paper() -> None:

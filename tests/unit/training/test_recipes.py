@@ -28,10 +28,10 @@ def test_changes() -> None:
 
 def test_the_papers_networks_are_one_option_away() -> None:
     shipped = recipe.load("chest-xray").network
-    assert (shipped.module, shipped.arguments["width"]) == ("resnet", 32)
+    assert (shipped.module, shipped.arguments["width"]) == ("resnet", 48)
     assert recipe.load("chest-xray", network="resnet50").network.arguments["width"] == 64
     assert recipe.load("chest-xray", network="densenet121").network.module == "densenet"
-    with pytest.raises(WattscanError, match="no network called 'vgg'; there is: resnet50-narrow"):
+    with pytest.raises(WattscanError, match="no network called 'vgg'; there is: resnet18-narrow"):
         recipe.load("chest-xray", network="vgg")
 
 
