@@ -48,13 +48,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WattscanError as error:
         print(f"wattscan: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader has gone (`wattscan ... | head`); nothing more can be said to it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        print(f"wattscan: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("wattscan: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # The reader has gone (`wattscan ... | head`); nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _parser() -> argparse.ArgumentParser:

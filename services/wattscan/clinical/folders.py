@@ -79,6 +79,11 @@ def marks(path: Path) -> NDArray[np.uint8]:
     return (read(path, "L") > 127).astype(np.uint8)
 
 
+def with_masks(images: list[Path]) -> list[Path]:
+    """The images' files, and their masks'."""
+    return [*images, *map(mask_of, images)]
+
+
 def mask_of(image: Path) -> Path:
     """`a.tif` -> `a_mask.tif`: how both segmentation sets name them."""
     return image.with_name(f"{image.stem}{_MASK}{image.suffix}")

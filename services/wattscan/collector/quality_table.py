@@ -154,7 +154,7 @@ def _notes(measured: Measured) -> tuple[str, ...]:
     if any(figure.ptq is not None for figure in measured.quality):
         notes.append(
             "PTQ alone: the same network, quantized after a calibration without being trained with "
-            "rounding. The interval of INT8 - FP32 is a paired bootstrap over the held-out images."
+            "rounding. The interval of INT8 - FP32 is a paired bootstrap over the held-out set."
         )
     others = [figure for figure in measured.quality if not figure.served]
     notes += [

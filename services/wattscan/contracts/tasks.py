@@ -45,6 +45,9 @@ class DataSet(Protocol):
     patients: Sequence[str]
     """Whose each image is, one entry an image: a patient's images stay on one side of a split."""
 
+    files: Sequence[Path]
+    """Everything that it is read from: another file, size or time is another set."""
+
     def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """One image uint8 (height, width[, 3]) and its truth, as in `Samples`.
 

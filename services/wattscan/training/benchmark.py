@@ -59,7 +59,7 @@ def benchmark(folders: Sequence[Path], rounds: int, threads: int) -> str:
             print(f"timing {name[0]}, {name[1]}", file=sys.stderr, flush=True)
             timings += _timed(chosen, rounds, threads, _title(folder, name, timings))
     if not timings:
-        raise WattscanError("no engine is installed that runs any of these models")
+        raise WattscanError("none of these models could be opened in an engine that is installed")
     return _heading(rounds, threads) + _table(timings)
 
 

@@ -37,6 +37,8 @@ def difference(
         changes = [
             task.score(after[drawn], truth[drawn]) - task.score(before[drawn], truth[drawn])
             for drawn in _draws(units)
+            # Of very few images a draw may have one answer alone, which has no AUC.
+            if (truth[drawn].min(axis=0) != truth[drawn].max(axis=0)).any()
         ]
     lower, upper = np.percentile(changes, (2.5, 97.5))
     estimate = task.score(after, truth) - task.score(before, truth)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,8 +34,17 @@ def save(work: Path, task_name: str, stage: Stage, checkpoint: Checkpoint) -> Pa
     path = work / task_name / f"{stage}.pt"
     path.parent.mkdir(parents=True, exist_ok=True)
     fields = {name: getattr(checkpoint, name) for name in checkpoint.__dataclass_fields__}
-    torch.save({**fields, "normalisation": asdict(checkpoint.normalisation)}, path)
+    # Written aside and renamed: a kill in between leaves the one before.
+    part = path.with_suffix(f".{os.getpid()}.part")
+    normalisation = asdict(checkpoint.normalisation)
+    torch.save({**fields, "task": task_name, "normalisation": normalisation}, part)
+    part.replace(path)
     return path
+
+
+def discard(work: Path, task_name: str, stage: Stage) -> None:
+    """Remove it, where it is about to be made anew from something else."""
+    (work / task_name / f"{stage}.pt").unlink(missing_ok=True)
 
 
 def progress_file(work: Path, task_name: str, stage: Stage) -> Path:
@@ -43,13 +53,36 @@ def progress_file(work: Path, task_name: str, stage: Stage) -> Path:
 
 
 def load(work: Path, task_name: str, stage: Stage) -> Checkpoint:
-    """Read it back. Raises: WattscanError, naming the command that makes it."""
+    """Read it back.
+
+    Raises:
+        WattscanError: it is not there (naming the command that makes it), damaged, or another
+            task's.
+    """
     path = work / task_name / f"{stage}.pt"
     if not path.is_file():
         command = "train" if stage == "fp32" else "quantize"
         raise WattscanError(
             f"there is no {path}; `wattscan models {command} --task {task_name}` makes it"
         )
-    # weights_only: tensors and plain values, no code.
-    fields = torch.load(path, weights_only=True)
-    return Checkpoint(**{**fields, "normalisation": Normalisation(**fields["normalisation"])})
+    try:
+        # weights_only: tensors and plain values, no code.
+        fields = torch.load(path, weights_only=True)
+        task = fields.pop("task", task_name)
+        fields["normalisation"] = Normalisation(**fields["normalisation"])
+        found = Checkpoint(**fields)
+    except Exception as error:  # a damaged file raises whatever its bytes lead to
+        raise WattscanError(f"{path} is damaged ({type(error).__name__}): make it again") from None
+    if task != task_name:
+        raise WattscanError(f"{path} is of {task}, not of {task_name}")
+    return found
+
+
+def check_descent(fp32: Checkpoint, other: Checkpoint, task_name: str) -> None:
+    """Raise WattscanError unless `other` was made from this very FP32 network."""
+    same = all(fp32.provenance[key] == other.provenance[key] for key in ("seed", "data", "fit"))
+    if not same or fp32.network_settings != other.network_settings:
+        raise WattscanError(
+            f"the quantized {task_name} was not made from the fp32.pt that is there now: run "
+            f"`wattscan models quantize --task {task_name}` again"
+        )

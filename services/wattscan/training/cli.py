@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="TASK=DIR",
-        help="the public data set that a task's models were trained on (phantoms are made anew)",
+        help="the public data set that a task's models were trained on (phantoms need none)",
     )
     timing = commands.add_parser(
         "benchmark",
@@ -112,7 +112,12 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     train.add_argument(
         "--network", metavar="NAME", help="another of the recipe's networks than the shipped one"
     )
-    train.add_argument("--seed", type=int, default=0, help="of weights, data and order (default 0)")
+    train.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="of weights, phantom and order (default 0); a data set's split has its own",
+    )
     train.add_argument("--epochs", type=_positive, help="instead of the recipe's")
     train.add_argument("--count", type=_positive, help="training images, instead of the recipe's")
     _add_quick(train)
@@ -187,10 +192,9 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def _task_folder(text: str) -> tuple[str, Path]:

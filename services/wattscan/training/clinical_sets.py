@@ -39,7 +39,7 @@ def describe(dataset: DataSet, split: SplitBy) -> dict[str, Any]:
         "split": split,
         "split_seed": _SEED,
         "patients": len(set(dataset.patients)),
-        "digest": _digest(dataset.patients),
+        "digest": _digest(dataset),
         **{f"{part}_count": len(parts[part]) for part in _PARTS},
     }
 
@@ -70,7 +70,7 @@ def _split(
     full_size_truth: bool = False,
 ) -> Split:
     dataset = _opened(task.name, folder)
-    if table.get("split") not in SPLITS or table.get("digest") != _digest(dataset.patients):
+    if table.get("split") not in SPLITS or table.get("digest") != _digest(dataset):
         raise WattscanError(
             f"{folder} holds {dataset.name}, but not the same {len(dataset.patients)} images that "
             f"{table.get('name')} had when the model was trained"
@@ -83,6 +83,7 @@ def _split(
         "digest": table["digest"],
         # Another copy may have the same patients and other images.
         "folder": str(folder.resolve()),
+        "times": _times(dataset),
     }
     source = Source(what, len(chosen), lambda: _examples(dataset, chosen))
     return kept(task, source, full_size_truth=full_size_truth)
@@ -120,5 +121,15 @@ def _parts(patients: Sequence[str], split: SplitBy) -> dict[str, NDArray[np.intp
     }
 
 
-def _digest(patients: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(patients).encode()).hexdigest()[:16]
+def _digest(dataset: DataSet) -> str:
+    """Of whose each image is, and of every file's name and size: the same on every machine."""
+    digest = hashlib.sha256("\n".join(dataset.patients).encode())
+    for file in dataset.files:
+        digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _times(dataset: DataSet) -> str:
+    """A digest of when each file was last written."""
+    times = "\n".join(str(file.stat().st_mtime_ns) for file in dataset.files)
+    return hashlib.sha256(times.encode()).hexdigest()[:16]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -85,66 +88,107 @@ class Source:
 
 
 def kept(task: Task, source: Source, *, full_size_truth: bool) -> Split:
-    """The set from the cache, made now if it is not there.
+    """The set from the cache, made now if it is not there or not whole.
 
     Args:
         task: whose images, and of what size.
         source: gives the examples.
         full_size_truth: keep the masks at the source's size, for a held-out set.
+
+    Raises:
+        WattscanError: the examples do not fit into one set, or there is none.
     """
-    key = _key(task, [dict(source.what), source.count, full_size_truth])
+    if source.count < 1:
+        raise WattscanError(f"{task.name}: a set of {source.count} images was asked for")
+    key = digest_of(task, [dict(source.what), source.count, full_size_truth])
     folder = CACHE / f"{task.name}-{key}"
-    if not folder.is_dir():
-        # Written aside and renamed: an interrupted run leaves no half set behind.
-        part = folder.with_suffix(".part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        _write(task, part, source, full_size_truth=full_size_truth)
-        part.rename(folder)
-    return Split(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("images", "truth")))
+    if not _whole(folder):
+        CACHE.mkdir(parents=True, exist_ok=True)
+        # Of its own, and renamed: neither an interrupted nor a second run leaves half a set.
+        part = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", suffix=".part", dir=CACHE))
+        try:
+            _write(task, part, source, full_size_truth=full_size_truth)
+            shutil.rmtree(folder, ignore_errors=True)
+            part.rename(folder)
+        except OSError:
+            if not _whole(folder):  # else another run has made it meanwhile
+                raise
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return Split(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS))
+
+
+_ARRAYS = ("images", "truth")
+_DIGEST = "sha256"
+
+
+def _whole(folder: Path) -> bool:
+    """Whether the arrays are there as they were written; a damaged set is made again."""
+    try:
+        return (folder / _DIGEST).read_text(encoding="ascii") == _content(folder)
+    except OSError:
+        return False
+
+
+def _content(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for name in _ARRAYS:
+        with (folder / f"{name}.npy").open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 def _write(task: Task, folder: Path, source: Source, *, full_size_truth: bool) -> None:
     count, size = source.count, task.input_shape[:2]
-    files: list[Any] = []
-    made = 0
-    started = told = time.monotonic()
-    for number, (image, truth) in enumerate(source.make()):
-        small = shrunk(image, size)
+    arrays: list[NDArray[np.uint8]] = []
+    made, started = 0, time.monotonic()
+    told = started
+    for image, truth in source.make():
         target = reduced(truth, size) if truth.ndim == 2 and not full_size_truth else truth
-        if not files:
-            files = [
-                np.lib.format.open_memmap(
-                    folder / f"{name}.npy", "w+", np.uint8, (count, *value.shape)
-                )
-                for name, value in (("images", small), ("truth", target))
+        if not arrays:
+            shapes = (shrunk(image, size).shape, target.shape)
+            arrays = [
+                _array(folder / f"{name}.npy", (count, *shape))
+                for name, shape in zip(_ARRAYS, shapes, strict=True)
             ]
-        if target.shape != files[1].shape[1:]:
+        if target.shape != arrays[1].shape[1:]:
             raise WattscanError(
-                f"{task.name}: image {number} has a truth of {target.shape}, the ones before it "
-                f"of {files[1].shape[1:]}: they cannot be scored in one set"
+                f"{task.name}: image {made} has a truth of {target.shape}, the ones before it "
+                f"of {arrays[1].shape[1:]}: they cannot be scored in one set"
             )
-        files[0][number], files[1][number] = small, target
-        made = number + 1
+        arrays[0][made], arrays[1][made] = shrunk(image, size), target
+        made += 1
         if time.monotonic() - told > 5:
             told = time.monotonic()
-            _progress(f"{task.name}: {number + 1} of {count} images", told - started)
+            _progress(f"{task.name}: {made} of {count} images", told - started)
     if made != count:
         raise WattscanError(f"{task.name}: {made} images came instead of {count}")
-    for file in files:
-        file.flush()
+    arrays.clear()  # written out
+    (folder / _DIGEST).write_text(_content(folder), encoding="ascii")
     _progress(f"{task.name}: {count} images made ready", time.monotonic() - started)
+
+
+def _array(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """An array in a file, its room on the disk taken now: a full disk is told, not died of."""
+    array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def _progress(text: str, seconds: float) -> None:
     print(f"{text}, {seconds:.0f} s", file=sys.stderr, flush=True)
 
 
-def _key(task: Task, what: list[Any]) -> str:
-    """A digest of the parameters and of the task's own source, so that an edit makes a new set."""
-    digest = hashlib.sha256(json.dumps([task.name, *what], sort_keys=True).encode())
-    folder = resources.files(f"wattscan.tasks.{task.name.replace('-', '_')}")
-    for file in sorted(folder.iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".py"):
-            digest.update(file.read_bytes())
+def digest_of(task: Task, what: list[Any]) -> str:
+    """Of the parameters, and of the source that makes images of them: an edit makes a new set."""
+    digest = hashlib.sha256(
+        json.dumps([task.name, PIL.__version__, *what], sort_keys=True).encode()
+    )
+    for package in (f"wattscan.tasks.{task.name.replace('-', '_')}", "wattscan.clinical"):
+        for file in sorted(resources.files(package).iterdir(), key=lambda file: file.name):
+            if file.name.endswith(".py"):
+                digest.update(file.read_bytes())
+    digest.update(Path(__file__).read_bytes())
     return digest.hexdigest()[:16]

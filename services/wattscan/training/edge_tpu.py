@@ -3,9 +3,10 @@
 Source: Coral's page "TensorFlow models on the Edge TPU", the tables of supported operations and of
 model requirements, for runtime 14 (compiler 16.0). The highest version of each operator is what
 TensorFlow 2.2 writes for 8-bit models, which Coral's maintainers name as the release whose files
-their compilers take (google-coral/edgetpu issues 147, 206 and 210; versions above are refused as
-"Operation version not supported" in 187, 420 and 631). The compiler itself is a closed x86-64
-program that may still refuse an operator for its size; nothing here runs it.
+compiler 14 takes (google-coral/edgetpu issues 147, 206 and 210; newer ones are refused as
+"Operation version not supported" in 187 and 420): a cautious bound, later compilers may take more.
+The compiler itself is a closed x86-64 program that may still refuse an operator for its size;
+nothing here runs it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from wattscan.contracts import WattscanError
 from wattscan.training import tflite_file
 
 _NO_ACTIVATION = 0
@@ -51,29 +53,34 @@ def operators(path: Path) -> list[Operator]:
     """Every operator of the file, in its order. Raises: WattscanError."""
     schema, model = tflite_file.read(path)
     types = tflite_file.names(schema.TensorType)
-    return [
-        _judged(schema, model, types, index, operator)
-        for index, operator in enumerate(op for graph in model.subgraphs for op in graph.operators)
-    ]
+    every = [(part, op) for part in model.subgraphs for op in part.operators]
+    try:
+        uses = [
+            (model.operatorCodes[op.opcodeIndex], _use(model, graph, op)) for graph, op in every
+        ]
+        return [_judged(schema, types, index, *use) for index, use in enumerate(uses)]
+    except Exception as error:  # a damaged flatbuffer raises whatever its bytes lead to
+        what = f"{type(error).__name__}: {error}"
+        raise WattscanError(f"{path} is a damaged TFLite model ({what})") from None
 
 
-def _judged(schema: Any, model: Any, types: dict[int, str], index: int, operator: Any) -> Operator:
-    code = model.operatorCodes[operator.opcodeIndex]
+def _judged(schema: Any, types: dict[int, str], index: int, code: Any, use: _Use) -> Operator:
     name = tflite_file.operator_name(schema, code)
-    use = _use(model, operator)
     if name not in _SUPPORTED:
-        return Operator(index, name, code.version, ("is not on the list",))
+        return Operator(index, name, code.version, ("is not among the operators known here",))
     highest, constraints = _SUPPORTED[name]
     problems = [problem for rule in (_small_rank, *constraints) if (problem := rule(use))]
     if code.version > highest:
         problems.append(f"version {code.version}, the compiler takes {highest} at most")
-    floats = {types[t.type] for t in (*use.inputs, *use.outputs)} - tflite_file.INTEGER_TYPES
-    problems += [f"works on {name}" for name in sorted(floats)]
+    computed = [t for t, value in zip(use.inputs, use.constants, strict=True) if value is None]
+    others = {types[t.type] for t in (*computed, *use.outputs)} - {"INT8"}
+    others |= {types[t.type] for t in use.inputs} - tflite_file.INTEGER_TYPES
+    problems += [f"works on {name}" for name in sorted(others)]
     return Operator(index, name, code.version, tuple(problems))
 
 
-def _use(model: Any, operator: Any) -> _Use:
-    tensors = model.subgraphs[0].tensors
+def _use(model: Any, graph: Any, operator: Any) -> _Use:
+    tensors = graph.tensors
     inputs = tuple(tensors[i] for i in operator.inputs if i >= 0)
     return _Use(
         operator.builtinOptions,
@@ -135,6 +142,17 @@ def _no_batch_padding(use: _Use) -> str | None:
     return "pads the batch" if len(pads) == 4 and np.any(pads[0]) else None
 
 
+def _plain_resize(use: _Use) -> str | None:
+    odd = use.options.halfPixelCenters or use.options.alignCorners
+    return "has half-pixel centres or aligned corners" if odd else None
+
+
+def _default_weights(use: _Use) -> str | None:
+    return (
+        None if use.options.weightsFormat == 0 else "has weights in another than the default form"
+    )
+
+
 def _three_axes(use: _Use) -> str | None:
     ok = all(t.shape[0] == 1 for t in (use.inputs[0], *use.outputs))
     return None if ok else "resizes more than one image"
@@ -152,7 +170,7 @@ _SUPPORTED: dict[str, tuple[int, tuple[_Constraint, ...]]] = {
     "CONCATENATION": (2, (_no_fused_activation, _zero_constants)),
     "CONV_2D": (3, _CONVOLUTION),
     "DEPTHWISE_CONV_2D": (3, _CONVOLUTION),
-    "FULLY_CONNECTED": (4, (_constant_parameters, _one_dimension)),
+    "FULLY_CONNECTED": (4, (_constant_parameters, _default_weights, _one_dimension)),
     "LOGISTIC": (2, ()),
     "MAX_POOL_2D": (2, (_no_fused_activation,)),
     "MEAN": (2, (_no_batch_axis,)),
@@ -161,7 +179,7 @@ _SUPPORTED: dict[str, tuple[int, tuple[_Constraint, ...]]] = {
     "QUANTIZE": (2, ()),
     "RELU": (2, ()),
     "RESHAPE": (1, ()),
-    "RESIZE_NEAREST_NEIGHBOR": (2, (_three_axes,)),
+    "RESIZE_NEAREST_NEIGHBOR": (2, (_three_axes, _plain_resize)),
     "SUB": (2, ()),
 }
 """Operator -> the highest version, and the list's limitations. Those that a converter of our

@@ -105,12 +105,12 @@ def run(choice: Choice, file: ModelFile, job: Job, absent: dict[str, str]) -> tu
         raise WattscanError(told) from error
     try:
         # One image at a time: an engine may be built for a batch of one.
-        return engine.provider, np.concatenate(
-            [
-                engine.infer(inputs(job.task, image[np.newaxis], job.card.normalisation))
-                for image in job.held_out.images
-            ]
-        )
+        images = (image[np.newaxis] for image in job.held_out.images)
+        norm = job.card.normalisation
+        logits = [engine.infer(inputs(job.task, image, norm)) for image in images]
+        return engine.provider, np.concatenate(logits)
+    except Exception as error:  # such as a model of another shape
+        raise WattscanError(_first_line(error)) from error
     finally:
         engine.close()
 
@@ -133,7 +133,10 @@ def _scored(line: Line, job: Job, logits: Tensor) -> Line:
     expected = next((q.value for q in job.card.quality if q.metric == metric), None)
     if expected is None:
         return Line(line.model, line.check, "FAILED", f"the card gives no {metric}")
-    score = job.task.score(logits, np.asarray(job.held_out.truth))
+    try:
+        score = job.task.score(logits, np.asarray(job.held_out.truth))
+    except (ValueError, IndexError) as error:
+        return Line(line.model, line.check, "FAILED", f"its answers have no score: {error}")
     # `not <=`: a score that is not a number fails too.
     verdict: Verdict = "ok" if abs(score - expected) <= SCORE_TOLERANCE else "FAILED"
     note = f"{metric} {score:.4f}, the card says {expected:.4f} ({line.note})"

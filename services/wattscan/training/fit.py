@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ class Options:
     """Of the order of the images and of the augmentation."""
     progress: Path
     """Where an interrupted fit leaves what it needs to go on."""
+    identity: Sequence[Any] = ()
+    """Plain values that tell its data from another fit's: that one's progress is not used."""
     half: bool = False
     """Multiply in bfloat16 (the weights stay FP32): for processors that do so natively."""
 
@@ -70,7 +72,9 @@ def fit(
     schedule = _schedule(optimiser, settings, settings.epochs * steps)
     order = torch.Generator().manual_seed(options.seed)
     resumable = Resumable(options.progress, network, optimiser, schedule, order)
-    progress = resumable.load([task.name, str(settings), len(data.train), options.seed])
+    progress = resumable.load(
+        [task.name, str(settings), options.seed, options.half, *options.identity]
+    )
     stepper = _Stepper(network, optimiser, loss_for(task), options.half)
     before, started = progress.seconds, time.monotonic()
     while progress.epoch < settings.epochs:

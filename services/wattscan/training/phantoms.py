@@ -13,12 +13,17 @@ from wattscan.training.recipe import DataSettings
 KIND = "phantom"
 _FIRST_SEED = 1_000_000
 """Above any held-out set's seed, so that no training image is ever scored."""
+_SEEDS = 2**30
+_MOST = 1_000_000
+"""Images in a set: a card that asks for more is wrong."""
 _CHUNK = 16
 """Images asked of a phantom at once, so that progress can be told."""
 
 
 def describe(task: Task, settings: DataSettings, seed: int) -> dict[str, Any]:
-    """The card's `data` table: enough to make every set again."""
+    """The card's `data` table: enough to make every set again. Raises: WattscanError."""
+    if not 0 <= seed < _SEEDS or not 0 <= settings.test_seed < _FIRST_SEED:
+        raise WattscanError(f"a seed is a whole number from 0 to {_SEEDS - 1}, not {seed}")
     return {
         "kind": KIND,
         "name": task.phantom_dataset,
@@ -41,7 +46,9 @@ def held_out(task: Task, table: Mapping[str, Any]) -> Split:
     """The set to be scored on. Raises: WattscanError: the table does not say which."""
     try:
         count, seed = int(table["test_count"]), int(table["test_seed"])
-    except (KeyError, TypeError, ValueError) as error:
+        if not 1 <= count <= _MOST or not 0 <= seed < _FIRST_SEED:
+            raise ValueError(f"{count} images of seed {seed}")
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise WattscanError(f"the card does not say which held-out set it means: {error}") from None
     return _split(task, count, seed, full_size_truth=True)
 

@@ -6,7 +6,7 @@ import datetime
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from wattscan import plugins
 from wattscan.contracts import Difference, Precision, Task
 from wattscan.training import bootstrap, card, checkpoint, export, graph, networks, recipe, sets
 from wattscan.training.checkpoint import Checkpoint
+from wattscan.training.data import TrainingData, digest_of
 from wattscan.training.fit import (
     Fitted,
     Options,
@@ -61,7 +62,8 @@ def train(task_name: str, work: Path, chosen: recipe.Recipe, seed: int, origin: 
     network = _built(task, chosen.network.module, chosen.network.arguments)
     half = native_bfloat16()
     progress = checkpoint.progress_file(work, task_name, "fp32")
-    fitted = fit(network, task, data, chosen.fit, Options(seed, progress, half))
+    options = Options(seed, progress, identity=_identity(task, table, data), half=half)
+    fitted = fit(network, task, data, chosen.fit, options)
     made = Checkpoint(
         state=network.state_dict(),
         network=chosen.network.module,
@@ -97,11 +99,15 @@ def quantize(
     deterministic(seed)
     task = plugins.task(task_name)
     data = sets.training_data(task, before.provenance["data"], origin.folder)
-    print(f"calibrating on {CALIBRATION_IMAGES} images", file=sys.stderr)
+    checkpoint.discard(work, task_name, "int8")
+    seen = min(CALIBRATION_IMAGES, len(data.train))
+    print(f"calibrating on {seen} images", file=sys.stderr)
     network = calibrated(_network(task, before), task, data, seed)
     paths = [checkpoint.save(work, task_name, "ptq", replace(before, state=network.state_dict()))]
     progress = checkpoint.progress_file(work, task_name, "int8")
-    fitted = trained_with_rounding(network, task, data, settings, Options(seed, progress))
+    identity = _identity(task, before.provenance["data"], data)
+    options = Options(seed, progress, identity=identity)
+    fitted = trained_with_rounding(network, task, data, settings, options)
     provenance = {**before.provenance, "quantize": _fitted(fitted, settings, origin.command)}
     made = replace(before, state=network.state_dict(), provenance=provenance)
     paths.append(checkpoint.save(work, task_name, "int8", made))
@@ -124,6 +130,8 @@ def export_models(task_name: str, work: Path, models: Path, origin: Origin) -> l
     deterministic(0)
     task = plugins.task(task_name)
     fp32, ptq, int8 = (checkpoint.load(work, task_name, s) for s in ("fp32", "ptq", "int8"))
+    for made in (ptq, int8):
+        checkpoint.check_descent(fp32, made, task_name)
     unrounded = graph.folded(_network(task, fp32))
     held_out = sets.held_out(task, fp32.provenance["data"], origin.folder)
     frozen = {"ptq": _frozen(unrounded, ptq), "int8": _frozen(unrounded, int8)}
@@ -157,6 +165,10 @@ def export_models(task_name: str, work: Path, models: Path, origin: Origin) -> l
         )
         cards.append(card.write(folder, task, described))
     return cards
+
+
+def _identity(task: Task, table: Mapping[str, Any], data: TrainingData) -> list[Any]:
+    return [digest_of(task, [dict(table)]), asdict(data.normalisation)]
 
 
 def _frozen(unrounded: Any, source: Checkpoint) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -56,11 +57,8 @@ class Resumable:
             digest.update(values.detach().contiguous().numpy().tobytes())
         self._fingerprint = digest.hexdigest()
         start = Progress(0, -1.0, -1, copy.deepcopy(self._network.state_dict()), 0.0)
-        if not self._path.is_file():
-            return start
-        # weights_only: tensors and plain values, no code.
-        saved = torch.load(self._path, weights_only=True)
-        if saved["fingerprint"] != self._fingerprint:
+        saved = self._saved()
+        if saved is None:
             return start
         for name, part in self._parts.items():
             part.load_state_dict(saved[name])
@@ -69,10 +67,22 @@ class Resumable:
         print(f"going on after epoch {progress.epoch}, where it was interrupted", file=sys.stderr)
         return progress
 
+    def _saved(self) -> dict[str, Any] | None:
+        if not self._path.is_file():
+            return None
+        try:
+            # weights_only: tensors and plain values, no code.
+            saved: dict[str, Any] = torch.load(self._path, weights_only=True)
+            return saved if saved["fingerprint"] == self._fingerprint else None
+        except Exception as error:  # a damaged file raises whatever its bytes lead to
+            what = f"{self._path} is damaged ({type(error).__name__})"
+            print(f"{what}: beginning anew", file=sys.stderr)
+            return None
+
     def save(self, progress: Progress) -> None:
         """Write all of it, aside and renamed: a kill in between leaves the epoch before."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        part = self._path.with_suffix(".part")
+        part = self._path.with_suffix(f".{os.getpid()}.part")
         states = {name: one.state_dict() for name, one in self._parts.items()}
         fields = {name: getattr(progress, name) for name in Progress.__dataclass_fields__}
         torch.save(

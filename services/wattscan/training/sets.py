@@ -49,6 +49,8 @@ def held_out_units(task: Task, table: Mapping[str, Any], folder: Path | None) ->
 
 
 def _check(table: Mapping[str, Any], folder: Path | None) -> None:
+    if not isinstance(table, Mapping):
+        raise WattscanError("the card does not say which data it was trained on")
     phantom = table.get("kind") == phantoms.KIND
     name = table.get("name", "a data set")
     if phantom and folder is not None:

@@ -50,7 +50,8 @@ def names(enumeration: Any) -> dict[int, str]:
 def operator_name(schema: Any, code: Any) -> str:
     """Of an operator code, such as `CONV_2D`."""
     # Codes above 127 are in the newer field only, older files have the other only.
-    return names(schema.BuiltinOperator)[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    return names(schema.BuiltinOperator).get(number, f"operator {number}")
 
 
 def constant(model: Any, tensor: Any) -> NDArray[Any] | None:
@@ -58,9 +59,10 @@ def constant(model: Any, tensor: Any) -> NDArray[Any] | None:
     data = model.buffers[tensor.buffer].data
     if data is None:
         return None
-    dtype = np.dtype("<i4") if len(data) == 4 * np.prod(tensor.shape) else np.dtype("i1")
-    values: NDArray[Any] = np.frombuffer(bytes(data), dtype).reshape(tensor.shape)
-    return values
+    count = max(1, int(np.prod(tensor.shape)))
+    dtype = {1: "i1", 4: "<i4", 8: "<i8"}.get(len(data) // count, "u1")
+    values: NDArray[Any] = np.frombuffer(bytes(data), dtype)
+    return values.reshape(tensor.shape) if values.size == count else values
 
 
 def problems(path: Path, *, integer: bool) -> list[str]:
@@ -94,5 +96,7 @@ def problems(path: Path, *, integer: bool) -> list[str]:
 
 
 def _is_dynamic(tensor: Any) -> bool:
+    if tensor.shape is None or any(size < 1 for size in tensor.shape):
+        return True
     signature = tensor.shapeSignature
     return signature is not None and any(size < 0 for size in signature)

@@ -59,7 +59,7 @@ def test_models_that_no_engine_runs_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cards_alone = copied(tmp_path, "card.json")
-    with pytest.raises(WattscanError, match="no engine"):
+    with pytest.raises(WattscanError, match="none of these models could be opened"):
         benchmark.benchmark([cards_alone], rounds=1, threads=1)
     assert f"{NERVE[0]}: without litert: " in capsys.readouterr().err
 

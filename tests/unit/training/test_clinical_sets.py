@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 
 import look_alikes
 from wattscan import plugins
@@ -32,6 +33,7 @@ class Listed:
 
     patients: list[str]
     name: str = "listed"
+    files: tuple[Path, ...] = ()
 
     def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         raise AssertionError("nothing is read to split")
@@ -221,3 +223,16 @@ def test_a_folder_that_is_not_the_tasks_data_set_is_refused_before_training(tmp_
     task = plugins.task("brain-mri")
     with pytest.raises(WattscanError, match="holds no TCGA"):
         sets.describe(task, recipe.load(task.name).data, 0, tmp_path, "patient")
+
+
+@pytest.mark.usefixtures("cache")
+def test_changed_images_of_the_same_patients_are_another_set(tmp_path: Path) -> None:
+    folder = look_alikes.write_nerve(tmp_path / "download", patients=10)
+    task = plugins.task("nerve-ultrasound")
+    table = describe(task.dataset(folder), "patient")
+    before = np.array(clinical_sets.held_out(task, table, folder).images)
+    for path in folder.rglob("*.tif"):
+        Image.fromarray(np.zeros_like(np.asarray(Image.open(path)))).save(path)
+    after = np.array(clinical_sets.held_out(task, table, folder).images)
+    assert before.any()
+    assert not after.any()

@@ -74,6 +74,20 @@ def test_only_three_axes_may_be_long() -> None:
 
 def test_a_dense_layers_output_has_one_dimension() -> None:
     weights = [np.ones(3), np.ones(3)]
-    ok = problem("FULLY_CONNECTED", {}, [IMAGE] * 3, [tensor(1, 10)], *weights)
-    bad = problem("FULLY_CONNECTED", {}, [IMAGE] * 3, [tensor(8, 10)], *weights)
+    plain = {"weightsFormat": 0}
+    ok = problem("FULLY_CONNECTED", plain, [IMAGE] * 3, [tensor(1, 10)], *weights)
+    bad = problem("FULLY_CONNECTED", plain, [IMAGE] * 3, [tensor(8, 10)], *weights)
     assert (ok, bad) == ("", "its output has several dimensions")
+    shuffled = problem(
+        "FULLY_CONNECTED", {"weightsFormat": 1}, [IMAGE] * 3, [tensor(1, 10)], *weights
+    )
+    assert "default form" in shuffled
+
+
+@pytest.mark.parametrize("option", ["halfPixelCenters", "alignCorners"])
+def test_a_resize_of_another_kind_is_refused_whatever_its_version(option: str) -> None:
+    options = {"halfPixelCenters": False, "alignCorners": False}
+    size = np.array([16, 16])
+    call = ("RESIZE_NEAREST_NEIGHBOR", [IMAGE, IMAGE], [tensor(1, 16, 16, 4)], size)
+    assert problem(call[0], options, *call[1:]) == ""
+    assert "half-pixel" in problem(call[0], {**options, option: True}, *call[1:])

@@ -109,6 +109,30 @@ def test_the_progress_of_another_fit_is_not_used(
     assert "going on" not in capsys.readouterr().err
 
 
+def test_a_fit_of_other_data_does_not_go_on(
+    task: Task, data: TrainingData, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "progress"
+    fit(a_network(), task, data, SETTINGS, Options(0, place, ["split by image"]))
+    capsys.readouterr()
+    fit(a_network(), task, data, SETTINGS, Options(0, place, ["split by patient"]))
+    assert "going on" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04cut"])
+def test_damaged_progress_is_told_and_not_used(
+    content: bytes,
+    task: Task,
+    data: TrainingData,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    place = tmp_path / "progress"
+    place.write_bytes(content)
+    assert fit(a_network(), task, data, SETTINGS, Options(0, place)).epochs == 4
+    assert "damaged" in capsys.readouterr().err
+
+
 def test_the_same_seed_gives_the_same_weights(
     task: Task, data: TrainingData, tmp_path: Path
 ) -> None:

@@ -167,3 +167,63 @@ def test_a_phantom_set_is_what_the_phantom_draws_whatever_the_chunks(
 def test_a_card_that_does_not_tell_its_held_out_set_is_refused(table: dict[str, object]) -> None:
     with pytest.raises(WattscanError, match="does not say which held-out set"):
         phantoms.held_out(NERVE, table)
+
+
+def test_a_damaged_set_is_made_again(cache: Path) -> None:
+    fresh = kept(NERVE, source(), full_size_truth=False)
+    expected = Split(np.array(fresh.images), np.array(fresh.truth))
+    (path,) = cache.glob("*/truth.npy")
+    for damage in (path.read_bytes()[:-5], b"", bytes(len(path.read_bytes()))):
+        path.write_bytes(damage)
+        assert_same(kept(NERVE, source(), full_size_truth=False), expected)
+
+
+def test_two_runs_that_make_one_set_do_not_spoil_it(cache: Path) -> None:
+    """The second begins, and ends, while the first is in the middle."""
+
+    def interrupted_by_another() -> Iterator[Example]:
+        for number, example in enumerate(examples()):
+            if number == 2:
+                kept(NERVE, source(), full_size_truth=False)
+            yield example
+
+    both = kept(NERVE, source(interrupted_by_another), full_size_truth=False)
+    assert both.images.any(axis=(1, 2)).all()
+    assert [path.suffix for path in cache.iterdir()] == [""]
+
+
+def test_an_empty_set_is_refused() -> None:
+    with pytest.raises(WattscanError, match="0 images"):
+        kept(NERVE, Source({}, 0, never), full_size_truth=False)
+
+
+def test_examples_of_different_sizes_are_told() -> None:
+    def mixed() -> Iterator[Example]:
+        yield next(examples())
+        yield np.zeros((9, 9), np.uint8), np.zeros((9, 9), np.uint8)
+
+    with pytest.raises(WattscanError, match="cannot be scored in one set"):
+        kept(NERVE, source(mixed), full_size_truth=True)
+
+
+@pytest.mark.parametrize("seed", [-499_997, -1, 2**40])
+def test_a_seed_that_could_meet_the_held_out_sets_is_refused(seed: int) -> None:
+    from wattscan.training import recipe
+
+    with pytest.raises(WattscanError, match="a seed is a whole number from 0"):
+        phantoms.describe(NERVE, recipe.load(NERVE.name).data, seed)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {},
+        {"test_count": 0, "test_seed": 7},
+        {"test_count": 10**18, "test_seed": 7},
+        {"test_count": float("inf"), "test_seed": 7},
+        {"test_count": 5, "test_seed": -1},
+    ],
+)
+def test_a_card_that_asks_for_no_possible_set_is_told(table: dict[str, float]) -> None:
+    with pytest.raises(WattscanError, match="does not say which held-out set"):
+        phantoms.held_out(NERVE, table)

@@ -29,6 +29,7 @@ class LggMri:
     def __init__(self, slices: list[Path], patients: list[str]) -> None:
         self._slices = slices
         self.patients: Sequence[str] = patients
+        self.files: Sequence[Path] = folders.with_masks(slices)
 
     def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """A slice uint8 (256, 256, 3) and its mask uint8 0 or 1. Raises: WattscanError."""

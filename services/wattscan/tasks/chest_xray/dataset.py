@@ -33,10 +33,11 @@ class ChestXray14:
 
     name: str = NAME
 
-    def __init__(self, images: list[Path], truth: NDArray[np.uint8], patients: list[str]) -> None:
+    def __init__(self, images: list[Path], rows: list[dict[str, str]], table: Path) -> None:
         self._images = images
-        self._truth = truth
-        self.patients: Sequence[str] = patients
+        self._truth = np.stack([_findings(row, table) for row in rows])
+        self.patients: Sequence[str] = [row["Patient ID"] for row in rows]
+        self.files: Sequence[Path] = [table, *images]
 
     def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """A radiograph uint8 (1024, 1024) and its findings uint8 (14,). Raises: WattscanError."""
@@ -52,11 +53,7 @@ def open_folder(folder: Path) -> ChestXray14:
         raise WattscanError(f"{table} has no set of labels with more than {RARE} images")
     files = {path.name: path for path in root.glob("images*/**/*.png")}
     folders.require(set(files), (row["Image Index"] for row in rows), root, "images are")
-    return ChestXray14(
-        [files[row["Image Index"]] for row in rows],
-        np.stack([_findings(row, table) for row in rows]),
-        [row["Patient ID"] for row in rows],
-    )
+    return ChestXray14([files[row["Image Index"]] for row in rows], rows, table)
 
 
 def _rows(table: Path) -> list[dict[str, str]]:
@@ -66,9 +63,16 @@ def _rows(table: Path) -> list[dict[str, str]]:
             missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
             if missing:
                 raise WattscanError(f"{table} has no column {', '.join(missing)}")
-            return list(reader)
+            rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise WattscanError(f"{table} cannot be read: {error}") from None
+    counts = Counter(row["Image Index"] for row in rows)
+    for row in rows:
+        if any(not row[name] for name in _COLUMNS):
+            raise WattscanError(f"{table}: the row of {row['Image Index']} is cut short")
+        if counts[row["Image Index"]] > 1:
+            raise WattscanError(f"{table} has {row['Image Index']} more than once")
+    return rows
 
 
 def _chosen(rows: list[dict[str, str]], table: Path) -> list[dict[str, str]]:

@@ -27,6 +27,7 @@ class KaggleUltrasoundNerve:
     def __init__(self, frames: list[Path], patients: list[str]) -> None:
         self._frames = frames
         self.patients: Sequence[str] = patients
+        self.files: Sequence[Path] = folders.with_masks(frames)
 
     def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """A frame uint8 (420, 580) and its mask uint8 0 or 1. Raises: WattscanError."""

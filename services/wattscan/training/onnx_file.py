@@ -1,0 +1,49 @@
+"""What is inside an ONNX file: valid, and for INT8 quantized throughout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from wattscan import plugins
+from wattscan.contracts import WattscanError
+
+_WEIGHTED = {"Conv", "Gemm", "MatMul", "ConvTranspose"}
+
+
+def problems(path: Path, *, integer: bool) -> list[str]:
+    """What is wrong with the file; empty if nothing.
+
+    Args:
+        path: an ONNX file.
+        integer: whether every layer must take 8-bit values and weights, activations unsigned.
+
+    Raises:
+        WattscanError: onnx is not installed (EngineAbsent), or it is no ONNX file.
+    """
+    onnx = plugins.sdk("onnx", "train")
+    checker = plugins.sdk("onnx.checker", "train")
+    try:
+        checker.check_model(str(path), full_check=True)
+        model = onnx.load(path)
+    except Exception as error:  # its errors, protobuf's and the shape inference's share no base
+        raise WattscanError(str(error).splitlines()[0]) from None
+    return _float_layers(onnx, model.graph) if integer else []
+
+
+def _float_layers(onnx: Any, graph: Any) -> list[str]:
+    types = onnx.TensorProto
+    makers = {output: node for node in graph.node for output in node.output}
+    constants = {one.name: one.data_type for one in graph.initializer}
+    found = []
+    for node in graph.node:
+        if node.op_type in _WEIGHTED:
+            feeding = [makers[name] for name in node.input[:2] if name in makers]
+            kinds = [maker.op_type for maker in feeding]
+            if kinds != ["DequantizeLinear", "DequantizeLinear"]:
+                found.append(f"{node.op_type} {node.name} takes floats")
+            elif constants.get(feeding[1].input[0]) != types.INT8:
+                found.append(f"{node.op_type} {node.name} has weights that are not int8")
+        if node.op_type == "QuantizeLinear" and constants.get(node.input[2]) != types.UINT8:
+            found.append(f"{node.name} makes activations that are not uint8")
+    return found
