@@ -61,8 +61,8 @@ $(TASKS:%=models-%): models-%: $(TRAIN_READY) | models-notice
 
 models-notice:
 	@echo "Rebuilding the models of: $(TASKS)."
-	@echo "Each task trains on one thread: about MINUTES minutes in all on one core, and" \
-		"half of that with make -j2 models on two. Interrupted, it goes on where it was."
+	@echo "Each task trains on one thread: about an hour and a half in all on one core, and" \
+		"less than an hour with make -j2 models. Interrupted, it goes on where it was."
 
 benchmark-models: $(BENCHMARK_READY) ## FP32 and INT8 in every engine (the shipped models, and a full ResNet-50)
 	$(BIN)/wattscan models benchmark --models models --models build/benchmark/models
