@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
 
 _skipped: list[str] = []
+
+
+def pytest_configure() -> None:
+    # A shell's background job ignores Ctrl-C, and its children inherit that: the tests that send
+    # it to a child would wait for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -19,6 +19,9 @@ from wattscan.contracts import WattscanError
 from wattscan.training import tflite_form
 from wattscan.training.graph import set_mode
 
+# Read when the converter's native part is loaded: else that logs each step.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 OPSET = 21
 INPUT, OUTPUT = "image", "logits"
 
@@ -87,8 +90,6 @@ def to_tflite(graph: Any, input_shape: tuple[int, int, int], path: Path, *, inte
         path: the file to write; its folder is there.
         integer: whether the graph has quantizers.
     """
-    # Read when the converter is loaded: else its native part logs each step.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     options: dict[str, Any] = {}
     with _quiet():
         litert = plugins.sdk("litert_torch", "train")
