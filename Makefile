@@ -51,7 +51,7 @@ generate: $(READY) ## Make the stubs and the generated documentation anew
 
 setup-train: $(TRAIN_READY) ## Add what training needs (PyTorch and the exporters, about 1.5 GB)
 
-models: $(TASKS:%=models-%) ## Rebuild all models from nothing (hours; `make -j2 models`: side by side)
+models: $(TASKS:%=models-%) ## Rebuild all models (1.5 hours; `make -j2 models`: side by side)
 	$(BIN)/wattscan models check
 
 $(TASKS:%=models-%): models-%: $(TRAIN_READY) | models-notice
@@ -62,7 +62,7 @@ $(TASKS:%=models-%): models-%: $(TRAIN_READY) | models-notice
 models-notice:
 	@echo "Rebuilding the models of: $(TASKS)."
 	@echo "Each task trains on one thread: about an hour and a half in all on one core, and" \
-		"less than an hour with make -j2 models. Interrupted, it goes on where it was."
+		"less than an hour with make -j2 models. An interrupted fit goes on where it was."
 
 benchmark-models: $(BENCHMARK_READY) ## FP32 and INT8 in every engine (the shipped models, and a full ResNet-50)
 	$(BIN)/wattscan models benchmark --models models --models build/benchmark/models

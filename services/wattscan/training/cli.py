@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = commands.add_parser(
         "export",
         help="write FP32 and INT8 as ONNX and TFLite, with cards (needs the train extra)",
-        description="Score both variants on the held-out phantom and write them with their cards.",
+        description="Score both variants on the held-out set and write them with their cards, over "
+        "what --models holds of the task.",
     )
     _add_task_and_work(export)
     _add_data(export)
