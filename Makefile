@@ -5,16 +5,20 @@ BIN := .venv/bin
 READY := .venv/.ready
 TRAIN_READY := .venv/.ready-train
 PROTOS := $(wildcard protos/wattscan/wire/*.proto)
-EXTRAS := openvino onnxruntime litert dicom report loadtest dev
+EXTRAS := openvino onnxruntime litert dicom report loadtest otel dev
 BENCHMARK_READY := build/benchmark/.ready
+CLIENTS := triton tensorflow
+PEERS := pytriton kserve mlserver
 TASKS := $(subst _,-,$(patsubst services/wattscan/tasks/%/recipe.toml,%,$(wildcard services/wattscan/tasks/*/recipe.toml)))
 SYSTEM_PACKAGES := prometheus chromium
 BENCH ?=
 PYTEST ?=
+SERVING ?= --write
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train run test check format lint types layers generated generate models \
-	models-notice benchmark-models $(TASKS:%=models-%) lock system-packages clean
+	models-notice benchmark-models benchmark-serving $(TASKS:%=models-%) clients \
+	$(CLIENTS:%=clients-%) fuzz lock system-packages clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +71,13 @@ models-notice:
 benchmark-models: $(BENCHMARK_READY) ## FP32 and INT8 in every engine (the shipped models, and a full ResNet-50)
 	$(BIN)/wattscan models benchmark --models models --models build/benchmark/models
 
+benchmark-serving: $(READY) $(PEERS:%=build/benchmark/peers/%/.ready) ## This server beside a bare session and other servers (an hour)
+	$(BIN)/python -m loadtest.serving $(SERVING)
+
+clients: $(CLIENTS:%=clients-%) ## The stock clients that tests use, each in its own environment (1.8 GB)
+
+$(CLIENTS:%=clients-%): clients-%: build/clients/%/.ready
+
 system-packages: ## Install the Debian packages that some tests need (root)
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(SYSTEM_PACKAGES)
@@ -101,6 +112,18 @@ $(BENCHMARK_READY): $(TRAIN_READY)
 	$(BIN)/wattscan models export --task chest-xray --work build/benchmark \
 		--models build/benchmark/models
 	@touch $@
+
+build/clients/%/.ready: tests/clients/requirements-%.txt
+	@echo "Setting up the stock $* client: up to two minutes."
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
+
+# A peer that cannot be had is listed as not run.
+build/benchmark/peers/%/.ready: loadtest/serving/peers/requirements-%.txt
+	@echo "Setting up $*: up to three minutes."
+	-$(PYTHON) -m venv $(@D) \
+		&& $(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
 
 $(TRAIN_READY): $(READY) requirements-train.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-train.txt

@@ -18,18 +18,17 @@ from wattscan.bench import cli as bench
 from wattscan.collector import cli as collector
 from wattscan.contracts import Target, WattscanError
 from wattscan.serving import cli as serving
-from wattscan.serving.models import Models, load_models
-from wattscan.serving.observations import ModelsCollector, Observations
-from wattscan.serving.pipeline import Pipeline
-from wattscan.serving.server import Ports, Server
+from wattscan.serving.allocator import keep_large_buffers
+from wattscan.serving.compose import make_server
+from wattscan.serving.logs import configure
+from wattscan.serving.repository.repository import Repository
+from wattscan.serving.server import Ports
 from wattscan.targets import load_target
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.exporter import TelemetryCollector
 from wattscan.telemetry.sampler import Sampler
 from wattscan.training import cli as training
-
-_LOOPBACK = ("127.0.0.1", "localhost")
 
 log = logging.getLogger("wattscan")
 
@@ -125,16 +124,18 @@ def _serve(options: argparse.Namespace) -> int:
     wait_for_signal = _stop_signals()
     # Decoders' warnings quote headers, patients' names among them.
     warnings.simplefilter("ignore")
+    configure(options.log_format)
+    keep_large_buffers()
     target = load_target(options.target)
-    if options.address not in _LOOPBACK:
-        log.warning("listening on %s without TLS or a token", options.address)
+    _warn_if_open(options)
     found = discover(target, options.sysfs)
     for name, reason in found.absent.items():
         log.info("sensor %s is not used: %s", name, reason)
-    models = load_models(target, options.models)
+    models = Repository(options.models, target)
+    models.load_all()
     ledger = Ledger()
     sampler = Sampler(found.sensors, target.sample_interval, ledger)
-    server = _server(target, models, ledger, sampler)
+    server = make_server(options, target, models, ledger, _registry(target, ledger, sampler))
     sampler.start()
     try:
         ports = Ports(options.address, options.grpc_port, options.metrics_port)
@@ -146,6 +147,16 @@ def _serve(options: argparse.Namespace) -> int:
         sampler.stop()
     log.info("stopped" if finished else "stopped with requests unfinished: --grace was too short")
     return 0 if finished else 1
+
+
+def _warn_if_open(options: argparse.Namespace) -> None:
+    missing = [
+        name
+        for name, given in (("TLS", options.tls_cert), ("a token", options.tokens))
+        if given is None
+    ]
+    if not serving.is_loopback(options.address) and missing:
+        log.warning("listening on %s without %s", options.address, " or ".join(missing))
 
 
 def _stop_signals() -> Callable[[], None]:
@@ -164,21 +175,17 @@ def _stop_signals() -> Callable[[], None]:
     return wait
 
 
-def _server(target: Target, models: Models, ledger: Ledger, sampler: Sampler) -> Server:
+def _registry(target: Target, ledger: Ledger, sampler: Sampler) -> CollectorRegistry:
     disable_created_metrics()  # the contract has no `_created` series
     registry = CollectorRegistry()
     registry.register(TelemetryCollector(target, sampler, ledger))
-    registry.register(ModelsCollector(target, models))
-    observations = Observations(target, registry)
-    return Server(
-        target, Pipeline(models, ledger, observations, target.queue_limit), observations, registry
-    )
+    return registry
 
 
-def _say_ready(target: Target, models: Models, ports: Ports) -> None:
+def _say_ready(target: Target, models: Repository, ports: Ports) -> None:
     ready = {
         "target": target.name,
-        "models": [model.card.name for model in models],
+        "models": sorted({model.name for model in models}),
         "grpc": f"{ports.address}:{ports.grpc}",
         "metrics": f"http://{ports.address}:{ports.metrics}/metrics",
     }

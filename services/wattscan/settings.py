@@ -1,4 +1,4 @@
-"""Values of a target's TOML, checked where they are used."""
+"""Values of a TOML file, of a target or of a model, checked where they are used."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from wattscan.contracts import WattscanError
+from wattscan.contracts import Batching, WattscanError
+from wattscan.units import Seconds
+
+_BATCHING = {
+    "max_batch_size", "queue_delay_seconds", "instances", "queue_limit", "priority_levels",
+}  # fmt: skip
 
 
 def whole_number(settings: Mapping[str, Any], key: str, default: int) -> int:
@@ -25,3 +30,19 @@ def number(settings: Mapping[str, Any], key: str, default: float | None = None) 
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
         raise WattscanError(f"{key} must be a number from 0 on, not {value!r}")
     return float(value)
+
+
+def batching(table: Any, default: Batching) -> Batching:
+    """A `[batching]` table; what it does not say is the default's. Raises: WattscanError."""
+    if not isinstance(table, dict) or set(table) - _BATCHING:
+        raise WattscanError(f"batching must be a table with {', '.join(sorted(_BATCHING))} at most")
+    delay = number(table, "queue_delay_seconds", default.queue_delay)
+    if delay > 1:
+        raise WattscanError("queue_delay_seconds must be 1 at most")
+    return Batching(
+        max_batch_size=whole_number(table, "max_batch_size", default.max_batch_size),
+        queue_delay=Seconds(delay),
+        instances=whole_number(table, "instances", default.instances),
+        queue_limit=whole_number(table, "queue_limit", default.queue_limit),
+        priority_levels=whole_number(table, "priority_levels", default.priority_levels),
+    )

@@ -35,7 +35,7 @@ def test_every_target_of_the_package_loads(name):
 
 def test_a_file_is_a_target(write):
     target = load_target(write(GOOD))
-    assert (target.name, target.backend, target.queue_limit) == ("board", "litert", 4)
+    assert (target.name, target.backend, target.batching.queue_limit) == ("board", "litert", 4)
     assert target.backend_settings == {"threads": 2}
     assert target.sensors[0].settings == {"uncertainty_ratio": 0.1}
     assert target.paper.precision == "fp32"
@@ -62,6 +62,8 @@ def test_an_unknown_target_names_those_there_are():
         (GOOD.replace("title", "titel"), "unknown key titel"),
         (GOOD.replace('name = "litert"', ""), "'name' is missing"),
         (GOOD.replace("precision =", "precison ="), "paper must be"),
+        (GOOD + "[batching]\nmax_batch_size = 0\n", "max_batch_size must be"),
+        (GOOD + "[batching]\nsize = 1\n", "batching must be a table with"),
         ("backend = 3\n" + GOOD.split("[backend]", maxsplit=1)[0], "missing"),
     ],
 )

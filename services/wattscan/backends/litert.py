@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from wattscan.contracts import Format, Tensor, WattscanError
+from wattscan.contracts import Array, Format, Tensor, TensorSpec, WattscanError
 from wattscan.plugins import sdk
 from wattscan.settings import whole_number
 
@@ -39,8 +39,19 @@ class LiteRTEngine:
 
     def __init__(self, interpreter: Any) -> None:
         self._interpreter = interpreter
-        self._input: dict[str, Any] = interpreter.get_input_details()[0]
-        self._output: dict[str, Any] = interpreter.get_output_details()[0]
+        self._inputs: list[dict[str, Any]] = interpreter.get_input_details()
+        self._outputs: list[dict[str, Any]] = interpreter.get_output_details()
+        self.inputs = tuple(_spec(tensor) for tensor in self._inputs)
+        self.outputs = tuple(_spec(tensor) for tensor in self._outputs)
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        """The file's outputs, in their order and their own integer types."""
+        for tensor, array in zip(self._inputs, arrays, strict=True):
+            if tuple(tensor["shape"]) != array.shape:
+                self._resize(tensor, array.shape)
+            self._interpreter.set_tensor(tensor["index"], array)
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(tensor["index"]) for tensor in self._outputs]
 
     def infer(self, batch: Tensor) -> Tensor:
         """(N, H, W, C) -> logits, as `contracts.Engine` says."""
@@ -51,9 +62,21 @@ class LiteRTEngine:
         self._interpreter = None
 
     def _infer_one(self, image: Tensor) -> Tensor:
-        self._interpreter.set_tensor(self._input["index"], _quantize(image, self._input))
-        self._interpreter.invoke()
-        return _dequantize(self._interpreter.get_tensor(self._output["index"]), self._output)
+        outputs = self.run([_quantize(image, self._inputs[0])])
+        return _dequantize(outputs[0], self._outputs[0])
+
+    def _resize(self, tensor: dict[str, Any], shape: tuple[int, ...]) -> None:
+        """A dimension of any size takes the size of what comes."""
+        self._interpreter.resize_tensor_input(tensor["index"], shape)
+        self._interpreter.allocate_tensors()
+        tensor["shape"] = np.array(shape, np.int32)
+
+
+def _spec(tensor: Mapping[str, Any]) -> TensorSpec:
+    # An old runtime has no signature: the shape is what it is.
+    shape = tensor.get("shape_signature", tensor["shape"])
+    sizes = tuple(int(size) for size in (shape if len(shape) else tensor["shape"]))
+    return TensorSpec(str(tensor["name"]), np.dtype(tensor["dtype"]), sizes)
 
 
 def _quantize(values: Tensor, tensor: Mapping[str, Any]) -> np.ndarray[Any, Any]:

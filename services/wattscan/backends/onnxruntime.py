@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wattscan.contracts import EngineAbsent, Format, Tensor, WattscanError
+import numpy as np
+
+from wattscan.contracts import Array, EngineAbsent, Format, Tensor, TensorSpec, WattscanError
 from wattscan.layout import channels_first, channels_last
 from wattscan.plugins import sdk
 from wattscan.settings import whole_number
@@ -31,6 +33,9 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OnnxRuntimeEngine:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads = whole_number(settings, "threads", 1)
+    options.inter_op_num_threads = 1
+    # A waiting thread that spins takes the processor time, and the joules, of another request.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     provider = str(settings.get("provider", "cpu"))
     if provider == "openvino":
         _add_openvino(onnxruntime, options, threads)
@@ -42,7 +47,9 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OnnxRuntimeEngine:
         raise WattscanError(
             f"ONNX Runtime cannot load {path}: {str(error).splitlines()[0]}"
         ) from None
-    return OnnxRuntimeEngine(session)
+    return OnnxRuntimeEngine(
+        session, _specs(path, session.get_inputs()), _specs(path, session.get_outputs())
+    )
 
 
 def _add_openvino(onnxruntime: Any, options: Any, threads: int) -> None:
@@ -69,17 +76,48 @@ def _register(onnxruntime: Any, library: str) -> None:
             raise EngineAbsent(f"the OpenVINO provider cannot be loaded: {error}") from None
 
 
+def _specs(path: Path, nodes: Sequence[Any]) -> tuple[TensorSpec, ...]:
+    return tuple(
+        TensorSpec(
+            node.name,
+            _dtype(path, node.type),
+            # A dimension that has a name has any size.
+            tuple(size if isinstance(size, int) else -1 for size in node.shape),
+        )
+        for node in nodes
+    )
+
+
+def _dtype(path: Path, name: str) -> np.dtype[Any]:
+    """`tensor(float)` -> float32."""
+    element = name.removeprefix("tensor(").removesuffix(")")
+    element = {"float": "float32", "double": "float64"}.get(element, element)
+    try:
+        return np.dtype(element)
+    except TypeError:
+        raise WattscanError(f"{path} has a {name}, which is not served: numbers only") from None
+
+
 class OnnxRuntimeEngine:
     """A session. One thread at a time."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(
+        self, session: Any, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]
+    ) -> None:
         self.provider: str = session.get_providers()[0]
+        self.inputs = inputs
+        self.outputs = outputs
         self._session = session
-        self._input: str = session.get_inputs()[0].name
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        """The session's outputs, in their order."""
+        feed = {spec.name: array for spec, array in zip(self.inputs, arrays, strict=True)}
+        outputs: list[Array] = self._session.run(None, feed)
+        return outputs
 
     def infer(self, batch: Tensor) -> Tensor:
         """(N, H, W, C) -> logits, as `contracts.Engine` says."""
-        return channels_last(self._session.run(None, {self._input: channels_first(batch)})[0])
+        return channels_last(self.run([channels_first(batch)])[0])
 
     def close(self) -> None:
         """Let the runtime free the model."""

@@ -7,11 +7,13 @@ ONNX Runtime's OpenVINO provider admits Intel processors only (microsoft/onnxrun
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wattscan.contracts import Format, Tensor, WattscanError
+import numpy as np
+
+from wattscan.contracts import Array, Format, Tensor, TensorSpec, WattscanError
 from wattscan.layout import channels_first, channels_last
 from wattscan.plugins import sdk
 from wattscan.settings import whole_number
@@ -37,10 +39,8 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OpenVINOEngine:
         compiled = openvino.Core().compile_model(_read(path), device, config)
     except Exception as error:  # its errors share no base class but this
         raise WattscanError(f"OpenVINO cannot load {path}: {_last_line(error)}") from None
-    if len(compiled.inputs) != 1 or len(compiled.outputs) != 1:
-        raise WattscanError(
-            f"OpenVINO cannot load {path}: it is no model with an input and an output"
-        )
+    if not compiled.inputs or not compiled.outputs:
+        raise WattscanError(f"OpenVINO cannot load {path}: it has no input, or no output")
     return OpenVINOEngine(compiled, f"OpenVINO-{device}")
 
 
@@ -56,17 +56,29 @@ def _last_line(error: Exception) -> str:
     return lines[-1] if lines else type(error).__name__
 
 
+def _spec(node: Any) -> TensorSpec:
+    shape = node.partial_shape
+    sizes = tuple(-1 if size.is_dynamic else size.get_length() for size in shape)
+    return TensorSpec(node.any_name, np.dtype(node.element_type.to_dtype()), sizes)
+
+
 class OpenVINOEngine:
     """A compiled model and one inference request. One thread at a time."""
 
     def __init__(self, compiled: Any, provider: str) -> None:
         self.provider = provider
+        self.inputs = tuple(_spec(node) for node in compiled.inputs)
+        self.outputs = tuple(_spec(node) for node in compiled.outputs)
         self._request = compiled.create_infer_request()
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        """The model's outputs, in their order."""
+        results = self._request.infer(list(arrays), share_inputs=True)
+        return [results[index] for index in range(len(self.outputs))]
 
     def infer(self, batch: Tensor) -> Tensor:
         """(N, H, W, C) -> logits, as `contracts.Engine` says."""
-        results = self._request.infer([channels_first(batch)], share_inputs=True)
-        return channels_last(results[0])
+        return channels_last(self.run([channels_first(batch)])[0])
 
     def close(self) -> None:
         """Let the runtime free the model."""

@@ -170,7 +170,7 @@ class _Run:
         command += ["--tasks", ",".join(self._tasks), "--run-profile", o.profile]
         command += ["--seed", str(o.seed), "--run-id", self._folder.name]
         # MLPerf's Offline holds as many in flight as the server takes.
-        command += ["--rate", str(o.rate), "--in-flight", str(self._target.queue_limit)]
+        command += ["--rate", str(o.rate), "--in-flight", str(self._target.batching.queue_limit)]
         command += ["--target", ready["target"], "--target-instance", _instance(ready["metrics"])]
         command += ["--target-metrics", ready["metrics"], "--metrics-port", "0"]
         return Child("the load generator", command, self._folder / "loadgen.log", self._env)

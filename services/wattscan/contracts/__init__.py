@@ -25,6 +25,7 @@ from wattscan.contracts.models import (
     ModelFile,
     Normalisation,
     Quality,
+    TensorSpec,
 )
 from wattscan.contracts.sensors import (
     EnergyReading,
@@ -37,6 +38,7 @@ from wattscan.contracts.sensors import (
     TemperatureSensor,
 )
 from wattscan.contracts.targets import (
+    Batching,
     PaperReading,
     SensorChoice,
     Target,
@@ -50,6 +52,7 @@ from wattscan.contracts.tasks import (
 )
 from wattscan.contracts.types import (
     PRECISIONS,
+    Array,
     Format,
     Method,
     Pixels,
@@ -61,7 +64,9 @@ from wattscan.contracts.types import (
 
 __all__ = [
     "PRECISIONS",
+    "Array",
     "Backend",
+    "Batching",
     "DataSet",
     "Difference",
     "EnergyAccount",
@@ -99,5 +104,6 @@ __all__ = [
     "TemperatureReading",
     "TemperatureSensor",
     "Tensor",
+    "TensorSpec",
     "WattscanError",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from wattscan.contracts.types import Format, Precision, Tensor
+import numpy as np
+
+from wattscan.contracts.types import Array, Format, Precision, Tensor
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,35 @@ class ModelCard:
         return f"{self.task}-{self.precision}"
 
 
+@dataclass(frozen=True)
+class TensorSpec:
+    """A tensor that a model takes or gives. In `shape`, -1 is a dimension of any size."""
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+
 class Engine(Protocol):
     """A loaded model. Safe to call from one thread at a time."""
 
     provider: str
     """What runs it: `OpenVINOExecutionProvider`, `CPUExecutionProvider`, `XNNPACK`, ..."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    """The file's own tensors, in its own layout."""
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        """Run the file as it is.
+
+        Args:
+            arrays: one for each of `inputs`, of its dtype and a shape that it admits.
+
+        Returns:
+            One for each of `outputs`. They are the caller's to keep.
+        """
+        ...
 
     def infer(self, batch: Tensor) -> Tensor:
         """Run the network.

@@ -27,6 +27,29 @@ class PaperReading:
     zone: str | None = None
 
 
+_NO_DELAY = Seconds(0.0)
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How the requests for a model are put together. A target's are its models' defaults."""
+
+    max_batch_size: int = 1
+    """Images (rows) that an engine takes at once."""
+
+    queue_delay: Seconds = _NO_DELAY
+    """How long a batch that is not full waits for more."""
+
+    instances: int = 1
+    """Engines of a model, which run at the same time."""
+
+    queue_limit: int = 64
+    """Images that may wait before new requests are refused."""
+
+    priority_levels: int = 2
+    """1 is served first; who names none has the last."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A hardware target, as its TOML file describes it. Sensors are in order of preference."""
@@ -38,4 +61,4 @@ class Target:
     sensors: tuple[SensorChoice, ...]
     sample_interval: Seconds
     paper: PaperReading
-    queue_limit: int
+    batching: Batching

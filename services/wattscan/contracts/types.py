@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.int16] |
 """An image as the modality gives it: (height, width) or (height, width, 3), any scale."""
 
 Tensor: TypeAlias = NDArray[np.float32]
+Array: TypeAlias = NDArray[Any]
 Precision = Literal["fp32", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
 TaskKind = Literal["segmentation", "classification"]

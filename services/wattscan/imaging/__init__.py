@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from wattscan.contracts import ImageTooLarge, InvalidImage, Pixels
 from wattscan.imaging import dicom, raster
-from wattscan.imaging.limits import MAX_BYTES
+from wattscan.imaging.limits import DEFAULT, Limits
 
-__all__ = ["decode"]
+__all__ = ["Limits", "decode"]
 
 
-def decode(data: bytes, frame: int = 0) -> Pixels:
+def decode(data: bytes, frame: int = 0, limits: Limits = DEFAULT) -> Pixels:
     """Read one image; its format shows from its first bytes.
 
     Args:
         data: a DICOM, PNG, JPEG or TIFF file.
         frame: which frame of a multi-frame file, from 0.
+        limits: on its bytes and pixels.
 
     Returns:
         (height, width) or (height, width, 3); uint8, uint16, int16 or float32.
@@ -25,12 +26,12 @@ def decode(data: bytes, frame: int = 0) -> Pixels:
     """
     if not data:
         raise InvalidImage("the image is empty: send a DICOM, PNG, JPEG or TIFF file")
-    if len(data) > MAX_BYTES:
-        raise ImageTooLarge(f"the image has {len(data)} bytes; the limit is {MAX_BYTES}")
+    if len(data) > limits.max_bytes:
+        raise ImageTooLarge(f"the image has {len(data)} bytes; the limit is {limits.max_bytes}")
     if dicom.recognises(data):
-        return dicom.read(data, frame)
+        return dicom.read(data, frame, limits)
     if raster.recognises(data):
-        return raster.read(data, frame)
+        return raster.read(data, frame, limits)
     raise InvalidImage(
         "the bytes are not a DICOM, PNG, JPEG or TIFF file "
         "(for plain pixels, send a raw tensor with its shape and data type)"

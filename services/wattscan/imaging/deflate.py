@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 
 from wattscan.contracts import ImageTooLarge, InvalidImage
-from wattscan.imaging.limits import MAX_BYTES
+from wattscan.imaging.limits import Limits
 
 _PREAMBLE = 128
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
@@ -18,7 +18,7 @@ _GROUP_LENGTH = b"\x02\x00\x00\x00UL\x04\x00"
 _META_AT_MOST = 64 * 1024
 
 
-def check(data: bytes) -> None:
+def check(data: bytes, limits: Limits) -> None:
     """Unfold a deflated file up to the limit. Others are left alone.
 
     Raises: ImageTooLarge, InvalidImage.
@@ -34,8 +34,10 @@ def check(data: bytes) -> None:
         return
     unfolding = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        unfolded = unfolding.decompress(data[end:], MAX_BYTES + 1)
+        unfolded = unfolding.decompress(data[end:], limits.max_bytes + 1)
     except zlib.error:
         raise InvalidImage("the deflated DICOM file is truncated or corrupt") from None
-    if len(unfolded) > MAX_BYTES:
-        raise ImageTooLarge(f"the deflated DICOM file unfolds to more than {MAX_BYTES} bytes")
+    if len(unfolded) > limits.max_bytes:
+        raise ImageTooLarge(
+            f"the deflated DICOM file unfolds to more than {limits.max_bytes} bytes"
+        )

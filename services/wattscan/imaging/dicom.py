@@ -16,7 +16,7 @@ from pydicom.uid import UID
 
 from wattscan.contracts import InvalidImage, Pixels
 from wattscan.imaging import deflate
-from wattscan.imaging.limits import check_frame, check_size
+from wattscan.imaging.limits import Limits, check_frame
 
 # pydicom logs the values of headers that it does not like, patients' names among them.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
@@ -32,7 +32,7 @@ def recognises(data: bytes) -> bool:
     return data[_PREAMBLE : _PREAMBLE + 4] == b"DICM" or data.startswith(_BARE_GROUPS)
 
 
-def read(data: bytes, frame: int) -> Pixels:
+def read(data: bytes, frame: int, limits: Limits) -> Pixels:
     """Decode one frame, as `imaging.decode` says.
 
     Modality rescaling is linear and the tasks normalise, so stored values are returned as they
@@ -40,12 +40,12 @@ def read(data: bytes, frame: int) -> Pixels:
 
     Raises: InvalidImage, ImageTooLarge.
     """
-    deflate.check(data)
+    deflate.check(data, limits)
     try:
         dataset = pydicom.dcmread(io.BytesIO(data), force=True)
     except Exception:
         raise InvalidImage(_TRUNCATED) from None
-    _check(dataset, frame)
+    _check(dataset, frame, limits)
     try:
         _check_codestream(dataset, frame)
         return _pixels(dataset, frame)
@@ -55,7 +55,7 @@ def read(data: bytes, frame: int) -> Pixels:
         raise InvalidImage(_unreadable(dataset)) from None
 
 
-def _check(dataset: pydicom.Dataset, frame: int) -> None:
+def _check(dataset: pydicom.Dataset, frame: int, limits: Limits) -> None:
     try:
         has_pixels = "PixelData" in dataset
         rows, columns = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
@@ -64,7 +64,7 @@ def _check(dataset: pydicom.Dataset, frame: int) -> None:
         raise InvalidImage(_TRUNCATED) from None
     if not has_pixels:
         raise InvalidImage("the DICOM file has no pixel data: it is truncated, or not an image")
-    check_size(rows, columns)
+    limits.check_size(rows, columns)
     check_frame(frame, frames)
 
 

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from wattscan.contracts import ImageTooLarge, InvalidImage
 
-MAX_BYTES = 64 * 1024 * 1024
-"""A file or a tensor as it is sent."""
 
-MAX_PIXELS = 50_000_000
-"""One frame, decoded. A digital radiograph has 9 to 16 million."""
+@dataclass(frozen=True)
+class Limits:
+    """What is taken. The defaults suit a workstation's radiographs."""
+
+    max_bytes: int = 64 * 1024 * 1024
+    """A file or a tensor as it is sent, and what a deflated file unfolds to."""
+
+    max_pixels: int = 50_000_000
+    """One frame, decoded. A digital radiograph has 9 to 16 million."""
+
+    def check_size(self, height: int, width: int) -> None:
+        """Refuse a frame before anything is allocated for it.
+
+        Raises: InvalidImage, ImageTooLarge.
+        """
+        if height < 1 or width < 1:
+            raise InvalidImage(f"the image is {height} x {width} pixels: it has none")
+        if height * width > self.max_pixels:
+            raise ImageTooLarge(
+                f"the image is {height} x {width} pixels; the limit is {self.max_pixels} in all"
+            )
 
 
-def check_size(height: int, width: int) -> None:
-    """Refuse a frame before anything is allocated for it. Raises: InvalidImage, ImageTooLarge."""
-    if height < 1 or width < 1:
-        raise InvalidImage(f"the image is {height} x {width} pixels: it has none")
-    if height * width > MAX_PIXELS:
-        raise ImageTooLarge(
-            f"the image is {height} x {width} pixels; the limit is {MAX_PIXELS} in all"
-        )
+DEFAULT = Limits()
 
 
 def check_frame(frame: int, frames: int) -> None:

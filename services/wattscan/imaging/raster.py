@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from wattscan.contracts import InvalidImage, Pixels
-from wattscan.imaging.limits import check_frame, check_size
+from wattscan.imaging.limits import Limits, check_frame
 
 # Our own limit applies, before any pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
@@ -24,14 +24,14 @@ def recognises(data: bytes) -> bool:
     return data.startswith(_MAGIC)
 
 
-def read(data: bytes, frame: int) -> Pixels:
+def read(data: bytes, frame: int, limits: Limits) -> Pixels:
     """Decode one frame, as `imaging.decode` says. Raises: InvalidImage, ImageTooLarge."""
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            check_size(image.height, image.width)
+            limits.check_size(image.height, image.width)
             check_frame(frame, getattr(image, "n_frames", 1))
             image.seek(frame)
-            check_size(image.height, image.width)
+            limits.check_size(image.height, image.width)
             return _pixels(image)
     except InvalidImage:
         raise

@@ -9,16 +9,22 @@ from typing import Any, cast
 import numpy as np
 
 from wattscan.contracts import InvalidImage, Pixels
-from wattscan.imaging.limits import check_size
+from wattscan.imaging.limits import DEFAULT, Limits
 
 
-def view(data: bytes, shape: Sequence[int], dtype: np.dtype[Any]) -> Pixels:
+def view(
+    data: bytes | memoryview,
+    shape: Sequence[int],
+    dtype: np.dtype[Any],
+    limits: Limits = DEFAULT,
+) -> Pixels:
     """The bytes as pixels, without a copy.
 
     Args:
         data: row by row, channels last, little endian.
         shape: (height, width) or (height, width, 3).
         dtype: uint8, uint16, int16 or float32.
+        limits: on its pixels.
 
     Returns:
         An array of that shape; a single channel's axis is dropped.
@@ -33,7 +39,7 @@ def view(data: bytes, shape: Sequence[int], dtype: np.dtype[Any]) -> Pixels:
             f"{f' and {shape[2]} channels' if len(shape) == 3 else ''}; "
             "it must be [height, width] or [height, width, 3]"
         )
-    check_size(shape[0], shape[1])
+    limits.check_size(shape[0], shape[1])
     expected = math.prod(shape) * dtype.itemsize
     if len(data) != expected:
         raise InvalidImage(

@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from wattscan.artifacts import default_models
 from wattscan.contracts import WattscanError
+from wattscan.imaging import Limits
+from wattscan.serving.security.tls import TlsFiles
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_DEFAULT = Limits()
 
 
 def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of a service."""
+    """Options of a service. Each can be given as an environment variable too."""
+    parser.epilog = (
+        "Each option can be given as an environment variable too: --grpc-port as "
+        "WATTSCAN_GRPC_PORT. docs/serving.md has the protocols, the statuses and the limits."
+    )
     add_target_arguments(parser)
-    add = parser.add_argument
-    add("--address", default="127.0.0.1", help="to listen on (default 127.0.0.1)")
-    add("--grpc-port", type=_port, default=8001, help="0: a free one (default 8001)")
-    add("--metrics-port", type=_port, default=8002, help="0: a free one (default 8002)")
-    add("--grace", type=float, default=30.0, help="seconds to finish requests in (default 30)")
+    add = _adder(parser.add_argument_group("where it listens"))
+    add("--address", default="127.0.0.1", help="to listen on")
+    add("--grpc-port", type=_port, default=8001, help="0: a free one")
+    add("--metrics-port", type=_port, default=8002, help="0: a free one")
+    add("--grace", type=_seconds, default=30.0, metavar="SECONDS", help="to finish requests in")
+    _add_models(_adder(parser.add_argument_group("models")))
+    _add_security(_adder(parser.add_argument_group("who may call")))
+    _add_limits(_adder(parser.add_argument_group("limits")))
+    _add_logs(_adder(parser.add_argument_group("what it tells")))
 
 
 def add_target_arguments(parser: argparse.ArgumentParser) -> None:
     """Which target, which models, which sysfs: what a service has to know of its machine."""
-    add = parser.add_argument
-    add("--target", default="cpu", help="a target's name, or a path ending in .toml (default cpu)")
+    add = _adder(parser)
+    add("--target", default="cpu", help="a target's name, or a path ending in .toml")
     add("--models", type=Path, metavar="DIR", default=default_models(), help="the model folder")
     add(
         "--sysfs",
@@ -36,15 +52,105 @@ def add_target_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_models(add: Callable[..., None]) -> None:
+    add(
+        "--poll",
+        type=_seconds,
+        default=5.0,
+        metavar="SECONDS",
+        help="look for new, changed and removed models so often; 0: never",
+    )
+    add(
+        "--hang-seconds",
+        type=_positive,
+        default=60.0,
+        metavar="SECONDS",
+        help="an engine that computes for longer hangs: health says NOT_SERVING",
+    )
+
+
+def _add_security(add: Callable[..., None]) -> None:
+    add("--tls-cert", type=Path, metavar="FILE", help="the server's certificate chain, PEM")
+    add("--tls-key", type=Path, metavar="FILE", help="its private key, PEM")
+    add(
+        "--tls-client-ca",
+        type=Path,
+        metavar="FILE",
+        help="mutual TLS: a client must show a certificate signed by one of these",
+    )
+    add(
+        "--tokens",
+        type=Path,
+        metavar="FILE",
+        help="bearer tokens, a line each: NAME infer|admin TOKEN; read again when it changes",
+    )
+    add(
+        "--rate-limit",
+        type=_positive,
+        metavar="N",
+        help="requests a second that one client may send",
+    )
+    add(
+        "--shared-memory",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="the shared-memory extension; auto: on where only this machine can call",
+    )
+
+
+def _add_limits(add: Callable[..., None]) -> None:
+    add("--max-bytes", type=_whole, default=_DEFAULT.max_bytes, help="of one file or tensor")
+    add("--max-pixels", type=_whole, default=_DEFAULT.max_pixels, help="of one decoded frame")
+
+
+def _add_logs(add: Callable[..., None]) -> None:
+    add("--log-format", choices=("text", "json"), default="text", help="json: for programs")
+    add("--log-requests", choices=("yes", "no"), default="no", help="a line for each request")
+    add(
+        "--otlp-endpoint",
+        metavar="URL",
+        help="send OpenTelemetry spans there, such as http://127.0.0.1:4318/v1/traces (needs the "
+        "extra otel)",
+    )
+
+
+def limits(options: argparse.Namespace) -> Limits:
+    """What the options allow an image to be."""
+    return Limits(options.max_bytes, options.max_pixels)
+
+
+def tls_files(options: argparse.Namespace) -> TlsFiles | None:
+    """The TLS files that the options name. Raises: WattscanError, unless they go together."""
+    if options.tls_cert is None and options.tls_key is None and options.tls_client_ca is None:
+        return None
+    if options.tls_cert is None or options.tls_key is None:
+        raise WattscanError("TLS needs both --tls-cert and --tls-key")
+    return TlsFiles(options.tls_cert, options.tls_key, options.tls_client_ca)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can call."""
+    return address in _LOOPBACK
+
+
+def shares_memory(options: argparse.Namespace) -> bool:
+    """Whether the shared-memory extension is offered."""
+    choice: str = options.shared_memory
+    return choice == "on" or (choice == "auto" and is_loopback(options.address))
+
+
 def add_health_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of a probe."""
     parser.add_argument("address", metavar="HOST:PORT")
     parser.add_argument("--timeout", type=float, default=5.0, help="seconds (default 5)")
+    parser.add_argument("--tls-ca", type=Path, metavar="FILE", help="trust these, and use TLS")
+    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="for mutual TLS")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="for mutual TLS")
 
 
 def run_health(args: argparse.Namespace) -> int:
     """Print the service's health; returns 0 if it is serving. Raises: WattscanError."""
-    with grpc.insecure_channel(args.address) as channel:
+    with _channel(args) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
             answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=args.timeout)
@@ -54,8 +160,55 @@ def run_health(args: argparse.Namespace) -> int:
     return 0 if answer.status == health_pb2.HealthCheckResponse.SERVING else 1
 
 
+def _channel(args: argparse.Namespace) -> grpc.Channel:
+    if args.tls_ca is None:
+        return grpc.insecure_channel(args.address)
+    own = [p.read_bytes() if p is not None else None for p in (args.tls_key, args.tls_cert)]
+    credentials = grpc.ssl_channel_credentials(args.tls_ca.read_bytes(), *own)
+    return grpc.secure_channel(args.address, credentials)
+
+
+def _adder(group: Any) -> Callable[..., None]:
+    """`add_argument`, whose default an environment variable may replace and the help tells."""
+
+    def add(flag: str, **kinds: Any) -> None:
+        default = kinds.get("default")
+        if default is not None:
+            shown = str(default).replace("%", "%%")
+            kinds["help"] += (
+                f" (default {'models/ of the checkout' if flag == '--models' else shown})"
+            )
+        given = os.environ.get(f"WATTSCAN_{flag.strip('-').replace('-', '_').upper()}")
+        if given is not None:
+            kinds["default"] = given
+        group.add_argument(flag, **kinds)
+
+    return add
+
+
 def _port(text: str) -> int:
     port = int(text)
     if not 0 <= port < 65536:
         raise argparse.ArgumentTypeError(f"{port} is not a port (0 to 65535)")
     return port
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds <= 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
+    return seconds
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 1e9:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return number
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if not 0 < number < 2**31:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0, and below 2^31")
+    return number

@@ -19,10 +19,36 @@ class NotServed(RequestRefused):
     status = grpc.StatusCode.NOT_FOUND
 
 
-class QueueFull(RequestRefused):
+class NotOffered(RequestRefused):
+    """A part of a protocol that this server does not have."""
+
+    status = grpc.StatusCode.UNIMPLEMENTED
+
+
+class Retryable(RequestRefused):
+    """It may work later; `retry_after` is a guess at when, in seconds."""
+
+    def __init__(self, text: str, retry_after: float) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class QueueFull(Retryable):
     """Too many wait already."""
 
     status = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+class RateExceeded(Retryable):
+    """This client sends more than it may."""
+
+    status = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+class Hanging(RequestRefused):
+    """The model's engine does not come back."""
+
+    status = grpc.StatusCode.UNAVAILABLE
 
 
 class DeadlineExceeded(RequestRefused):
@@ -41,6 +67,18 @@ class Draining(RequestRefused):
     """The server is stopping."""
 
     status = grpc.StatusCode.UNAVAILABLE
+
+
+class Unauthenticated(RequestRefused):
+    """No token, or one that is not known."""
+
+    status = grpc.StatusCode.UNAUTHENTICATED
+
+
+class Forbidden(RequestRefused):
+    """The token's role does not allow the call."""
+
+    status = grpc.StatusCode.PERMISSION_DENIED
 
 
 def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:

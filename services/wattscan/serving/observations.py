@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter as Counts
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -11,7 +12,8 @@ from prometheus_client.registry import Collector
 
 from wattscan import metrics
 from wattscan.contracts import Target
-from wattscan.serving.models import Models, ServedModel
+from wattscan.serving.repository.loaded import LoadedModel
+from wattscan.serving.repository.repository import Repository
 
 # 0.1 ms to 26 s, three bounds an octave at first, where inference lies.
 _SECONDS = (
@@ -37,14 +39,21 @@ class Observations:
         self._seconds = Histogram(m.name, m.help, m.labels, registry=registry, buckets=_SECONDS)
         m = metrics.BATCH_SIZE
         self._batches = Histogram(m.name, m.help, m.labels, registry=registry, buckets=_IMAGES)
+        # Looking a series up by its labels costs more than counting.
+        self._series: dict[tuple[str, ...], Histogram] = {}
 
     def finished(self, task: str, precision: str, protocol: str, code: str) -> None:
         """A request was answered with that status."""
         self._requests.labels(self._target, task, precision, protocol, code).inc()
 
-    def stage(self, task: str, precision: str, stage: str, seconds: float) -> None:
-        """A stage of a request took that long."""
-        self._seconds.labels(self._target, task, precision, stage).observe(seconds)
+    def stages(self, task: str, precision: str, seconds: Mapping[str, float]) -> None:
+        """The stages of a request took so long."""
+        for stage, duration in seconds.items():
+            series = self._series.get((task, precision, stage))
+            if series is None:
+                series = self._seconds.labels(self._target, task, precision, stage)
+                self._series[task, precision, stage] = series
+            series.observe(duration)
 
     def batch(self, task: str, precision: str, images: int) -> None:
         """A batch was executed."""
@@ -54,7 +63,7 @@ class Observations:
 class ModelsCollector(Collector):
     """What is loaded, how good it is, and how many images wait for it."""
 
-    def __init__(self, target: Target, models: Models) -> None:
+    def __init__(self, target: Target, models: Repository) -> None:
         self._target = target
         self._models = models
 
@@ -64,25 +73,28 @@ class ModelsCollector(Collector):
             GaugeMetricFamily(m.name, m.help, labels=m.labels)
             for m in (metrics.MODEL_INFO, metrics.QUEUE_DEPTH, *_SCORES)
         )
-        for model in self._models:
-            labels = self._labels(model)
-            engine = [self._target.backend, model.engine.provider, model.file.format]
+        # Versions of a model share their labels, and so do their queues.
+        waiting: Counts[tuple[str, ...]] = Counts()
+        for model in {(m.labels, m.file.sha256): m for m in self._models}.values():
+            labels = [self._target.name, *model.labels]
+            engine = [model.backend, model.provider, model.file.format]
             info.add_metric([*labels, *engine, model.file.sha256], 1)
-            depth.add_metric(labels, model.turns.waiting)
             _add_scores(model, labels, scores)
+        for model in self._models:
+            labels = [self._target.name, *model.labels]
+            waiting[tuple(labels)] += model.batcher.waiting
+        for key, images in waiting.items():
+            depth.add_metric(key, images)
         yield from (info, *scores, depth)
-
-    def _labels(self, model: ServedModel) -> list[str]:
-        return [self._target.name, model.card.task, model.card.precision]
 
 
 def _add_scores(
-    model: ServedModel, labels: list[str], families: Sequence[GaugeMetricFamily]
+    model: LoadedModel, labels: list[str], families: Sequence[GaugeMetricFamily]
 ) -> None:
     """What the card says of the variant's quality, as far as it says it."""
     quality, ptq, difference = families
     sha256 = model.file.sha256
-    for score in model.card.quality:
+    for score in model.clinical.card.quality if model.clinical else ():
         own = [*labels, score.metric, score.dataset]
         quality.add_metric([*own, sha256], score.value)
         if score.ptq is not None:

@@ -5,49 +5,24 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-import numpy as np
-
-from wattscan.contracts import (
-    EnergyAccount,
-    EnergyMeter,
-    EnergyShare,
-    Finding,
-    Mask,
-    Pixels,
-    TaskKind,
-)
-from wattscan.serving.errors import Cancelled, Draining, RequestRefused
-from wattscan.serving.models import Models, ServedModel, Turns
+from wattscan.contracts import EnergyAccount, EnergyMeter, EnergyShare
+from wattscan.serving.batching.work import Work
+from wattscan.serving.call import Call
+from wattscan.serving.errors import Cancelled, Draining
+from wattscan.serving.jobs import Job
 from wattscan.serving.observations import Observations
+from wattscan.serving.repository.loaded import LoadedModel
+from wattscan.serving.repository.repository import Repository
+from wattscan.serving.turns import Turns
+from wattscan.units import Joules
 
 _QUIET_SECONDS = 0.3
-
-
-@dataclass(frozen=True)
-class ImageRequest:
-    """A request in no protocol's terms. `timeout` is what is left of its deadline, in seconds."""
-
-    task: str
-    precision: str
-    kind: TaskKind
-    read_pixels: Callable[[], Pixels]
-    timeout: float | None = None
-    wanted: Callable[[], bool] = lambda: True
-    """Whether somebody still waits for the answer."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The result, and what it took: stage -> seconds, and the energy as far as it is known."""
-
-    model: ServedModel
-    result: Mask | tuple[Finding, ...]
-    seconds: dict[str, float]
-    energy: EnergyShare | None
+_Result = TypeVar("_Result")
 
 
 @dataclass
@@ -75,12 +50,16 @@ class _Stages:
             self.seconds["queue"] = self.seconds.get("queue", 0.0) + waited
             yield
 
+    def computed(self, work: Work) -> None:
+        self.seconds["queue"] = self.seconds.get("queue", 0.0) + work.started - work.entered
+        self.seconds["infer"] = work.finished - work.started
+
 
 class Pipeline:
     """Answers requests, from any number of threads, until it is drained."""
 
     def __init__(
-        self, models: Models, meter: EnergyMeter, observations: Observations, queue_limit: int
+        self, models: Repository, meter: EnergyMeter, observations: Observations, queue_limit: int
     ) -> None:
         self.models = models
         self._meter = meter
@@ -92,42 +71,46 @@ class Pipeline:
         self._last_seen = 0.0
         self._changed = threading.Condition()
 
-    def answer(self, request: ImageRequest) -> Answer:
-        """The whole way of a request.
+    @property
+    def draining(self) -> bool:
+        """Whether new requests are refused."""
+        return self._draining
+
+    def answer(self, name: str, version: int | None, job: Job[_Result], call: Call) -> _Result:
+        """The whole way of a request to a model; `version` None is the newest.
 
         Raises:
             RequestRefused, InvalidImage: with a text for the client.
         """
-        with self._admitted():
-            model = self.models.get(request.task, request.precision)
-            if model.task.kind != request.kind:
-                raise RequestRefused(_wrong_method(model))
-            account = self._meter.open(request.task, request.precision)
+        call.admit()
+        with self.admitted(call), self.models.lease(name, version) as model:
+            call.model = model
+            account = self._meter.open(*model.labels)
             stages = _Stages(account)
             start = time.perf_counter()
             finished = False
             try:
-                with stages.wait(self._decoding.wait(_left(request, start))):
-                    _check_wanted(request)
-                    with stages.stage("decode"):
-                        pixels = request.read_pixels()
-                    size = (pixels.shape[0], pixels.shape[1])
-                    with stages.stage("preprocess"):
-                        tensor = model.task.preprocess(pixels, model.card.normalisation)
-                    del pixels  # may be large, and others wait
-                with stages.wait(model.turns.wait(_left(request, start))):
-                    _check_wanted(request)
-                    with stages.stage("infer"):
-                        logits = model.engine.infer(tensor[np.newaxis])[0]
+                turn = self._decoding.wait(call.left()) if job.decodes else nullcontext()
+                with stages.wait(turn):
+                    _check_wanted(call)
+                    inputs, rows = job.inputs(model, stages.stage)
+                work = Work(
+                    inputs, rows, account, call.deadline, call.wanted, _priority(call, model)
+                )
+                call.on_end(work.wake)
+                outputs = model.batcher.run(work)
+                stages.computed(work)
                 with stages.stage("postprocess"):
-                    result = model.task.postprocess(logits, size)
-                _check_wanted(request)
+                    result = job.result(model, outputs)
+                _check_wanted(call)
                 finished = True
             finally:
                 account.close(ok=finished)
-            stages.seconds["total"] = time.perf_counter() - start
-            self._observe(request, stages.seconds)
-            return Answer(model, result, stages.seconds, account.so_far())
+                stages.seconds["total"] = time.perf_counter() - start
+                if not finished:
+                    model.statistics.failed(stages.seconds["total"])
+            self._note(model, work, stages, call)
+            return result
 
     def drain(self, timeout: float) -> bool:
         """Refuse new requests; wait for those that run, and until none has come for a moment, so
@@ -146,36 +129,50 @@ class Pipeline:
         return finished
 
     @contextmanager
-    def _admitted(self) -> Iterator[None]:
+    def admitted(self, call: Call) -> Iterator[None]:
+        """Inside, the call is finished even if the server drains, however many requests it makes.
+
+        Raises: Draining, if it does already.
+        """
+        if call.admitted:
+            yield
+            return
         with self._changed:
             self._last_seen = time.monotonic()
             if self._draining:
                 raise Draining("the server is stopping: send the request to another one")
             self._running += 1
+        call.admitted = True
         try:
             yield
         finally:
+            call.admitted = False
             with self._changed:
                 self._running -= 1
                 self._changed.notify_all()
 
-    def _observe(self, request: ImageRequest, seconds: dict[str, float]) -> None:
-        for stage, duration in seconds.items():
-            self._observations.stage(request.task, request.precision, stage, duration)
-        self._observations.batch(request.task, request.precision, 1)
+    def _note(self, model: LoadedModel, work: Work, stages: _Stages, call: Call) -> None:
+        """Tell the metrics, the statistics and the caller what it took."""
+        call.seconds = stages.seconds
+        call.energy = total(call.energy, stages.account.so_far())
+        self._observations.stages(*model.labels, stages.seconds)
+        if work.led:
+            self._observations.batch(*model.labels, work.batch_size)
+        model.statistics.succeeded(work.rows, work.batch_size, work.led, stages.seconds)
 
 
-def _left(request: ImageRequest, start: float) -> float | None:
-    if request.timeout is None:
-        return None
-    return request.timeout - (time.perf_counter() - start)
+def _priority(call: Call, model: LoadedModel) -> int:
+    levels = model.batcher.settings.priority_levels
+    return min(call.priority, levels) if call.priority > 0 else levels
 
 
-def _check_wanted(request: ImageRequest) -> None:
-    if not request.wanted():
+def total(before: EnergyShare | None, now: EnergyShare | None) -> EnergyShare | None:
+    """Of the many requests that a call may have; the last one's method stands for all."""
+    if before is None or now is None:
+        return now
+    return replace(now, energy=Joules(before.energy + now.energy))
+
+
+def _check_wanted(call: Call) -> None:
+    if not call.wanted():
         raise Cancelled("the client has gone, or its deadline has passed")
-
-
-def _wrong_method(model: ServedModel) -> str:
-    method = "Segment" if model.task.kind == "segmentation" else "Classify"
-    return f"{model.card.task} is a {model.task.kind}: call {method}"

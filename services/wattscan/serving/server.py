@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Thread
@@ -14,16 +15,20 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry, start_http_server
 
-from wattscan.contracts import Target, WattscanError
-from wattscan.imaging.limits import MAX_BYTES
-from wattscan.serving.observations import Observations
+from wattscan.contracts import WattscanError
 from wattscan.serving.pipeline import Pipeline
-from wattscan.serving.typed import SERVICE, ImagingService
+from wattscan.serving.rpc import Dispatcher, Service
+from wattscan.serving.security.gate import Gate
+from wattscan.serving.security.tls import TlsFiles
+from wattscan.serving.security.tokens import Tokens
+from wattscan.serving.upkeep import Every
+from wattscan.serving.watchdog import Watchdog
 
 _SPARE_THREADS = 8  # for health, reflection and refusals while the queue is full
 # For answers on their way out; a probe that watches health would hold the server for longer.
 _FLUSH_SECONDS = 2.0
 _ENVELOPE = 1024 * 1024  # what a message has around its image
+_STATUS = health_pb2.HealthCheckResponse
 
 
 @dataclass(frozen=True)
@@ -35,34 +40,44 @@ class Ports:
     metrics: int
 
 
+@dataclass(frozen=True)
+class ServerSettings:
+    """How it listens, and for whom."""
+
+    queue_limit: int
+    max_bytes: int
+    tls: TlsFiles | None = None
+    tokens: Tokens | None = None
+    poll_seconds: float = 0.0
+    """How often the model folder is looked at; 0: never."""
+
+    hang_seconds: float = 60.0
+
+
 class Server:
     """One target's service, from `start` to `stop`."""
 
     def __init__(
         self,
-        target: Target,
         pipeline: Pipeline,
-        observations: Observations,
+        services: Sequence[Service],
+        dispatcher: Dispatcher,
         registry: CollectorRegistry,
+        settings: ServerSettings,
     ) -> None:
         self._pipeline = pipeline
         self._registry = registry
+        self._settings = settings
         self._health = health.HealthServicer()
-        threads = target.queue_limit + _SPARE_THREADS
-        self._grpc = grpc.server(
-            ThreadPoolExecutor(threads, thread_name_prefix="request"),
-            maximum_concurrent_rpcs=threads,
-            options=[
-                ("grpc.max_receive_message_length", MAX_BYTES + _ENVELOPE),
-                ("grpc.max_send_message_length", MAX_BYTES + _ENVELOPE),
-                # Two servers must not share a port unseen.
-                ("grpc.so_reuseport", 0),
-            ],
-        )
-        self._grpc.add_generic_rpc_handlers((ImagingService(pipeline, observations).handler(),))
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
-        names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._grpc)
+        self._names = [service.name for service in services]
+        self._grpc = self._make(services, dispatcher)
+        watchdog = Watchdog(pipeline.models, settings.hang_seconds, self._tell_health)
+        interval = min(1.0, settings.hang_seconds / 4)
+        self._upkeep = [Every(interval, watchdog.look, "watchdog")]
+        if settings.poll_seconds:
+            self._upkeep.append(
+                Every(settings.poll_seconds, pipeline.models.refresh, "repository poll")
+            )
         self._page: tuple[WSGIServer, Thread] | None = None
 
     def start(self, ports: Ports) -> Ports:
@@ -72,12 +87,13 @@ class Server:
             # gRPC's own failure says neither why nor on one line.
             with socket.create_server((ports.address, ports.grpc)):
                 pass
-            port = self._grpc.add_insecure_port(f"{ports.address}:{ports.grpc}")
+            port = self._listen(f"{ports.address}:{ports.grpc}")
         except (OSError, RuntimeError) as error:
             raise _taken("--grpc-port", ports.address, ports.grpc, error) from None
         self._grpc.start()
-        for service in ("", SERVICE):
-            self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        for task in self._upkeep:
+            task.start()
+        self._tell_health(True)
         return Ports(ports.address, port, metrics_port)
 
     def stop(self, grace: float) -> bool:
@@ -85,6 +101,8 @@ class Server:
         have `grace` seconds to finish. Returns whether all have."""
         deadline = time.monotonic() + grace
         self._health.enter_graceful_shutdown()
+        for task in self._upkeep:
+            task.stop()
         finished = self._pipeline.drain(grace)
         left = max(0.0, deadline - time.monotonic())
         self._grpc.stop(min(left, _FLUSH_SECONDS) if finished else 0).wait()
@@ -97,9 +115,51 @@ class Server:
             thread.join()
         return finished
 
+    def _make(self, services: Sequence[Service], dispatcher: Dispatcher) -> grpc.Server:
+        threads = self._settings.queue_limit + _SPARE_THREADS
+        largest = self._settings.max_bytes + _ENVELOPE
+        tokens = self._settings.tokens
+        roles = {name: role for service in services for name, role in service.roles().items()}
+        server = grpc.server(
+            ThreadPoolExecutor(threads, thread_name_prefix="request"),
+            interceptors=[Gate(tokens, roles)] if tokens is not None else [],
+            maximum_concurrent_rpcs=threads,
+            options=[
+                ("grpc.max_receive_message_length", largest),
+                ("grpc.max_send_message_length", largest),
+                # Two servers must not share a port unseen.
+                ("grpc.so_reuseport", 0),
+            ],
+        )
+        for service in services:
+            server.add_generic_rpc_handlers((dispatcher.handler(service),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        names = (*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+        return server
+
+    def _listen(self, address: str) -> int:
+        if self._settings.tls is None:
+            return self._grpc.add_insecure_port(address)
+        return self._grpc.add_secure_port(address, self._settings.tls.credentials())
+
+    def _tell_health(self, healthy: bool) -> None:
+        for service in ("", *self._names):
+            self._health.set(service, _STATUS.SERVING if healthy else _STATUS.NOT_SERVING)
+
     def _start_page(self, ports: Ports) -> int:
+        tls = self._settings.tls
+        ca = tls.client_ca if tls else None
         try:
-            self._page = start_http_server(ports.metrics, ports.address, self._registry)
+            self._page = start_http_server(
+                ports.metrics,
+                ports.address,
+                self._registry,
+                certfile=str(tls.certificate) if tls else None,
+                keyfile=str(tls.key) if tls else None,
+                client_cafile=str(ca) if ca else None,
+                client_auth_required=ca is not None,
+            )
         except OSError as error:
             raise _taken("--metrics-port", ports.address, ports.metrics, error) from None
         return self._page[0].server_port

@@ -7,8 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wattscan.contracts import PRECISIONS, PaperReading, SensorChoice, Target, WattscanError
-from wattscan.settings import number, whole_number
+from wattscan.contracts import (
+    PRECISIONS,
+    Batching,
+    PaperReading,
+    SensorChoice,
+    Target,
+    WattscanError,
+)
+from wattscan.settings import batching, number, whole_number
 from wattscan.units import Seconds
 
 if sys.version_info >= (3, 11):
@@ -18,7 +25,9 @@ else:
 
 _FOLDER = Path(__file__).parent
 _INTERVAL = (0.001, 3600.0)
-_TABLES = {"title", "sample_interval_seconds", "queue_limit", "backend", "sensors", "paper"}
+_TABLES = {
+    "title", "sample_interval_seconds", "queue_limit", "batching", "backend", "sensors", "paper",
+}  # fmt: skip
 
 
 def target_names() -> list[str]:
@@ -74,7 +83,9 @@ def _target(name: str, data: Mapping[str, Any]) -> Target:
         sensors=tuple(_sensor(entry) for entry in sensors),
         sample_interval=Seconds(interval),
         paper=_paper(data.get("paper", {})),
-        queue_limit=whole_number(data, "queue_limit", 0),
+        batching=batching(
+            data.get("batching", {}), Batching(queue_limit=whole_number(data, "queue_limit", 0))
+        ),
     )
 
 

@@ -1,70 +1,23 @@
-import threading
 import time
 
 import grpc
 import numpy as np
 import pytest
-from prometheus_client import CollectorRegistry
+from serving_rig import Rig, in_background, wait_until
 
-from wattscan import plugins
-from wattscan.contracts import InvalidImage, Mask, ModelCard, ModelFile, Normalisation
+from wattscan.contracts import InvalidImage, Mask
 from wattscan.serving.errors import (
     Cancelled,
     DeadlineExceeded,
     Draining,
     NotServed,
     QueueFull,
+    RateExceeded,
     RequestRefused,
     status_of,
 )
-from wattscan.serving.models import Models, ServedModel, Turns
-from wattscan.serving.observations import Observations
-from wattscan.serving.pipeline import ImageRequest, Pipeline
-from wattscan.targets import load_target
-from wattscan.telemetry.attribution import Ledger, Source
+from wattscan.serving.turns import Turns
 from wattscan.units import Joules, Seconds
-
-
-class Engine:
-    provider = "test"
-
-    def __init__(self):
-        self.gate = threading.Event()
-        self.gate.set()
-        self.calls = 0
-
-    def infer(self, batch):
-        self.calls += 1
-        self.gate.wait(10)
-        return np.where(batch > 0, 1.0, -1.0).astype(np.float32)
-
-    def close(self):
-        pass
-
-
-class Rig:
-    def __init__(self, queue_limit=2):
-        self.engine = Engine()
-        self.ledger = Ledger()
-        self.ledger.set_source(Source("counter", "chip"))
-        card = ModelCard(
-            "nerve-ultrasound", "int8", "1", "test", Normalisation(100.0, 50.0), (), (), {}
-        )
-        file = ModelFile("onnx", None, "abc")
-        task = plugins.task("nerve-ultrasound")
-        model = ServedModel(card, file, task, self.engine, Turns(queue_limit))
-        self.registry = CollectorRegistry()
-        observations = Observations(load_target("cpu"), self.registry)
-        self.pipeline = Pipeline(Models([model]), self.ledger, observations, 64)
-
-    def ask(self, pixels=None, **changes):
-        def read():
-            if isinstance(pixels, Exception):
-                raise pixels
-            return np.full((420, 580), 200, np.uint8) if pixels is None else pixels
-
-        request = {"task": "nerve-ultrasound", "precision": "int8", "kind": "segmentation"}
-        return self.pipeline.answer(ImageRequest(read_pixels=read, **{**request, **changes}))
 
 
 @pytest.fixture
@@ -72,45 +25,36 @@ def rig():
     return Rig()
 
 
-def in_background(call):
-    results = []
-
-    def run():
-        try:
-            results.append(call())
-        except Exception as error:
-            results.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread, results
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.001)
-
-
 def test_an_answer_has_a_mask_of_the_images_size_and_every_stage(rig):
-    answer = rig.ask()
-    assert isinstance(answer.result, Mask)
-    assert answer.result.pixels.shape == (420, 580)
-    assert answer.result.pixels.all()
-    assert list(answer.seconds) == [
+    mask = rig.ask()
+    assert isinstance(mask, Mask)
+    assert mask.pixels.shape == (420, 580)
+    assert mask.pixels.all()
+    assert list(rig.call.seconds) == [
         "queue", "decode", "preprocess", "infer", "postprocess", "total",
     ]  # fmt: skip
-    assert answer.energy.method == "estimated"
+    assert rig.call.energy.method == "estimated"
+    assert rig.call.labels == ("nerve-ultrasound", "int8")
 
 
-def test_stages_are_observed(rig):
+def test_stages_and_batches_are_observed(rig):
     rig.ask()
     labels = {"target": "cpu", "task": "nerve-ultrasound", "precision": "int8"}
     for stage in ("decode", "infer", "total"):
         name = "wattscan_request_duration_seconds_count"
         assert rig.registry.get_sample_value(name, {**labels, "stage": stage}) == 1
     assert rig.registry.get_sample_value("wattscan_batch_size_sum", labels) == 1
+
+
+def test_statistics_count_what_was_answered_and_what_was_not(rig):
+    rig.ask()
+    with pytest.raises(InvalidImage):
+        rig.ask(InvalidImage("broken"))
+    now = rig.model.statistics.snapshot()
+    assert (now.inferences, now.executions) == (1, 1)
+    assert (now.durations["success"].count, now.durations["fail"].count) == (1, 1)
+    assert now.durations["compute_infer"].nanoseconds > 0
+    assert now.batches[1].count == 1
 
 
 def test_energy_goes_to_ok_and_to_failed(rig):
@@ -126,22 +70,23 @@ def test_energy_goes_to_ok_and_to_failed(rig):
 
 def test_what_is_not_served_is_told(rig):
     with pytest.raises(NotServed, match="there is: nerve-ultrasound-int8"):
-        rig.ask(precision="fp32")
+        rig.ask(name="nerve-ultrasound-fp32")
+    assert rig.call.labels == ("unknown", "unknown")
     with pytest.raises(RequestRefused, match="call Segment"):
         rig.ask(kind="classification")
 
 
-def test_a_full_queue_refuses(rig):
+def test_a_full_queue_refuses_with_a_hint(rig):
     rig.engine.gate.clear()
     waiting = [in_background(rig.ask) for _ in range(3)]
-    (model,) = rig.pipeline.models
-    wait_until(lambda: model.turns.waiting == 2 and rig.engine.calls == 1)
-    with pytest.raises(QueueFull):
+    wait_until(lambda: rig.model.batcher.waiting == 2 and rig.engine.calls == 1)
+    with pytest.raises(QueueFull) as caught:
         rig.ask()
+    assert caught.value.retry_after > 0
     rig.engine.gate.set()
     for thread, results in waiting:
         thread.join()
-        assert isinstance(results[0].result, Mask)
+        assert isinstance(results[0], Mask)
 
 
 def test_an_expired_request_is_never_computed(rig):
@@ -149,10 +94,19 @@ def test_an_expired_request_is_never_computed(rig):
     thread, _ = in_background(rig.ask)
     wait_until(lambda: rig.engine.calls == 1)
     with pytest.raises(DeadlineExceeded):
-        rig.ask(timeout=0.02)
+        rig.ask(deadline=time.monotonic() + 0.02)
     rig.engine.gate.set()
     thread.join()
     assert rig.engine.calls == 1
+
+
+def test_who_sends_too_much_is_refused_before_anything_is_done(rig):
+    def too_much():
+        raise RateExceeded("too much", 1.0)
+
+    with pytest.raises(RateExceeded):
+        rig.ask(admit=too_much)
+    assert rig.engine.calls == 0
 
 
 def test_draining_refuses_new_requests_and_waits_for_running_ones(rig):
@@ -165,14 +119,14 @@ def test_draining_refuses_new_requests_and_waits_for_running_ones(rig):
     rig.engine.gate.set()
     assert rig.pipeline.drain(5)
     thread.join()
-    assert isinstance(results[0].result, Mask)
+    assert isinstance(results[0], Mask)
 
 
 @pytest.mark.parametrize(
     ("error", "code"),
     [
         (InvalidImage("x"), grpc.StatusCode.INVALID_ARGUMENT),
-        (QueueFull("x"), grpc.StatusCode.RESOURCE_EXHAUSTED),
+        (QueueFull("x", 1.0), grpc.StatusCode.RESOURCE_EXHAUSTED),
         (NotServed("x"), grpc.StatusCode.NOT_FOUND),
         (Draining("x"), grpc.StatusCode.UNAVAILABLE),
     ],
@@ -201,7 +155,46 @@ def test_a_request_whose_client_goes_meanwhile_is_not_ok(rig):
     assert {key.outcome for key in rig.ledger.attributed()} == {"failed"}
 
 
-def test_only_so_many_are_let_in_at_once():
+def test_a_waiting_request_that_is_cancelled_leaves_at_once(rig):
+    rig.engine.gate.clear()
+    thread, _ = in_background(rig.ask)
+    wait_until(lambda: rig.engine.calls == 1)
+    gone, ends = [], []
+    other, results = in_background(lambda: rig.ask(wanted=lambda: not gone, on_end=ends.append))
+    wait_until(lambda: rig.model.batcher.waiting == 1)
+    gone.append(True)
+    ends[0]()
+    other.join(5)
+    assert isinstance(results[0], Cancelled)
+    assert rig.model.batcher.waiting == 0
+    rig.engine.gate.set()
+    thread.join()
+    assert rig.engine.calls == 1
+
+
+def test_a_batch_shares_its_energy_by_its_images():
+    rig = Rig(max_batch_size=4, queue_limit=8)
+    start = time.monotonic()
+    rig.engine.gate.clear()
+    first, _ = in_background(rig.ask)
+    wait_until(lambda: rig.engine.calls == 1)
+    others = [in_background(rig.ask) for _ in range(3)]
+    wait_until(lambda: rig.model.batcher.waiting == 3)
+    time.sleep(0.05)
+    rig.engine.gate.set()
+    for thread, results in [(first, []), *others]:
+        thread.join()
+        assert all(isinstance(result, Mask) for result in results)
+    assert rig.engine.batches == [1, 3]
+    rig.ledger.settle(Seconds(start), Seconds(time.monotonic()), Joules(8.0))
+    assert sum(rig.ledger.attributed().values()) == pytest.approx(8.0)
+    labels = {"target": "cpu", "task": "nerve-ultrasound", "precision": "int8"}
+    assert rig.registry.get_sample_value("wattscan_batch_size_count", labels) == 2
+    assert rig.registry.get_sample_value("wattscan_batch_size_sum", labels) == 4
+    assert rig.model.statistics.snapshot().executions == 2
+
+
+def test_only_so_many_are_decoded_at_once():
     turns, inside, most = Turns(limit=64, places=2), [], []
 
     def work():
@@ -211,10 +204,12 @@ def test_only_so_many_are_let_in_at_once():
             time.sleep(0.01)
             inside.pop()
 
-    threads = [threading.Thread(target=work) for _ in range(12)]
-    for thread in threads:
-        thread.start()
+    threads = [in_background(work)[0] for _ in range(12)]
     for thread in threads:
         thread.join()
     assert len(most) == 12
     assert max(most) == 2
+
+
+def test_pixels_of_any_size_are_taken(rig):
+    assert rig.ask(np.zeros((5, 7), np.uint16)).pixels.shape == (5, 7)

@@ -4,6 +4,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from wattscan.contracts import (
+    Batching,
     EnergyReading,
     PaperReading,
     PowerReading,
@@ -24,7 +25,7 @@ TARGET = Target(
     sensors=(),
     sample_interval=Seconds(0.1),
     paper=PaperReading(domain="gpu-rail"),
-    queue_limit=4,
+    batching=Batching(queue_limit=4),
 )
 
 

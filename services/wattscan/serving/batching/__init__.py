@@ -1,0 +1,1 @@
+"""The queue of a model, and how its requests are put together."""

@@ -1,0 +1,260 @@
+"""Puts the requests for a model together and lets so many run at a time.
+
+There is no thread of its own: a request's thread that finds an engine free leads, takes those with
+it that wait and fit, and hands the engine on to the next in the queue. Who is alone is never handed
+over from one thread to another.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+import numpy as np
+
+from wattscan.contracts import Array, Batching
+from wattscan.serving.batching.runner import Runner
+from wattscan.serving.batching.work import Work
+from wattscan.serving.errors import DeadlineExceeded, Hanging, QueueFull
+
+_HANGING = "the model's engine does not answer: the server needs a restart"
+
+
+class Batcher:
+    """The queue of one model version. Thread-safe."""
+
+    def __init__(self, runners: Sequence[Runner], settings: Batching) -> None:
+        self.settings = settings
+        self._idle = list(runners)
+        self._instances = len(runners)
+        self._changed = threading.Condition()
+        self._queue: list[tuple[int, int, Work]] = []
+        self._order = itertools.count()
+        self._waiting = 0
+        self._gathering = 0
+        self._leads: dict[Work, Runner] = {}
+        self._since: dict[Runner, float] = {}
+        self._seconds_a_row = 0.0
+        self._hanging = False
+
+    @property
+    def waiting(self) -> int:
+        """Rows in the queue."""
+        return self._waiting
+
+    @property
+    def hanging(self) -> bool:
+        """Whether the watchdog has given its engine up."""
+        return self._hanging
+
+    def run(self, work: Work) -> list[Array]:
+        """Have it computed, alone or with others.
+
+        Returns:
+            The model's outputs for its rows.
+
+        Raises:
+            QueueFull, DeadlineExceeded, Cancelled, Hanging: it was not computed.
+            Exception: what the engine raised.
+        """
+        work.entered = time.perf_counter()
+        runner = self._enter(work) or self._wait(work)
+        if runner is not None:
+            self._lead(runner, work)
+        if work.error is not None:
+            raise work.error
+        return work.outputs
+
+    def hung_for(self) -> float:
+        """Seconds since the longest running batch began; 0 if none runs."""
+        with self._changed:
+            now = time.monotonic()
+            return max((now - since for since in self._since.values()), default=0.0)
+
+    def set_hanging(self, hanging: bool) -> None:
+        """While it hangs, all who wait and all who come are refused."""
+        with self._changed:
+            self._hanging = hanging
+            if hanging:
+                for _, _, work in self._queue:
+                    work.fail(Hanging(_HANGING))
+                self._queue, self._waiting = [], 0
+
+    def _enter(self, work: Work) -> Runner | None:
+        """A free engine, or None: then it stands in the queue."""
+        with self._changed:
+            if self._hanging:
+                raise Hanging(_HANGING)
+            # Beside a batch that waits for more, it is one of those.
+            if self._idle and not self._waiting and not self._gathering:
+                return self._idle.pop()
+            limit = self.settings.queue_limit
+            # A request with more rows than fit is let in when none waits.
+            if self._waiting and self._waiting + work.rows > limit:
+                raise QueueFull(
+                    f"{self._waiting} images wait already, and the limit is {limit}: try again "
+                    f"in {self._guess():.1g} s",
+                    self._guess(),
+                )
+            priority = min(work.priority, self.settings.priority_levels)
+            heapq.heappush(self._queue, (priority, next(self._order), work))
+            self._waiting += work.rows
+            if self._gathering:
+                self._changed.notify_all()
+            return None
+
+    def _wait(self, work: Work) -> Runner | None:
+        """An engine to lead, or None: another thread has computed it, or it is refused."""
+        while True:
+            woken = work.wait()
+            with self._changed:
+                work.sleep_again()
+                if work in self._leads:
+                    return self._leads.pop(work)
+                if work.error is not None or work.finished:
+                    return None
+                refusal = work.refusal()
+                if refusal is None and not woken:
+                    refusal = DeadlineExceeded("the deadline passed while the request waited")
+                if refusal is not None:
+                    self._leave(work)
+                    raise refusal
+
+    def _lead(self, runner: Runner, work: Work) -> None:
+        batch: list[Work] = []
+        try:
+            refusal = work.refusal()
+            if refusal is not None:
+                raise refusal
+            batch = self._gather(work)
+            self._execute(runner, batch)
+        finally:
+            self._hand_on(runner)
+            for other in batch[1:]:
+                other.wake()
+
+    def _gather(self, work: Work) -> list[Work]:
+        """The leader and those that fit beside it, waiting for more as long as the model says."""
+        room = self.settings.max_batch_size - work.rows
+        batch = [work]
+        if room <= 0:
+            return batch
+        until = time.monotonic() + self.settings.queue_delay
+        with self._changed:
+            self._gathering += 1
+            try:
+                while True:
+                    for other in self._take_fitting(work, room):
+                        batch.append(other)
+                        room -= other.rows
+                    left = until - time.monotonic()
+                    if room <= 0 or left <= 0:
+                        return batch
+                    self._changed.wait(left)
+            finally:
+                self._gathering -= 1
+                self._dispatch()
+
+    def _execute(self, runner: Runner, batch: Sequence[Work]) -> None:
+        """Run the batch and give each its rows, or all the engine's error."""
+        rows = sum(work.rows for work in batch)
+        batch[0].led = True
+        started = time.perf_counter()
+        with self._changed:
+            self._since[runner] = time.monotonic()
+        try:
+            with ExitStack() as accounts:
+                for work in batch:
+                    accounts.enter_context(work.account.in_service(work.rows / rows))
+                outputs = self._outputs(runner, batch)
+        except Exception as error:
+            for work in batch:
+                work.error = error
+        else:
+            _share_out(outputs, batch)
+        finally:
+            finished = time.perf_counter()
+            with self._changed:
+                del self._since[runner]
+                self._seconds_a_row = 0.8 * self._seconds_a_row + 0.2 * (finished - started) / rows
+            for work in batch:
+                work.started, work.finished, work.batch_size = started, finished, rows
+
+    def _outputs(self, runner: Runner, batch: Sequence[Work]) -> list[Array]:
+        """Never more rows at once than the model takes: memory grows with them."""
+        inputs: Sequence[Array] = batch[0].inputs
+        if len(batch) > 1:
+            columns = zip(*(work.inputs for work in batch), strict=True)
+            inputs = [np.concatenate(column) for column in columns]
+        most, rows = self.settings.max_batch_size, sum(work.rows for work in batch)
+        if rows <= most:
+            return runner.run(inputs)
+        parts = [
+            runner.run([array[start : start + most] for array in inputs])
+            for start in range(0, rows, most)
+        ]
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+    def _hand_on(self, runner: Runner) -> None:
+        """The engine is free for the next."""
+        with self._changed:
+            self._idle.append(runner)
+            self._dispatch()
+
+    def _dispatch(self) -> None:
+        """Give free engines to the first in the queue who still want one."""
+        for work in self._take():
+            refusal = work.refusal()
+            if refusal is None:
+                self._leads[work] = self._idle.pop()
+                work.wake()
+            else:
+                work.fail(refusal)
+
+    def _take(self) -> Iterator[Work]:
+        """Those that wait, in order, each taken out of the queue, while an engine is free."""
+        while self._queue and self._idle:
+            _, _, work = heapq.heappop(self._queue)
+            self._waiting -= work.rows
+            yield work
+
+    def _take_fitting(self, leader: Work, room: int) -> list[Work]:
+        """Those of the leader's shapes for which there is room, in order."""
+        taken, left = [], []
+        for entry in sorted(self._queue):
+            work = entry[2]
+            if room >= work.rows and work.shapes == leader.shapes and work.refusal() is None:
+                taken.append(work)
+                room -= work.rows
+            else:
+                left.append(entry)
+        if taken:
+            self._queue = left  # sorted, hence a heap
+            self._waiting -= sum(work.rows for work in taken)
+        return taken
+
+    def _leave(self, work: Work) -> None:
+        """It is in the queue no more; if it is being computed, nobody waits for the result."""
+        left = [entry for entry in self._queue if entry[2] is not work]
+        if len(left) < len(self._queue):
+            heapq.heapify(left)
+            self._queue = left
+            self._waiting -= work.rows
+
+    def _guess(self) -> float:
+        """Seconds until those that wait now are served."""
+        return max(0.01, self._waiting * self._seconds_a_row / self._instances)
+
+
+def _share_out(outputs: Sequence[Array], batch: Sequence[Work]) -> None:
+    if len(batch) == 1:
+        batch[0].outputs = list(outputs)
+        return
+    start = 0
+    for work in batch:
+        work.outputs = [array[start : start + work.rows] for array in outputs]
+        start += work.rows

@@ -1,0 +1,73 @@
+"""A request's part in a batch."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from wattscan.contracts import Array, EnergyAccount
+from wattscan.serving.errors import Cancelled, DeadlineExceeded, RequestRefused
+
+
+@dataclass(eq=False)
+class Work:
+    """The tensors of one request, on their way through a model's queue.
+
+    `inputs` have `rows` rows each along their first axis. `deadline` is monotonic; `wanted` tells
+    whether somebody still waits; priority 1 is served before 2.
+    """
+
+    inputs: Sequence[Array]
+    rows: int
+    account: EnergyAccount
+    deadline: float | None = None
+    wanted: Callable[[], bool] = lambda: True
+    priority: int = 1
+    outputs: list[Array] = field(default_factory=list)
+    error: Exception | None = None
+    entered: float = field(default_factory=time.perf_counter)
+    started: float = 0.0
+    finished: float = 0.0
+    batch_size: int = 0
+    """Rows of the batch that it was computed in; 0: not computed."""
+
+    led: bool = False
+    """Whether it was the one of its batch that counts for all."""
+
+    def __post_init__(self) -> None:
+        self._wake = threading.Event()
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """What two requests must have in common to be computed together."""
+        return tuple(array.shape[1:] for array in self.inputs)
+
+    def refusal(self) -> RequestRefused | None:
+        """Why it is not to be computed any more, if so."""
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            return DeadlineExceeded("the deadline passed while the request waited for its turn")
+        if not self.wanted():
+            return Cancelled("the client has gone, or its deadline has passed")
+        return None
+
+    def wait(self) -> bool:
+        """Sleep until it is woken, or its deadline passes: then False."""
+        if self.deadline is None:
+            return self._wake.wait()
+        left = min(self.deadline - time.monotonic(), threading.TIMEOUT_MAX)
+        return self._wake.wait(max(left, 0.0))
+
+    def wake(self) -> None:
+        """Something has happened to it: it leads, is finished, or was cancelled."""
+        self._wake.set()
+
+    def sleep_again(self) -> None:
+        """From now on `wait` sleeps until the next `wake`."""
+        self._wake.clear()
+
+    def fail(self, error: Exception) -> None:
+        """It ends with that error."""
+        self.error = error
+        self.wake()

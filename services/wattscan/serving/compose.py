@@ -1,0 +1,75 @@
+"""Puts the parts of a server together."""
+
+from __future__ import annotations
+
+import argparse
+
+from prometheus_client import CollectorRegistry
+
+from wattscan.contracts import EnergyMeter, Target
+from wattscan.serving import cli
+from wattscan.serving.observations import ModelsCollector, Observations
+from wattscan.serving.pipeline import Pipeline
+from wattscan.serving.protocols.oip.service import InferenceService
+from wattscan.serving.protocols.oip.shared_memory import SharedMemory
+from wattscan.serving.protocols.tfs.service import TensorFlowServing
+from wattscan.serving.protocols.typed import ImagingService
+from wattscan.serving.repository.repository import Repository
+from wattscan.serving.rpc import Clients, Dispatcher
+from wattscan.serving.security.rates import RateLimit
+from wattscan.serving.security.tokens import Tokens
+from wattscan.serving.server import Server, ServerSettings
+from wattscan.serving.tracing import Tracing, open_tracing
+
+
+def make_server(
+    options: argparse.Namespace,
+    target: Target,
+    models: Repository,
+    meter: EnergyMeter,
+    registry: CollectorRegistry,
+) -> Server:
+    """A server as the options of `wattscan serve` ask for it, not yet listening.
+
+    Raises:
+        WattscanError: options that do not go together, or a file that one names is wrong.
+    """
+    limits = cli.limits(options)
+    settings = ServerSettings(
+        queue_limit=target.batching.queue_limit,
+        max_bytes=limits.max_bytes,
+        tls=cli.tls_files(options),
+        tokens=_tokens(options),
+        poll_seconds=options.poll,
+        hang_seconds=options.hang_seconds,
+    )
+    observations = Observations(target, registry)
+    registry.register(ModelsCollector(target, models))
+    pipeline = Pipeline(models, meter, observations, target.batching.queue_limit)
+    memory = SharedMemory(cli.shares_memory(options))
+    services = [
+        ImagingService(pipeline, limits).service(),
+        InferenceService(pipeline, observations, memory).service(),
+        *TensorFlowServing(pipeline, limits).services(),
+    ]
+    dispatcher = Dispatcher(
+        observations, _clients(options), _tracing(options), options.log_requests == "yes"
+    )
+    return Server(pipeline, services, dispatcher, registry, settings)
+
+
+def _tokens(options: argparse.Namespace) -> Tokens | None:
+    if options.tokens is None:
+        return None
+    tokens = Tokens(options.tokens)
+    tokens.load()
+    return tokens
+
+
+def _clients(options: argparse.Namespace) -> Clients:
+    rate = None if options.rate_limit is None else RateLimit(options.rate_limit)
+    return Clients(rate, by_token=options.tokens is not None)
+
+
+def _tracing(options: argparse.Namespace) -> Tracing | None:
+    return None if options.otlp_endpoint is None else open_tracing(options.otlp_endpoint)

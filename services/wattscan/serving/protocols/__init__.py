@@ -1,0 +1,1 @@
+"""The protocols: translations between their messages and the pipeline."""

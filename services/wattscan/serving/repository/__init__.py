@@ -1,0 +1,1 @@
+"""The model repository: what lies in the folder, and what of it is loaded."""

@@ -1,0 +1,93 @@
+"""What lies in the model repository: `DIR/<model>/<version>/model.onnx` or `model.tflite`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from wattscan.artifacts import CARD
+from wattscan.contracts import Format, WattscanError
+from wattscan.serving.repository.config import CONFIG
+
+FORMATS: tuple[Format, ...] = ("onnx", "tflite")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_VERSION = re.compile(r"[1-9][0-9]{0,17}")
+
+Stamp: TypeAlias = tuple[tuple[str, int, int], ...]
+"""Name, size and time of every file: another stamp is another version."""
+
+
+@dataclass(frozen=True)
+class VersionFolder:
+    """One numbered version. `card` is its model card, if it has one."""
+
+    number: int
+    files: Mapping[Format, Path]
+    card: Path | None
+    stamp: Stamp
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """One model. `clinical`: its versions have cards, and belong to a clinical task."""
+
+    name: str
+    path: Path
+    clinical: bool
+    versions: Mapping[int, VersionFolder] = field(default_factory=dict)
+    stamp: Stamp = ()
+
+
+def find_models(repository: Path) -> list[ModelFolder]:
+    """Every model in the repository, by name. A folder without a version is none.
+
+    Raises:
+        WattscanError: there is no such folder, it cannot be read, or it has no model in it.
+    """
+    if not repository.is_dir():
+        raise WattscanError(f"there is no model folder at {repository}; give one with --models DIR")
+    try:
+        found = [
+            _model(path) for path in sorted(repository.iterdir()) if _NAME.fullmatch(path.name)
+        ]
+    except OSError as error:
+        raise WattscanError(f"{error.filename} cannot be read: {error.strerror}") from None
+    models = [model for model in found if model.versions]
+    if not models:
+        raise WattscanError(
+            f"the model folder {repository} holds no model (<model>/<version>/model.onnx or "
+            "model.tflite); `make models` builds ours"
+        )
+    return models
+
+
+def _model(path: Path) -> ModelFolder:
+    if not path.is_dir():
+        return ModelFolder(path.name, path, clinical=False)
+    numbers = sorted(
+        (int(entry.name), entry)
+        for entry in path.iterdir()
+        if _VERSION.fullmatch(entry.name) and entry.is_dir()
+    )
+    versions = {number: _version(number, entry) for number, entry in numbers}
+    clinical = (path / CARD).is_file() or any(version.card for version in versions.values())
+    own = [file for file in (path / CARD, path / CONFIG) if file.is_file()]
+    return ModelFolder(path.name, path, clinical, versions, _stamp(own))
+
+
+def _version(number: int, folder: Path) -> VersionFolder:
+    files: dict[Format, Path] = {}
+    for kind in FORMATS:
+        if (folder / f"model.{kind}").is_file():
+            files[kind] = folder / f"model.{kind}"
+    own, shared = folder / CARD, folder.parent / CARD
+    card = own if own.is_file() else shared if shared.is_file() else None
+    present = [*files.values(), *([own] if own.is_file() else [])]
+    return VersionFolder(number, files, card, _stamp(present))
+
+
+def _stamp(files: list[Path]) -> Stamp:
+    return tuple((str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files)

@@ -1,0 +1,241 @@
+"""How every method of every protocol is called: limits, request id, status, energy, counting."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from wattscan.serving.call import Call
+from wattscan.serving.errors import RequestRefused, Retryable, status_of
+from wattscan.serving.observations import Observations
+from wattscan.serving.security.rates import RateLimit
+from wattscan.serving.security.tokens import Role
+from wattscan.serving.tracing import Ended, Tracing, trace_id
+
+Unary: TypeAlias = Callable[[bytes, Call], bytes]
+Stream: TypeAlias = Callable[[Iterator[bytes], Call], Iterator[bytes]]
+
+_PRIORITY = "priority"
+
+log = logging.getLogger("wattscan.requests")
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method of a protocol. Bytes in, bytes out: gRPC's own parsing would copy large tensors,
+    and log what it cannot parse.
+
+    `infers`: it is counted, timed and rate-limited as a request to a model.
+    """
+
+    answer: Unary | None = None
+    stream: Stream | None = None
+    infers: bool = False
+    role: Role = "infer"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A gRPC service and the protocol that it belongs to."""
+
+    name: str
+    protocol: str
+    methods: Mapping[str, Method]
+
+    def roles(self) -> dict[str, Role]:
+        """Full name of each method -> the role that it needs."""
+        return {f"/{self.name}/{name}": method.role for name, method in self.methods.items()}
+
+
+@dataclass(frozen=True)
+class Clients:
+    """What is asked of clients. `by_token`: they are told apart by their tokens, already checked;
+    else by their addresses."""
+
+    rate: RateLimit | None = None
+    by_token: bool = False
+
+    def check(self, context: grpc.ServicerContext, metadata: Mapping[str, str]) -> None:
+        """Raises: RateExceeded."""
+        if self.rate is not None:
+            address = context.peer().rpartition(":")[0]
+            self.rate.check(metadata.get("authorization", "") if self.by_token else address)
+
+
+class Dispatcher:
+    """Makes gRPC handlers of services."""
+
+    def __init__(
+        self,
+        observations: Observations,
+        clients: Clients,
+        tracing: Tracing | None = None,
+        log_requests: bool = False,
+    ) -> None:
+        self._observations = observations
+        self._clients = clients
+        self._tracing = tracing
+        self._log_requests = log_requests
+
+    def handler(self, service: Service) -> grpc.GenericRpcHandler[Any, Any]:
+        """What a gRPC server needs to serve it."""
+        return grpc.method_handlers_generic_handler(
+            service.name,
+            {
+                name: self._method(f"{service.name}/{name}", service.protocol, method)
+                for name, method in service.methods.items()
+            },
+        )
+
+    def _method(self, name: str, protocol: str, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
+        def unary(data: bytes, context: grpc.ServicerContext) -> bytes:
+            assert method.answer is not None  # noqa: S101
+            with _Served(self, name, protocol, method, context) as served:
+                answer = method.answer(data, served.call)
+                served.tell_cost()
+            return answer
+
+        def stream(data: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+            assert method.stream is not None  # noqa: S101
+            with _Served(self, name, protocol, method, context) as served:
+                yield from method.stream(data, served.call)
+                served.tell_cost()
+
+        if method.stream is not None:
+            return grpc.stream_stream_rpc_method_handler(stream)
+        return grpc.unary_unary_rpc_method_handler(unary)
+
+    def admit(self, context: grpc.ServicerContext, metadata: Mapping[str, str]) -> None:
+        """Raises: RateExceeded."""
+        self._clients.check(context, metadata)
+
+    def finished(self, ended: Ended, method: Method) -> None:
+        """Count the call, log it and trace it."""
+        call, code = ended.call, ended.code
+        if method.infers:
+            self._observations.finished(*call.labels, call.protocol, code.name)
+        if self._log_requests:
+            log.info("%s %s", ended.method, code.name, extra=_fields(call, code))
+        if self._tracing is not None and method.infers:
+            self._tracing.record(ended)
+
+
+class _Served:
+    """A call while it is served; it ends with a status whatever happens inside."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        name: str,
+        protocol: str,
+        method: Method,
+        context: grpc.ServicerContext,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._name = name
+        self._method = method
+        self._context = context
+        self._started_ns = time.time_ns()
+        metadata = _texts(context)
+        self._traceparent = metadata.get("traceparent", "")
+        # gRPC's deadline is of the wall clock, which may be set meanwhile: from here on, monotonic.
+        left = context.time_remaining()
+        self.call = Call(
+            protocol,
+            deadline=time.monotonic() + left,
+            wanted=context.is_active,
+            on_end=context.add_callback,
+            admit=lambda: dispatcher.admit(context, metadata),
+            priority=_number(metadata.get(_PRIORITY)),
+            trace_id=trace_id(self._traceparent),
+        )
+
+    def __enter__(self) -> _Served:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        code, text = grpc.StatusCode.OK, ""
+        if isinstance(error, Exception):
+            code, text = explain(error, self.call)
+        ended = Ended(self._name, self.call, code, self._traceparent, self._started_ns)
+        self._dispatcher.finished(ended, self._method)
+        if isinstance(error, Exception):
+            self._refuse(error, code, text)
+
+    def tell_cost(self) -> None:
+        """The energy, as far as it is known, goes out behind the answer."""
+        self._context.set_trailing_metadata(self._trailing())
+
+    def _trailing(self) -> tuple[tuple[str, str], ...]:
+        trailing = [("x-request-id", self.call.request_id)]
+        energy = self.call.energy
+        if energy is not None:
+            trailing += [
+                ("energy_joules", f"{energy.energy:.6g}"),
+                ("energy_method", energy.method),
+                ("energy_scope", energy.scope),
+            ]
+        return tuple(trailing)
+
+    def _refuse(self, error: Exception, code: grpc.StatusCode, text: str) -> None:
+        trailing = self._trailing()
+        if isinstance(error, Retryable):
+            # gRPC's own retry hint, which its clients heed (its proposal A6).
+            trailing += (("grpc-retry-pushback-ms", str(round(error.retry_after * 1000))),)
+        self._context.set_trailing_metadata(trailing)
+        self._context.abort(code, text)
+
+
+def explain(error: Exception, call: Call) -> tuple[grpc.StatusCode, str]:
+    """What the client is told; a bug is logged."""
+    code, text = status_of(error)
+    if code is grpc.StatusCode.INTERNAL:
+        # The type and place only: a decoder's text may quote the image's header.
+        log.error("request failed: %s", _where(error), extra=_fields(call, code))
+    return code, text
+
+
+def parsed(message_type: Any, data: bytes) -> Any:
+    """The message. Raises: RequestRefused, if the bytes are none."""
+    try:
+        return message_type.FromString(data)
+    except DecodeError:
+        name = message_type.DESCRIPTOR.full_name
+        raise RequestRefused(f"the request is not a {name} message") from None
+
+
+def _fields(call: Call, code: grpc.StatusCode) -> dict[str, object]:
+    task, precision = call.labels
+    return {
+        "request_id": call.request_id,
+        "trace_id": call.trace_id,
+        "protocol": call.protocol,
+        "task": task,
+        "precision": precision,
+        "code": code.name,
+        "seconds": round(call.seconds.get("total", 0.0), 6),
+    }
+
+
+def _texts(context: grpc.ServicerContext) -> dict[str, str]:
+    # Keys that end in -bin have bytes, whatever the stubs say.
+    sent: Iterable[tuple[str, object]] = context.invocation_metadata()
+    return {key: value for key, value in sent if isinstance(value, str)}
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text is not None and text.isdecimal() and len(text) < 4 else 0
+
+
+def _where(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown"
+    return f"{type(error).__name__} at {place}"

@@ -1,0 +1,46 @@
+"""Lets so many requests at a time do what needs much memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from wattscan.serving.errors import DeadlineExceeded, QueueFull
+
+_RETRY_SECONDS = 0.1
+
+
+class Turns:
+    """Lets `places` at a time go on, and bounds how many wait."""
+
+    def __init__(self, limit: int, places: int) -> None:
+        self._limit = limit
+        self._waiting = 0
+        self._places = threading.BoundedSemaphore(places)
+        self._count = threading.Lock()
+
+    @contextmanager
+    def wait(self, timeout: float | None) -> Iterator[None]:
+        """Wait for a place, `timeout` seconds at most.
+
+        Raises: QueueFull, DeadlineExceeded.
+        """
+        with self._count:
+            if self._waiting >= self._limit:
+                raise QueueFull(
+                    f"{self._limit} images wait to be decoded already: try again later",
+                    _RETRY_SECONDS,
+                )
+            self._waiting += 1
+        try:
+            taken = self._places.acquire(timeout=timeout)
+        finally:
+            with self._count:
+                self._waiting -= 1
+        if not taken:
+            raise DeadlineExceeded("the deadline passed while the request waited for its turn")
+        try:
+            yield
+        finally:
+            self._places.release()

@@ -1,0 +1,273 @@
+"""Versions, hot reload, and what happens to what is broken."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wattscan.contracts import WattscanError
+from wattscan.serving.batching.work import Work
+from wattscan.serving.errors import NotServed, RequestRefused
+from wattscan.serving.repository.repository import Repository
+from wattscan.targets import load_target
+from wattscan.telemetry.attribution import Ledger
+
+DATA = Path(__file__).parents[2] / "data"
+COMMITTED = Path(__file__).parents[3] / "models"
+IMAGE = np.ones((1, 4, 4, 1), np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    shutil.copytree(DATA / "tiny", tmp_path / "tiny")
+    (tmp_path / "tiny" / "model.toml").unlink()
+    return tmp_path
+
+
+@pytest.fixture
+def open_repository(folder):
+    opened = []
+
+    def open_():
+        repository = Repository(folder, load_target("cpu"))
+        repository.load_all()
+        opened.append(repository)
+        return repository
+
+    yield open_
+    for repository in opened:
+        repository.close()
+
+
+def add_version(folder, number, content=None):
+    shutil.copytree(folder / "tiny" / "1", folder / "tiny" / str(number))
+    if content is not None:
+        (folder / "tiny" / str(number) / "model.onnx").write_bytes(content)
+
+
+def configure(folder, text):
+    (folder / "tiny" / "model.toml").write_text(text)
+
+
+def ask(repository, version=None):
+    with repository.lease("tiny", version) as model:
+        work = Work([IMAGE], 1, Ledger().open("t", "p"))
+        return model.version, model.batcher.run(work)[0]
+
+
+def states(repository):
+    return [(e.version, e.ready) for e in repository.index() if e.name == "tiny"]
+
+
+def test_a_plain_model_has_its_own_tensors_and_answers(open_repository):
+    repository = open_repository()
+    model = repository.get("tiny")
+    assert model.clinical is None
+    assert model.batched
+    assert model.labels == ("tiny", "")
+    assert [(s.name, s.shape) for s in model.inputs] == [("image", (-1, 4, 4, 1))]
+    assert [(s.name, s.shape) for s in model.outputs] == [
+        ("scores", (-1, 3)),
+        ("mask", (-1, 4, 4, 1)),
+    ]
+    version, scores = ask(repository)
+    assert version == 1
+    np.testing.assert_allclose(scores, (np.arange(48).reshape(16, 3) - 24).sum(0)[None] / 64)
+
+
+def test_the_newest_is_served_and_the_policy_may_say_otherwise(folder, open_repository):
+    for number in (2, 10):
+        add_version(folder, number)
+    assert open_repository().versions("tiny") == [10]
+    configure(folder, "version_policy = { latest = 2 }")
+    assert open_repository().versions("tiny") == [2, 10]
+    configure(folder, "version_policy = { all = true }")
+    assert open_repository().versions("tiny") == [1, 2, 10]
+    configure(folder, "version_policy = { specific = [2, 7] }")
+    repository = open_repository()
+    assert repository.versions("tiny") == [2]
+    with pytest.raises(NotServed, match="there is: 2"):
+        repository.get("tiny", 10)
+    configure(folder, "version_policy = { specific = [7] }")
+    with pytest.raises(WattscanError, match="none of the versions"):
+        open_repository()
+
+
+def test_labels_name_versions(folder, open_repository):
+    add_version(folder, 2)
+    configure(folder, "version_policy = { all = true }\n[version_labels]\nstable = 1\ncanary = 2\n")
+    repository = open_repository()
+    assert repository.by_label("tiny", "canary") == 2
+    with pytest.raises(NotServed, match="its labels are: canary, stable"):
+        repository.by_label("tiny", "SECRET")
+
+
+def test_a_new_version_takes_over_and_who_holds_the_old_one_finishes_on_it(folder, open_repository):
+    repository = open_repository()
+    with repository.lease("tiny") as old:
+        add_version(folder, 2)
+        repository.refresh()
+        assert repository.versions("tiny") == [2]
+        assert ask(repository)[0] == 2
+        # Not closed under those who use it.
+        work = Work([IMAGE], 1, Ledger().open("t", "p"))
+        assert old.batcher.run(work)
+    with pytest.raises((AttributeError, TypeError)):
+        old.engines[0].run([IMAGE])
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model"])
+def test_a_broken_new_version_is_refused_and_the_old_one_stays(
+    folder, open_repository, caplog, content
+):
+    repository = open_repository()
+    add_version(folder, 2, content)
+    for _ in range(3):
+        repository.refresh()
+    assert states(repository) == [(1, True), (2, False)]
+    assert ask(repository)[0] == 1
+    (broken,) = [entry for entry in repository.index() if not entry.ready]
+    assert "cannot load tiny/2/model.onnx" in broken.reason
+    assert str(folder) not in broken.reason
+    # It is tried, and told, once.
+    assert len([r for r in caplog.records if "is refused" in r.getMessage()]) == 1
+    shutil.copy(folder / "tiny" / "1" / "model.onnx", folder / "tiny" / "2" / "model.onnx")
+    repository.refresh()
+    assert states(repository) == [(2, True)]
+
+
+def test_a_broken_configuration_leaves_all_as_it_was(folder, open_repository):
+    repository = open_repository()
+    configure(folder, "max_batch = 3")
+    repository.refresh()
+    assert ask(repository)[0] == 1
+    assert "unknown key max_batch" in next(e.reason for e in repository.index() if not e.ready)
+    configure(folder, "[batching]\nmax_batch_size = 4\n")
+    repository.refresh()
+    assert repository.get("tiny").batcher.settings.max_batch_size == 4
+    assert states(repository) == [(1, True)]
+
+
+def test_a_folder_that_vanishes_leaves_all_as_it_was(folder, open_repository):
+    repository = open_repository()
+    folder.rename(folder.with_name("gone"))
+    repository.refresh()
+    assert ask(repository)[0] == 1
+    folder.with_name("gone").rename(folder)
+
+
+def test_models_come_and_go_with_their_folders(folder, open_repository):
+    repository = open_repository()
+    shutil.copytree(folder / "tiny", folder / "other")
+    repository.refresh()
+    assert repository.versions("other") == [1]
+    shutil.rmtree(folder / "tiny")
+    repository.refresh()
+    with pytest.raises(NotServed, match="there is: other"):
+        repository.get("tiny")
+
+
+def test_unloading_lasts_until_it_is_loaded_again(folder, open_repository):
+    repository = open_repository()
+    shutil.copytree(folder / "tiny", folder / "other")
+    repository.refresh()
+    repository.unload("tiny")
+    repository.refresh()
+    with pytest.raises(NotServed):
+        repository.get("tiny")
+    assert [e.reason for e in repository.index() if e.name == "tiny"] == ["unloaded"]
+    repository.load("tiny")
+    assert ask(repository)[0] == 1
+    with pytest.raises(NotServed):
+        repository.load("nothing")
+    with pytest.raises(NotServed):
+        repository.unload("nothing")
+    add_version(folder, 2, b"broken")
+    with pytest.raises(RequestRefused, match="was not loaded: OpenVINO cannot load"):
+        repository.load("tiny")
+    assert ask(repository)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("toml", "text"),
+    [
+        ("max_batch_size = [", "not valid TOML"),
+        ("colour = 1", "unknown key colour"),
+        ("[batching]\nmax_batch_size = 0", "max_batch_size must be"),
+        ("[batching]\nqueue_delay_seconds = 7", "queue_delay_seconds must be"),
+        ("[batching]\nsize = 7", "batching must be a table with"),
+        ("version_policy = { latest = 1, all = true }", "one of latest, all and specific"),
+        ("version_policy = { all = false }", "can only be true"),
+        ("version_policy = { specific = [] }", "must be a list"),
+        ("version_policy = 3", "must be a table"),
+        ("[version_labels]\nstable = 'one'", "stable must be a whole number"),
+        ("title = 3", "title must be a text"),
+        ("[backend]\nname = 'toaster'", "no backend called 'toaster'"),
+        ("[backend]\nname = 'litert'", "no file for the backend litert"),
+        ("[backend]\nthreads = 'x'", "threads must be a whole number"),
+        ("[warm_up]\nbild = [1, 4, 4, 1]", "warm_up names bild"),
+        ("[warm_up]\nimage = [1, 5]", "cannot run"),
+    ],
+)
+def test_a_wrong_configuration_is_one_clear_line(folder, open_repository, toml, text):
+    configure(folder, toml)
+    with pytest.raises(WattscanError) as caught:
+        open_repository()
+    assert text in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_backend_is_chosen_by_the_models_toml(folder, open_repository):
+    configure(folder, "[backend]\nname = 'onnxruntime'\nthreads = 2\n")
+    model = open_repository().get("tiny")
+    assert (model.backend, model.provider) == ("onnxruntime", "CPUExecutionProvider")
+
+
+def test_a_tflite_file_is_served_by_the_backend_that_reads_it(folder, open_repository):
+    source = COMMITTED / "nerve-ultrasound-int8" / "1" / "model.tflite"
+    (folder / "plain" / "3").mkdir(parents=True)
+    shutil.copy(source, folder / "plain" / "3" / "model.tflite")
+    repository = open_repository()
+    model = repository.get("plain")
+    assert (model.backend, model.version) == ("litert", 3)
+    assert not model.batched
+    assert [(s.dtype, s.shape) for s in model.inputs] == [(np.int8, (1, 80, 112, 1))]
+    with repository.lease("plain") as plain:
+        work = Work([np.zeros((1, 80, 112, 1), np.int8)], 1, Ledger().open("t", "p"))
+        assert plain.batcher.run(work)[0].shape == (1, 80, 112, 1)
+
+
+def test_clinical_models_need_a_card_for_every_version(tmp_path):
+    name = "nerve-ultrasound-int8"
+    shutil.copytree(COMMITTED / name, tmp_path / name)
+    repository = Repository(tmp_path, load_target("cpu"))
+    repository.load_all()
+    model = repository.get(name)
+    assert model.labels == ("nerve-ultrasound", "int8")
+    assert [s.name for s in (*model.inputs, *model.outputs)] == ["image", "mask"]
+    shutil.copytree(tmp_path / name / "1", tmp_path / name / "2")
+    repository.refresh()
+    (broken,) = [entry for entry in repository.index() if not entry.ready]
+    assert "does not describe" in broken.reason
+    card = (tmp_path / name / "card.json").read_text().replace('"1/model', '"model')
+    (tmp_path / name / "2" / "card.json").write_text(card)
+    repository.refresh()
+    assert repository.versions(name) == [2]
+    repository.close()
+    (tmp_path / name).rename(tmp_path / "another-name")
+    with pytest.raises(WattscanError, match="its folder must have that name"):
+        Repository(tmp_path, load_target("cpu")).load_all()
+
+
+def test_a_version_without_a_file_is_told(folder, open_repository):
+    (folder / "tiny" / "2").mkdir()
+    with pytest.raises(WattscanError, match=r"neither model\.onnx nor model\.tflite"):
+        open_repository()
+
+
+def test_a_folder_without_a_model_is_told(tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "README.md").write_text("")
+    with pytest.raises(WattscanError, match="holds no model"):
+        Repository(tmp_path, load_target("cpu")).load_all()
