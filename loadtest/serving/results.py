@@ -1,0 +1,141 @@
+"""What a run found, and the arithmetic on it."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from loadtest.serving.servers import BARE, IN_PROCESS
+from loadtest.serving.window import Window
+
+
+@dataclass(frozen=True, order=True)
+class Entry:
+    """A server through a protocol."""
+
+    server: str
+    protocol: str
+
+
+CEILING = Entry(BARE, IN_PROCESS)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A window, and where it belongs. Rounds count from 0."""
+
+    model: str
+    round: int
+    entry: Entry
+    window: Window
+
+
+@dataclass
+class Facts:
+    """Of a server with one model. Bytes; seconds; fraction of one processor core."""
+
+    processes: int
+    ready_seconds: float
+    idle_cores: float
+    resident: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Results:
+    """Of a run."""
+
+    models: tuple[str, ...]
+    clients: tuple[int, ...]
+    entries: tuple[Entry, ...]
+    samples: list[Sample] = field(default_factory=list)
+    facts: dict[tuple[str, str], Facts] = field(default_factory=dict)
+    """By server and model."""
+    absent: dict[tuple[str, Entry], str] = field(default_factory=dict)
+    """By model and entry: why it was not run."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A median over the rounds, with the least and the greatest of them."""
+
+    median: float
+    low: float
+    high: float
+
+    def below(self, other: Figure) -> bool:
+        """Whether every round of this one was below every round of the other."""
+        return self.high < other.low
+
+
+def figure(values: Iterable[float]) -> Figure | None:
+    """None of no values."""
+    all_values = sorted(values)
+    if not all_values:
+        return None
+    return Figure(statistics.median(all_values), all_values[0], all_values[-1])
+
+
+def windows(results: Results, model: str, entry: Entry, clients: int) -> dict[int, Window]:
+    """By round."""
+    return {
+        sample.round: sample.window
+        for sample in results.samples
+        if (sample.model, sample.entry, sample.window.clients) == (model, entry, clients)
+    }
+
+
+def efficiency(results: Results, model: str, entry: Entry, clients: int) -> Figure | None:
+    """The bare session's processor time for an inference over the server's and client's.
+
+    Of each round, then the median: what slowed a round slowed both. The bare session runs alone,
+    one inference at a time.
+    """
+    bare = windows(results, model, CEILING, 1)
+    found = windows(results, model, entry, clients)
+    return figure(
+        bare[number].cpu_per_inference / found[number].cpu_per_inference
+        for number in found.keys() & bare.keys()
+    )
+
+
+def over_rounds(
+    results: Results,
+    *where: tuple[str, Entry, int],
+    of: Callable[[Window], float | None],
+) -> Figure | None:
+    """The figure of what `of` takes from each window; None where a window has none."""
+    values = [of(w) for place in where for w in windows(results, *place).values()]
+    known = [value for value in values if value is not None]
+    return figure(known) if len(known) == len(values) else None
+
+
+def ahead(results: Results, model: str, ours: str) -> list[tuple[Entry, int, str]]:
+    """Where a peer beat our server through the same protocol in every round.
+
+    Returns:
+        (the peer's entry, clients, "CPU efficiency" or "throughput") of each.
+    """
+    mine = {e.protocol: e for e in results.entries if e.server == ours}
+    found = []
+    for entry in results.entries:
+        if entry.server.startswith(ours) or entry.protocol not in mine:
+            continue
+        for clients in results.clients:
+            pair = (mine[entry.protocol], entry)
+            for name, figures in _compared(results, model, pair, clients).items():
+                if all(figures) and figures[0].below(figures[1]):  # type: ignore[union-attr, arg-type]
+                    found.append((entry, clients, name))
+    return found
+
+
+def _compared(
+    results: Results, model: str, pair: Sequence[Entry], clients: int
+) -> dict[str, list[Figure | None]]:
+    return {
+        "CPU efficiency": [efficiency(results, model, entry, clients) for entry in pair],
+        "throughput": [
+            over_rounds(results, (model, entry, clients), of=lambda w: w.throughput)
+            for entry in pair
+        ],
+    }

@@ -1,0 +1,151 @@
+"""A run's results as Markdown."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+
+from loadtest.serving import calls
+from loadtest.serving.results import (
+    CEILING,
+    Entry,
+    Figure,
+    Results,
+    ahead,
+    efficiency,
+    over_rounds,
+)
+from loadtest.serving.servers import WATTSCAN, Spec
+from loadtest.serving.window import Window
+
+_MISSING = "-"
+_BARE_SESSIONS = (1, 2)
+Cell = Callable[[str, Entry, int], str]
+_MEASURES: tuple[tuple[str, int, Callable[[Window], float | None]], ...] = (
+    ("Inferences a second:", 1, lambda w: w.throughput),
+    ("Latency, p50, in milliseconds:", 2, lambda w: 1e3 * w.p50),
+    ("Latency, p99, in milliseconds:", 2, lambda w: None if w.p99 is None else 1e3 * w.p99),
+)
+
+
+def render(results: Results, specs: Sequence[Spec], versions: dict[str, str]) -> str:
+    """All tables, model by model, then the servers'."""
+    parts = [text for model in results.models for text in _of_model(results, model)]
+    return "\n\n".join(
+        ["### In short", summary(results), *parts, "### Servers", servers(results, specs, versions)]
+    )
+
+
+def summary(results: Results) -> str:
+    """Medians alone, at the least and the greatest load."""
+    few, many = min(results.clients), max(results.clients)
+    columns = [("CPU efficiency", n) for n in dict.fromkeys((few, many))]
+    columns.append(("inferences/s", many))
+    heading = ["server, protocol"]
+    heading += [f"{m}: {what}, {_clients(n)}" for m in results.models for what, n in columns]
+    rows = []
+    for entry in results.entries:
+        cells = [
+            _short(results, (m, entry, n), what) for m in results.models for what, n in columns
+        ]
+        rows.append([_title(entry), *cells])
+    return table(heading, rows)
+
+
+def _short(results: Results, at: tuple[str, Entry, int], what: str) -> str:
+    if at[:2] in results.absent:
+        return "not run"
+    if what == "CPU efficiency":
+        found, digits = efficiency(results, *at), 2
+    else:
+        found, digits = over_rounds(results, at, of=lambda w: w.throughput), 0
+    return _MISSING if found is None else f"{found.median:.{digits}f}"
+
+
+def _of_model(results: Results, model: str) -> Iterable[str]:
+    yield f"### {model}"
+    yield "CPU efficiency: 1 is the bare session, one inference at a time."
+    yield _matrix(results, model, lambda *at: _cell(efficiency(results, *at), 3), explain=True)
+    for title, digits, of in _MEASURES:
+        yield title
+        yield _matrix(results, model, _measure(results, digits, of))
+    yield _ahead(results, model)
+
+
+def _measure(results: Results, digits: int, of: Callable[[Window], float | None]) -> Cell:
+    return lambda *at: _cell(over_rounds(results, at, of=of), digits)
+
+
+def _ahead(results: Results, model: str) -> str:
+    if not any(s.model == model and s.entry.server == WATTSCAN for s in results.samples):
+        return "Wattscan's tensor protocols were not run: nothing to compare."
+    found = [
+        f"- {_title(entry)}, {_clients(clients)}: {what}"
+        for entry, clients, what in ahead(results, model, WATTSCAN)
+    ]
+    title = "Ahead of Wattscan through the same protocol, each round of theirs beyond each of ours:"
+    return "\n".join([f"{title}\n", *found]) if found else f"{title} none, at no load."
+
+
+def _matrix(results: Results, model: str, cell: Cell, explain: bool = False) -> str:
+    """A row for each server and protocol, a column for each number of clients."""
+    columns = sorted({*results.clients, *_BARE_SESSIONS})
+    heading = ["server, protocol", *map(_clients, columns)]
+    rows = []
+    for entry in results.entries:
+        reason = results.absent.get((model, entry))
+        cells = [cell(model, entry, n) for n in columns]
+        if reason:
+            text = f"not run: {_plain(reason)}" if explain else "not run"
+            cells = [text, *[""] * (len(columns) - 1)]
+        rows.append([_title(entry), *cells])
+    return table(heading, rows)
+
+
+def servers(results: Results, specs: Sequence[Spec], versions: dict[str, str]) -> str:
+    """How each was set, what it takes to hold, and how long until it answers."""
+    heading = ("server", "settings", "versions", "processes", "resident [MB]", "ready after [s]")
+    rows = []
+    for spec in specs:
+        facts = [results.facts[at] for at in results.facts if at[0] == spec.name]
+        resident = [value / 1e6 for each in facts for value in each.resident]
+        rows.append(
+            [
+                spec.name,
+                spec.settings,
+                versions.get(spec.name) or _MISSING,
+                _MISSING if not facts else str(facts[0].processes),
+                _MISSING if not resident else f"{statistics.median(resident):.0f}",
+                " / ".join(f"{each.ready_seconds:.2f}" for each in facts) or _MISSING,
+                " / ".join(f"{100 * each.idle_cores:.1f}" for each in facts) or _MISSING,
+            ]
+        )
+    return table([*heading, "idle [% of a core]"], rows)
+
+
+def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _title(entry: Entry) -> str:
+    if entry == CEILING:
+        return "bare session, that many at a time"
+    return f"{entry.server}, {calls.TITLES[entry.protocol]}"
+
+
+def _plain(text: str) -> str:
+    """Fit for a cell."""
+    return " ".join(text.replace("|", "/").split())
+
+
+def _clients(count: int) -> str:
+    return f"{count} client{'s' * (count > 1)}"
+
+
+def _cell(found: Figure | None, digits: int) -> str:
+    if found is None:
+        return _MISSING
+    median, low, high = (f"{v:.{digits}f}" for v in (found.median, found.low, found.high))
+    return f"{median} ({low} to {high})"
