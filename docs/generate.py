@@ -1,5 +1,6 @@
 """Makes the generated files: the protobuf stubs, and the tables of `docs/metrics.md` (from
-`metrics.py`) and of `docs/models.md` (from the models' cards).
+`metrics.py`), of `docs/models.md` (from the models' cards) and of `docs/serving.md` (from the
+server).
 
 With `--check`, compares instead, and fails where a committed file is not what would be made.
 """
@@ -9,22 +10,28 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import serving_reference
+from page_table import table
 from wattscan import metrics
 from wattscan.artifacts import find_cards
 from wattscan.collector import paper_figures
 
 ROOT = Path(__file__).parents[1]
 STUBS = Path("services/wattscan/wire")
-METRICS, MODELS = Path("docs/metrics.md"), Path("docs/models.md")
+METRICS, MODELS, SERVING = Path("docs/metrics.md"), Path("docs/models.md"), Path("docs/serving.md")
 BEGIN, END = "<!-- generated -->", "<!-- end of what is generated -->"
 
 
 def main() -> int:
     """Make, or check; returns the exit code."""
-    made = {METRICS: page(METRICS, _metrics()), MODELS: page(MODELS, _models()), **stubs()}
+    made = {
+        METRICS: page(METRICS, _metrics()),
+        MODELS: page(MODELS, _models()),
+        SERVING: page(SERVING, serving_reference.tables()),
+        **stubs(),
+    }
     if "--check" not in sys.argv[1:]:
         for path, text in made.items():
             (ROOT / path).write_text(text, encoding="utf-8")
@@ -58,7 +65,7 @@ def _metrics() -> str:
     for title, group in metrics.GROUPS.items():
         heading = ("name", "type", "labels", "meaning")
         rows = [(f"`{m.name}`", m.kind, ", ".join(m.labels), m.help) for m in group]
-        lines.append(f"\n### {title}\n\n{_table(heading, rows)}\n")
+        lines.append(f"\n### {title}\n\n{table(heading, rows)}\n")
     return "\n".join(lines)
 
 
@@ -80,12 +87,7 @@ def _models() -> str:
         network = cards[task, "fp32"].network
         scores = (f"{fp32.value:.4f}", f"{int8.value:.4f}", difference, ptq)
         rows.append((task, network, fp32.metric, *scores, *map(str, theirs)))
-    return f"\n{_table(heading, rows)}\n"
-
-
-def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heading, ["---"] * len(heading), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"\n{table(heading, rows)}\n"
 
 
 def _read(path: Path) -> str:

@@ -181,9 +181,24 @@ def _adder(group: Any) -> Callable[..., None]:
         given = os.environ.get(f"WATTSCAN_{flag.strip('-').replace('-', '_').upper()}")
         if given is not None:
             kinds["default"] = given
+            if "choices" in kinds:
+                # argparse checks what it parses, and no default.
+                kinds["type"] = _one_of(flag, kinds["choices"])
         group.add_argument(flag, **kinds)
 
     return add
+
+
+def _one_of(flag: str, choices: tuple[str, ...]) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if text not in choices:
+            raise argparse.ArgumentTypeError(
+                f"{flag} must be one of {', '.join(choices)}, on the command line or as an "
+                "environment variable"
+            )
+        return text
+
+    return check
 
 
 def _port(text: str) -> int:

@@ -8,7 +8,7 @@ from wattscan.contracts import InvalidImage, WattscanError
 
 
 class RequestRefused(WattscanError):
-    """A request that is answered with `status` and the error's text."""
+    """The request is not as it should be; the text says what is wrong."""
 
     status = grpc.StatusCode.INVALID_ARGUMENT
 
@@ -17,6 +17,12 @@ class NotServed(RequestRefused):
     """No such model here."""
 
     status = grpc.StatusCode.NOT_FOUND
+
+
+class NoSuchSignature(RequestRefused):
+    """TensorFlow Serving: a signature that the model does not have."""
+
+    status = grpc.StatusCode.FAILED_PRECONDITION
 
 
 class NotOffered(RequestRefused):

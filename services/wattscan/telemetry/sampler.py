@@ -22,6 +22,7 @@ from wattscan.metrics import COUNTER_RESET
 from wattscan.telemetry.attribution import Ledger, Source
 from wattscan.telemetry.domains import Domain, DomainKey
 from wattscan.telemetry.integrate import RESET
+from wattscan.telemetry.reader import Reader
 from wattscan.units import Celsius, Seconds
 
 _JITTER = 0.2
@@ -33,8 +34,9 @@ log = logging.getLogger(__name__)
 class SensorState:
     """What the exporter shows of one sensor."""
 
-    def __init__(self, sensor: Sensor) -> None:
+    def __init__(self, sensor: Sensor, clock: Callable[[], float]) -> None:
         self.sensor = sensor
+        self.reader = Reader(sensor.name, clock)
         self.up = False
         self.errors: Counter[str] = Counter()
         if isinstance(sensor, EnergySensor):
@@ -75,7 +77,7 @@ class Sampler:
         ledger: Ledger,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.states = [SensorState(sensor) for sensor in sensors]
+        self.states = [SensorState(sensor, clock) for sensor in sensors]
         self.table: DomainKey | None = None
         self.lock = threading.Lock()
         self._interval = interval
@@ -94,6 +96,8 @@ class Sampler:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
+        for state in self.states:
+            state.reader.close()
 
     def sample(self) -> None:
         """Read every sensor once, now. A scrape calls it too, so that its figures are fresh."""
@@ -146,20 +150,23 @@ class Sampler:
     def _take(self, state: SensorState) -> None:
         sensor = state.sensor
         if isinstance(sensor, EnergySensor):
-            self._add(state, sensor.read_energy(), sensor.method, sensor.uncertainty_ratio)
+            now, counts = state.reader.read(sensor.read_energy)
+            self._add(state, now, counts, sensor.method, sensor.uncertainty_ratio)
         elif isinstance(sensor, PowerSensor):
-            self._add(state, sensor.read_power(), "integrated", sensor.uncertainty_ratio)
+            now, powers = state.reader.read(sensor.read_power)
+            self._add(state, now, powers, "integrated", sensor.uncertainty_ratio)
         else:
-            state.temperatures = {r.zone: r.temperature for r in sensor.read_temperature()}
+            _, degrees = state.reader.read(sensor.read_temperature)
+            state.temperatures = {r.zone: r.temperature for r in degrees}
 
     def _add(
         self,
         state: SensorState,
+        now: Seconds,
         readings: Sequence[EnergyReading | PowerReading],
         method: Method,
         uncertainty_ratio: float,
     ) -> None:
-        now = Seconds(self._clock())
         for name in state.domains.keys() - {reading.domain for reading in readings}:
             state.domains[name].lose()
         for reading in readings:

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import grpc
 
@@ -15,31 +15,48 @@ from wattscan.contracts import WattscanError
 
 log = logging.getLogger(__name__)
 
+_Made = TypeVar("_Made")
+
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """PEM files. With `client_ca`, a client must show a certificate that it has signed."""
+    """PEM files. With `client_ca`, a client must show a certificate that it has signed.
+
+    Raises: WattscanError, if they cannot be read or do not belong together.
+    """
 
     certificate: Path
     key: Path
     client_ca: Path | None = None
 
-    def _paths(self) -> list[Path]:
-        return [p for p in (self.certificate, self.key, self.client_ca) if p is not None]
+    def __post_init__(self) -> None:
+        # Here, before anything listens: gRPC's own failure does not say what is wrong.
+        self.context()
 
-    def check(self) -> None:
-        """Are they there, PEM, and do key and certificate belong together? gRPC's own failure says
-        none of it. Raises: WattscanError."""
+    def credentials(self) -> grpc.ServerCredentials:
+        """For a gRPC port. A renewed certificate is taken at the next connection."""
+        renewal = Renewal(self)
+        # The stubs do not know that None stands for: as before.
+        fetch = cast(
+            "Callable[[], grpc.ServerCertificateConfiguration]",
+            lambda: renewal.take(self._configuration),
+        )
+        return grpc.dynamic_ssl_server_credentials(
+            self._configuration(), fetch, require_client_authentication=bool(self.client_ca)
+        )
+
+    def context(self) -> ssl.SSLContext:
+        """For any other port. Raises: WattscanError."""
         for path in self._paths():
             if b"-----BEGIN " not in _read(path):
                 raise WattscanError(f"{path} is not a PEM file")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
-            # Without a password, a locked key would have OpenSSL ask on the terminal.
+            # Without a password, OpenSSL would ask on the terminal for one of a locked key.
             context.load_cert_chain(self.certificate, self.key, password="")
         except (ssl.SSLError, ValueError):
             raise WattscanError(
-                f"{self.key} is not the private key of {self.certificate}, is locked with a "
+                f"{self.key} is not the private key of {self.certificate}, or it is locked with a "
                 "password, or one of them is broken"
             ) from None
         if self.client_ca is not None:
@@ -47,47 +64,46 @@ class TlsFiles:
                 context.load_verify_locations(self.client_ca)
             except ssl.SSLError:
                 raise WattscanError(f"{self.client_ca} has no certificate in it") from None
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
 
-    def credentials(self) -> grpc.ServerCredentials:
-        """For a gRPC port. A renewed certificate is taken at the next connection.
+    def stamp(self) -> tuple[int, ...]:
+        """Other files have another one. One that is missing for a moment, as while it is replaced,
+        counts as changed."""
+        return tuple(p.stat().st_mtime_ns if p.exists() else 0 for p in self._paths())
 
-        Raises: WattscanError.
-        """
-        self.check()
-        stamp = self._stamp()
-        told: tuple[int, ...] = ()
-
-        def renewed() -> grpc.ServerCertificateConfiguration | None:
-            nonlocal stamp, told
-            now = self._stamp()
-            if now == stamp:
-                return None
-            try:
-                self.check()
-                configuration = self._configuration()
-            except (OSError, WattscanError) as error:
-                if now != told:
-                    log.error("the certificate is not renewed, the old one stays: %s", error)
-                told = now
-                return None
-            stamp = now
-            log.info("the certificate was renewed")
-            return configuration
-
-        # The stubs do not know that None stands for: as before.
-        fetch = cast("Callable[[], grpc.ServerCertificateConfiguration]", renewed)
-        return grpc.dynamic_ssl_server_credentials(
-            self._configuration(), fetch, require_client_authentication=bool(self.client_ca)
-        )
+    def _paths(self) -> list[Path]:
+        return [p for p in (self.certificate, self.key, self.client_ca) if p is not None]
 
     def _configuration(self) -> grpc.ServerCertificateConfiguration:
         pair = (_read(self.key), _read(self.certificate))
         roots = _read(self.client_ca) if self.client_ca is not None else None
         return grpc.ssl_server_certificate_configuration([pair], roots)
 
-    def _stamp(self) -> tuple[int, ...]:
-        """A file that is missing for the moment, as while it is replaced, counts as another one."""
-        return tuple(p.stat().st_mtime_ns if p.exists() else 0 for p in self._paths())
+
+class Renewal:
+    """Notices that the files have changed; what is broken is logged once, and the old stays."""
+
+    def __init__(self, files: TlsFiles) -> None:
+        self._files = files
+        self._taken = self._seen = files.stamp()
+
+    def take(self, make: Callable[[], _Made]) -> _Made | None:
+        """What `make` makes of the changed files, or None if there is nothing new to take."""
+        now = self._files.stamp()
+        if now == self._taken:
+            return None
+        try:
+            self._files.context()
+            made = make()
+        except (OSError, WattscanError) as error:
+            if now != self._seen:
+                log.error("the certificate is not renewed, the old one stays: %s", error)
+            self._seen = now
+            return None
+        self._taken = self._seen = now
+        log.info("the certificate was renewed")
+        return made
 
 
 def _read(path: Path) -> bytes:

@@ -31,20 +31,26 @@ def network_input(pixels: Pixels, normalisation: Normalisation) -> Tensor:
     """
     check_image(pixels, "a brain slice")
     planes = pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
-    small = np.stack([_resized(planes[:, :, k]) for k in range(planes.shape[2])], axis=-1)
+    tensor = np.stack([_resized(planes[:, :, k]) for k in range(planes.shape[2])])
     # Over one channel or over three equal ones: the same mean and deviation.
-    centred = small - small.mean()
-    spread = float(centred.std())
-    standard = centred / spread if spread > 0 else centred
-    tensor = ((standard - normalisation.mean) / normalisation.std).astype(np.float32)
-    return np.repeat(tensor, 3 // tensor.shape[2], axis=2)
+    tensor -= tensor.mean(dtype=np.float64)
+    flat = tensor.ravel()
+    spread = float(np.sqrt(np.dot(flat, flat) / flat.size))
+    tensor *= 1 / (normalisation.std * (spread if spread > 0 else 1.0))
+    tensor -= normalisation.mean / normalisation.std
+    # Channels lie one after the other in memory, as ONNX takes them: nothing is copied there.
+    channels = tensor if len(tensor) == 3 else np.repeat(tensor, 3, axis=0)
+    return channels.astype(np.float32, copy=False).transpose(1, 2, 0)
 
 
-def _resized(plane: Pixels) -> NDArray[np.float64]:
-    """(256, 256): 8 bits as Pillow resizes a picture, others in float32."""
+def _resized(plane: Pixels) -> NDArray[Any]:
+    """(256, 256): 8 bits as Pillow resizes a picture, others in float32. Whole numbers become
+    float32, floats float64, whose squares do not overflow."""
     height, width = INPUT_SIZE
     values: NDArray[Any] = np.ascontiguousarray(plane)
     if plane.dtype != np.uint8:
         values = values.astype(np.float32)
-    resized = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(resized, np.float64)
+    if values.shape != INPUT_SIZE:
+        resized = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR)
+        values = np.asarray(resized)
+    return values.astype(np.float64 if plane.dtype.kind == "f" else np.float32)

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import grpc
-
-from wattscan.serving.errors import RequestRefused
+from wattscan.serving.errors import NoSuchSignature, RequestRefused
 from wattscan.serving.repository.repository import Repository
 from wattscan.wire import tensorflow_serving_pb2 as pb
 
 SIGNATURE = "serving_default"
 """The one that every model has."""
-
-
-class NoSuchSignature(RequestRefused):
-    """The model has no signature of that name; TensorFlow Serving answers with the same status."""
-
-    status = grpc.StatusCode.FAILED_PRECONDITION
 
 
 def named(spec: pb.ModelSpec) -> str:
