@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -202,28 +203,26 @@ def _one_of(flag: str, choices: tuple[str, ...]) -> Callable[[str], str]:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port < 65536:
-        raise argparse.ArgumentTypeError(f"{port} is not a port (0 to 65535)")
-    return port
+    return int(_number(text, 0, 65535, "a port (0 to 65535)", whole=True))
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds <= 1e6:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
-    return seconds
+    return _number(text, 0, 1e6, "a number of seconds")
 
 
 def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number <= 1e9:
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-    return number
+    return _number(text, 1e-9, 1e9, "a number above 0")
 
 
 def _whole(text: str) -> int:
-    number = int(text)
-    if not 0 < number < 2**31:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0, and below 2^31")
+    return int(_number(text, 1, 2**31 - 1, "a whole number above 0", whole=True))
+
+
+def _number(text: str, lowest: float, highest: float, what: str, whole: bool = False) -> float:
+    try:
+        number = int(text) if whole else float(text)
+    except ValueError:
+        number = math.nan
+    if not lowest <= number <= highest:
+        raise argparse.ArgumentTypeError(f"{text} is not {what}")
     return number

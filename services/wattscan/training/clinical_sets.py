@@ -57,7 +57,7 @@ def held_out(task: Task, table: Mapping[str, Any], folder: Path) -> Split:
 
 def held_out_patients(task: Task, table: Mapping[str, Any], folder: Path) -> list[str]:
     """Whose each image of `held_out` is."""
-    patients = _opened(task.name, folder).patients
+    patients = opened(task.name, folder).patients
     return [patients[index] for index in _parts(patients, table["split"])["test"]]
 
 
@@ -69,7 +69,7 @@ def _split(
     *,
     full_size_truth: bool = False,
 ) -> Split:
-    dataset = _opened(task.name, folder)
+    dataset = opened(task.name, folder)
     if table.get("split") not in SPLITS or table.get("digest") != _digest(dataset):
         raise WattscanError(
             f"{folder} holds {dataset.name}, but not the same {len(dataset.patients)} images that "
@@ -90,8 +90,11 @@ def _split(
 
 
 @functools.cache
-def _opened(task_name: str, folder: Path) -> DataSet:
-    # Asked for each part: the LGG set reads all its masks to open.
+def opened(task_name: str, folder: Path) -> DataSet:
+    """The task's data set in the folder. Raises: WattscanError.
+
+    Asked for each part, and opened once: the LGG set reads all its masks to open.
+    """
     return plugins.task(task_name).dataset(folder)
 
 

@@ -46,7 +46,7 @@ def train(task_name: str, work: Path, chosen: recipe.Recipe, seed: int, origin: 
         task_name: a task.
         work: folder of the checkpoints.
         chosen: what to train and how long.
-        seed: of the weights, of the phantom or the split, and of the order of the images.
+        seed: of the weights, of the phantom, and of the order of the images.
         origin: what to train on.
 
     Returns:
@@ -145,26 +145,33 @@ def export_models(task_name: str, work: Path, models: Path, origin: Origin) -> l
     units = sets.held_out_units(task, fp32.provenance["data"], origin.folder)
     difference = bootstrap.difference(task, held_out, units, (logits["fp32"], logits["int8"]))
     _tell(task, difference)
-    exported = {"export": _exported(origin.command)}
-    qualities = {
-        "fp32": card.Scored(scores["fp32"]),
-        "int8": card.Scored(scores["int8"], scores["ptq"], difference),
-    }
-    cards = []
-    variants: list[tuple[Precision, Any, Checkpoint]] = [
-        ("fp32", unrounded, fp32),
-        ("int8", frozen["int8"], int8),
+    int8_scored = card.Scored(scores["int8"], scores["ptq"], difference)
+    variants = [
+        _Variant("fp32", unrounded, fp32, card.Scored(scores["fp32"])),
+        _Variant("int8", frozen["int8"], int8, int8_scored),
     ]
-    for precision, network, source in variants:
-        folder = models / f"{task_name}-{precision}"
-        _write_files(network, task, folder, integer=precision == "int8")
-        provenance = {**source.provenance, **exported}
-        title = _network_title(source)
-        described = card.Made(
-            precision, title, source.normalisation, qualities[precision], provenance
-        )
-        cards.append(card.write(folder, task, described))
-    return cards
+    return [_write_variant(variant, task, models, origin) for variant in variants]
+
+
+@dataclass(frozen=True)
+class _Variant:
+    """A network that is ready to be written, where it came from, and how good it is."""
+
+    precision: Precision
+    network: Any
+    source: Checkpoint
+    scored: card.Scored
+
+
+def _write_variant(variant: _Variant, task: Task, models: Path, origin: Origin) -> Path:
+    """Its files and its card; returns the card's path."""
+    folder = models / f"{task.name}-{variant.precision}"
+    _write_files(variant.network, task, folder, integer=variant.precision == "int8")
+    source = variant.source
+    provenance = {**source.provenance, "export": _exported(origin.command)}
+    title = _network_title(source)
+    made = card.Made(variant.precision, title, source.normalisation, variant.scored, provenance)
+    return card.write(folder, task, made)
 
 
 def _identity(task: Task, table: Mapping[str, Any], data: TrainingData) -> list[Any]:

@@ -12,7 +12,7 @@ from wattscan.training.clinical_sets import SplitBy
 from wattscan.training.data import Split, TrainingData
 from wattscan.training.recipe import DataSettings
 
-__all__ = ["SplitBy", "describe", "held_out", "training_data"]
+__all__ = ["SplitBy", "describe", "held_out", "held_out_units", "training_data"]
 
 
 def describe(
@@ -21,7 +21,7 @@ def describe(
     """The card's `data` table. Raises: WattscanError: the folder is not the task's data set."""
     if folder is None:
         return phantoms.describe(task, settings, seed)
-    return clinical_sets.describe(task.dataset(folder), split)
+    return clinical_sets.describe(clinical_sets.opened(task.name, folder), split)
 
 
 def training_data(task: Task, table: Mapping[str, Any], folder: Path | None) -> TrainingData:
