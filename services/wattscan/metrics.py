@@ -121,7 +121,7 @@ REQUESTS = _metric(
     "wattscan_requests_total",
     "counter",
     "target task precision protocol code",
-    "Finished requests; code is the gRPC status name.",
+    "Finished requests; protocol is wattscan.v1, oip or tfs, code the gRPC status name.",
 )
 REQUEST_DURATION_SECONDS = _metric(
     "wattscan_request_duration_seconds",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import logging
+import os
+import sys
 import time
 
 _FIELDS = (
@@ -69,3 +72,23 @@ def configure(kind: str) -> None:
     formatter = JsonFormatter() if kind == "json" else TextFormatter()
     for handler in logging.getLogger().handlers:
         handler.setFormatter(formatter)
+
+
+def private_stderr() -> None:
+    """From now on only Python writes to this process's standard error.
+
+    Decoders in C write there as they like: libjpeg quotes the first bytes of a frame, a C++ runtime
+    the text of an exception. What they write is lost; a crash still tells Python's stacks where
+    faulthandler is enabled.
+    """
+    sys.stderr.flush()
+    own = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr:
+            handler.setStream(own)
+    sys.stderr = own
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    if faulthandler.is_enabled():
+        faulthandler.enable(own)

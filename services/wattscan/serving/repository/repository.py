@@ -55,6 +55,7 @@ class Repository:
         self._served: dict[str, dict[int, _Lease]] = {}
         self._refused: dict[tuple[str, int], tuple[Stamp, str]] = {}
         self._unloaded: set[str] = set()
+        self._trouble = ""
 
     def load_all(self) -> None:
         """Load what the folder has. At the start nothing may be broken. Raises: WattscanError."""
@@ -116,8 +117,11 @@ class Repository:
         try:
             found = find_models(self._folder)
         except WattscanError as error:
-            log.error("the repository is left as it was: %s", error)
+            if str(error) != self._trouble:  # told once, not at every look
+                log.error("the repository is left as it was: %s", error)
+            self._trouble = str(error)
             return
+        self._trouble = ""
         for model in found:
             if model.name not in self._unloaded:
                 self._update(model, strict=False)
@@ -142,10 +146,10 @@ class Repository:
 
     def unload(self, name: str) -> None:
         """Serve the model no more, until `load` asks for it. Raises: NotServed."""
-        with self._lock:
-            self._find(name, None)
-        self._unloaded.add(name)
-        self._retire(name, set())
+        with self._loading:  # or a reload that runs would bring it back
+            self.get(name)
+            self._unloaded.add(name)
+            self._retire(name, set())
 
     def close(self) -> None:
         """Free everything."""

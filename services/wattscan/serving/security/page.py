@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+from http import HTTPStatus
 from socketserver import ThreadingMixIn
 from threading import Thread
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
@@ -18,6 +19,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from wattscan.serving.security.tls import Renewal, TlsFiles
 
 _PATIENCE_SECONDS = 10.0
+_METHODS = ("GET", "HEAD", "OPTIONS")
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +27,21 @@ log = logging.getLogger(__name__)
 class _Handler(WSGIRequestHandler):
     timeout = _PATIENCE_SECONDS  # for the handshake, too
 
+    def parse_request(self) -> bool:
+        """Whether it is one to answer. The page's own refusal would quote the method."""
+        if not super().parse_request():
+            return False
+        if self.command not in _METHODS:
+            self.send_error(HTTPStatus.METHOD_NOT_ALLOWED)
+            return False
+        return True
+
     def log_message(self, *_words: object) -> None:
         """Nothing: the words are a client's."""
+
+    def send_error(self, code: int, *_words: object) -> None:
+        """Of what is no HTTP; the standard library would quote it."""
+        super().send_error(code)
 
 
 class Page(ThreadingMixIn, WSGIServer):
