@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 import warnings
@@ -20,9 +21,9 @@ from wattscan.contracts import Target, WattscanError
 from wattscan.serving import cli as serving
 from wattscan.serving.allocator import keep_large_buffers
 from wattscan.serving.compose import make_server
-from wattscan.serving.logs import configure
+from wattscan.serving.logs import configure, private_stderr
 from wattscan.serving.repository.repository import Repository
-from wattscan.serving.server import Ports
+from wattscan.serving.server import Ports, place
 from wattscan.targets import load_target
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import discover
@@ -124,7 +125,9 @@ def _serve(options: argparse.Namespace) -> int:
     wait_for_signal = _stop_signals()
     # Decoders' warnings quote headers, patients' names among them.
     warnings.simplefilter("ignore")
+    private_stderr()
     configure(options.log_format)
+    _forbid_core_dumps()
     keep_large_buffers()
     target = load_target(options.target)
     _warn_if_open(options)
@@ -139,7 +142,8 @@ def _serve(options: argparse.Namespace) -> int:
     sampler.start()
     try:
         ports = Ports(options.address, options.grpc_port, options.metrics_port)
-        _say_ready(target, models, server.start(ports))
+        scheme = "http" if options.tls_cert is None else "https"
+        _say_ready(target, models, server.start(ports), scheme)
         wait_for_signal()
         log.info("draining")
         finished = server.stop(options.grace)
@@ -149,10 +153,19 @@ def _serve(options: argparse.Namespace) -> int:
     return 0 if finished else 1
 
 
+def _forbid_core_dumps() -> None:
+    # One would hold patients' images.
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+
+
 def _warn_if_open(options: argparse.Namespace) -> None:
     missing = [
         name
-        for name, given in (("TLS", options.tls_cert), ("a token", options.tokens))
+        for name, given in (
+            ("TLS", options.tls_cert),
+            ("a token", options.tokens or options.tls_client_ca),
+        )
         if given is None
     ]
     if not serving.is_loopback(options.address) and missing:
@@ -182,11 +195,11 @@ def _registry(target: Target, ledger: Ledger, sampler: Sampler) -> CollectorRegi
     return registry
 
 
-def _say_ready(target: Target, models: Repository, ports: Ports) -> None:
+def _say_ready(target: Target, models: Repository, ports: Ports, scheme: str) -> None:
     ready = {
         "target": target.name,
         "models": sorted({model.name for model in models}),
-        "grpc": f"{ports.address}:{ports.grpc}",
-        "metrics": f"http://{ports.address}:{ports.metrics}/metrics",
+        "grpc": place(ports.address, ports.grpc),
+        "metrics": f"{scheme}://{place(ports.address, ports.metrics)}/metrics",
     }
     print(json.dumps(ready), flush=True)

@@ -110,7 +110,9 @@ class _Run:
         self._locustfile = locustfile
         self._progress = Progress()
         self._recorder = Recorder(folder / "recording.om")
-        self._env = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        # Variables that are a service's options are not the run's.
+        own = {k: v for k, v in os.environ.items() if not k.startswith("WATTSCAN_")}
+        self._env = {**own, "PYTHONUNBUFFERED": "1"}
 
     def go(self) -> None:
         """The whole run. Whatever happens, nothing that it started is left."""

@@ -162,6 +162,8 @@ def run_health(args: argparse.Namespace) -> int:
 
 
 def _channel(args: argparse.Namespace) -> grpc.Channel:
+    if (args.tls_cert is None) != (args.tls_key is None) or (args.tls_cert and not args.tls_ca):
+        raise WattscanError("mutual TLS needs --tls-ca, --tls-cert and --tls-key")
     if args.tls_ca is None:
         return grpc.insecure_channel(args.address)
     own = [p.read_bytes() if p is not None else None for p in (args.tls_key, args.tls_cert)]

@@ -52,8 +52,12 @@ def make_server(
         InferenceService(pipeline, observations, memory).service(),
         *TensorFlowServing(pipeline, limits).services(),
     ]
+    rate = None if options.rate_limit is None else RateLimit(options.rate_limit)
     dispatcher = Dispatcher(
-        observations, _clients(options), _tracing(options), options.log_requests == "yes"
+        observations,
+        Clients(rate, settings.tokens),
+        _tracing(options),
+        options.log_requests == "yes",
     )
     return Server(pipeline, services, dispatcher, registry, settings)
 
@@ -64,11 +68,6 @@ def _tokens(options: argparse.Namespace) -> Tokens | None:
     tokens = Tokens(options.tokens)
     tokens.load()
     return tokens
-
-
-def _clients(options: argparse.Namespace) -> Clients:
-    rate = None if options.rate_limit is None else RateLimit(options.rate_limit)
-    return Clients(rate, by_token=options.tokens is not None)
 
 
 def _tracing(options: argparse.Namespace) -> Tracing | None:

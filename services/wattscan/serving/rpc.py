@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ from google.protobuf.message import DecodeError
 from wattscan.serving.call import Call
 from wattscan.serving.errors import RequestRefused, Retryable, status_of
 from wattscan.serving.observations import Observations
+from wattscan.serving.security.gate import authorization
 from wattscan.serving.security.rates import RateLimit
-from wattscan.serving.security.tokens import Role
+from wattscan.serving.security.tokens import Role, Tokens
 from wattscan.serving.tracing import Ended, Tracing, trace_id
 
 Unary: TypeAlias = Callable[[bytes, Call], bytes]
@@ -55,17 +57,21 @@ class Service:
 
 @dataclass(frozen=True)
 class Clients:
-    """What is asked of clients. `by_token`: they are told apart by their tokens, already checked;
-    else by their addresses."""
+    """What is asked of clients. They are told apart by their tokens, where there are any; else by
+    their addresses."""
 
     rate: RateLimit | None = None
-    by_token: bool = False
+    tokens: Tokens | None = None
 
-    def check(self, context: grpc.ServicerContext, metadata: Mapping[str, str]) -> None:
-        """Raises: RateExceeded."""
-        if self.rate is not None:
-            address = context.peer().rpartition(":")[0]
-            self.rate.check(metadata.get("authorization", "") if self.by_token else address)
+    def check(self, context: grpc.ServicerContext) -> None:
+        """Raises: RateExceeded; Unauthenticated, for a token that is valid no more."""
+        if self.rate is None:
+            return
+        client = context.peer().rpartition(":")[0]
+        if self.tokens is not None:
+            header = authorization(context.invocation_metadata())
+            client = self.tokens.check(header, "infer").name
+        self.rate.check(client)
 
 
 class Dispatcher:
@@ -111,9 +117,9 @@ class Dispatcher:
             return grpc.stream_stream_rpc_method_handler(stream)
         return grpc.unary_unary_rpc_method_handler(unary)
 
-    def admit(self, context: grpc.ServicerContext, metadata: Mapping[str, str]) -> None:
-        """Raises: RateExceeded."""
-        self._clients.check(context, metadata)
+    def admit(self, context: grpc.ServicerContext) -> None:
+        """Raises: RateExceeded, Unauthenticated."""
+        self._clients.check(context)
 
     def finished(self, ended: Ended, method: Method) -> None:
         """Count the call, log it and trace it."""
@@ -122,8 +128,11 @@ class Dispatcher:
             self._observations.finished(*call.labels, call.protocol, code.name)
         if self._log_requests:
             log.info("%s %s", ended.method, code.name, extra=_fields(call, code))
-        if self._tracing is not None and method.infers:
-            self._tracing.record(ended)
+        if self._tracing is not None and (method.infers or method.stream is not None):
+            try:
+                self._tracing.record(ended)
+            except Exception as error:  # nobody's answer depends on its span
+                log.warning("a span was not recorded: %s", type(error).__name__)
 
 
 class _Served:
@@ -151,7 +160,7 @@ class _Served:
             deadline=time.monotonic() + left,
             wanted=context.is_active,
             on_end=context.add_callback,
-            admit=lambda: dispatcher.admit(context, metadata),
+            admit=lambda: dispatcher.admit(context),
             priority=_number(metadata.get(_PRIORITY)),
             trace_id=trace_id(self._traceparent),
         )
@@ -187,7 +196,7 @@ class _Served:
         trailing = self._trailing()
         if isinstance(error, Retryable):
             # gRPC's own retry hint, which its clients heed (its proposal A6).
-            trailing += (("grpc-retry-pushback-ms", str(round(error.retry_after * 1000))),)
+            trailing += (("grpc-retry-pushback-ms", str(math.ceil(error.retry_after * 1000))),)
         self._context.set_trailing_metadata(trailing)
         self._context.abort(code, text)
 

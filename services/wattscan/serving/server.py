@@ -13,12 +13,13 @@ from wsgiref.simple_server import WSGIServer
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
 from wattscan.contracts import WattscanError
 from wattscan.serving.pipeline import Pipeline
 from wattscan.serving.rpc import Dispatcher, Service
 from wattscan.serving.security.gate import Gate
+from wattscan.serving.security.page import open_page
 from wattscan.serving.security.tls import TlsFiles
 from wattscan.serving.security.tokens import Tokens
 from wattscan.serving.upkeep import Every
@@ -54,6 +55,11 @@ class ServerSettings:
     hang_seconds: float = 60.0
 
 
+def place(address: str, port: int) -> str:
+    """`address:port`, as URLs and gRPC write it."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 class Server:
     """One target's service, from `start` to `stop`."""
 
@@ -85,9 +91,10 @@ class Server:
         metrics_port = self._start_page(ports)
         try:
             # gRPC's own failure says neither why nor on one line.
-            with socket.create_server((ports.address, ports.grpc)):
+            family = socket.AF_INET6 if ":" in ports.address else socket.AF_INET
+            with socket.create_server((ports.address, ports.grpc), family=family):
                 pass
-            port = self._listen(f"{ports.address}:{ports.grpc}")
+            port = self._listen(place(ports.address, ports.grpc))
         except (OSError, RuntimeError) as error:
             raise _taken("--grpc-port", ports.address, ports.grpc, error) from None
         self._grpc.start()
@@ -148,18 +155,8 @@ class Server:
             self._health.set(service, _STATUS.SERVING if healthy else _STATUS.NOT_SERVING)
 
     def _start_page(self, ports: Ports) -> int:
-        tls = self._settings.tls
-        ca = tls.client_ca if tls else None
         try:
-            self._page = start_http_server(
-                ports.metrics,
-                ports.address,
-                self._registry,
-                certfile=str(tls.certificate) if tls else None,
-                keyfile=str(tls.key) if tls else None,
-                client_cafile=str(ca) if ca else None,
-                client_auth_required=ca is not None,
-            )
+            self._page = open_page(ports.address, ports.metrics, self._registry, self._settings.tls)
         except OSError as error:
             raise _taken("--metrics-port", ports.address, ports.metrics, error) from None
         return self._page[0].server_port
@@ -167,4 +164,6 @@ class Server:
 
 def _taken(flag: str, address: str, port: int, error: Exception) -> WattscanError:
     why = (error.strerror if isinstance(error, OSError) else None) or "not allowed"
-    return WattscanError(f"cannot listen on {address}:{port} ({why}): choose another with {flag}")
+    return WattscanError(
+        f"cannot listen on {place(address, port)} ({why}): choose another with {flag}"
+    )

@@ -106,7 +106,7 @@ class InferenceService:
         for data in messages:
             part = call.part(on_end=lambda each: wake.__setitem__(slice(None), [each]))
             yield self._stream_answer(data, part)
-            call.energy = total(call.energy, part.energy)
+            call.energy, call.model = total(call.energy, part.energy), part.model or call.model
 
     def _stream_answer(self, data: bytes, part: Call) -> bytes:
         request_id, code = "", grpc.StatusCode.OK

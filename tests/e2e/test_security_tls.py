@@ -1,0 +1,246 @@
+"""TLS and mutual TLS, of gRPC and of the metrics page, with certificates that the test makes."""
+
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import grpc
+import pytest
+import trustme
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from commands import WATTSCAN
+
+TINY = Path(__file__).parents[1] / "data" / "tiny"
+HOST = "127.0.0.1"
+SERVING = health_pb2.HealthCheckResponse.SERVING
+
+
+class Files:
+    """A certificate authority, and what it has signed, in files."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.authority = trustme.CA()
+        self.ca = folder / "ca.pem"
+        self.authority.cert_pem.write_to_path(self.ca)
+        self.issue("server")
+        self.issue("client")
+
+    def issue(self, name, authority=None):
+        """A fresh pair, NAME.pem and NAME.key."""
+        made = (authority or self.authority).issue_cert(HOST)
+        chain = b"".join(part.bytes() for part in made.cert_chain_pems)
+        for path, data in (
+            (self.folder / f"{name}.key", made.private_key_pem.bytes()),
+            (self.folder / f"{name}.pem", chain),
+        ):
+            fresh = path.with_suffix(".fresh")
+            fresh.write_bytes(data)
+            fresh.replace(path)
+
+    def flags(self, mutual=False):
+        flags = [
+            "--tls-cert",
+            f"{self.folder}/server.pem",
+            "--tls-key",
+            f"{self.folder}/server.key",
+        ]
+        return [*flags, "--tls-client-ca", str(self.ca)] if mutual else flags
+
+    def read(self, name):
+        return (self.folder / name).read_bytes()
+
+
+@pytest.fixture
+def files(tmp_path):
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    return Files(folder)
+
+
+@pytest.fixture
+def start(tmp_path, start_service):
+    shutil.copytree(TINY, tmp_path / "models" / "tiny")
+    return lambda *flags: start_service("--models", str(tmp_path / "models"), *flags)
+
+
+def health(service, credentials=None):
+    """SERVING, or the status that a new connection ends in."""
+    address = service.ready["grpc"]
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    channel = (
+        grpc.secure_channel(address, credentials, options)
+        if credentials
+        else grpc.insecure_channel(address, options)
+    )
+    with channel:
+        try:
+            request = health_pb2.HealthCheckRequest()
+            return health_pb2_grpc.HealthStub(channel).Check(request, timeout=5).status
+        except grpc.RpcError as error:
+            return error.code()
+
+
+def page(service, context):
+    """The metrics page's text. Raises: OSError."""
+    url = "https://" + service.ready["metrics"].partition("://")[2]
+    with urllib.request.urlopen(url, context=context, timeout=5) as answer:
+        return answer.read().decode()
+
+
+def trusting(files, client=None):
+    context = ssl.create_default_context(cafile=files.ca)
+    if client:
+        context.load_cert_chain(files.folder / f"{client}.pem", files.folder / f"{client}.key")
+    return context
+
+
+def serial(service, port_of):
+    """Which certificate a new connection is shown."""
+    port = int(service.ready[port_of].rpartition(":")[2].partition("/")[0])
+    return ssl.get_server_certificate((HOST, port), timeout=5)
+
+
+def test_tls(files, start):
+    service = start(*files.flags())
+    assert health(service, grpc.ssl_channel_credentials(files.read("ca.pem"))) == SERVING
+    assert health(service) is grpc.StatusCode.UNAVAILABLE  # plaintext
+    other = trustme.CA().cert_pem.bytes()
+    assert health(service, grpc.ssl_channel_credentials(other)) is grpc.StatusCode.UNAVAILABLE
+
+    assert service.ready["metrics"].startswith("https://")
+    assert "wattscan_model_info" in page(service, trusting(files))
+    with pytest.raises(urllib.error.URLError, match="certificate verify failed"):
+        page(service, ssl.create_default_context())
+    plain = service.ready["metrics"].replace("https://", "http://")
+    with pytest.raises(OSError):
+        urllib.request.urlopen(plain, timeout=5)
+
+
+def test_mutual_tls(files, start):
+    service = start(*files.flags(mutual=True))
+    pair = files.read("client.key"), files.read("client.pem")
+    root = files.read("ca.pem")
+    assert health(service, grpc.ssl_channel_credentials(root, *pair)) == SERVING
+    assert health(service, grpc.ssl_channel_credentials(root)) is grpc.StatusCode.UNAVAILABLE
+    files.issue("stranger", trustme.CA())
+    strange = files.read("stranger.key"), files.read("stranger.pem")
+    refused = health(service, grpc.ssl_channel_credentials(root, *strange))
+    assert refused is grpc.StatusCode.UNAVAILABLE
+
+    assert "wattscan_model_info" in page(service, trusting(files, "client"))
+    for client in (None, "stranger"):
+        with pytest.raises(OSError):
+            page(service, trusting(files, client))
+
+
+def test_a_renewed_certificate_is_taken_without_a_restart(files, start):
+    service = start(*files.flags())
+    before = serial(service, "grpc")
+    with grpc.secure_channel(
+        service.ready["grpc"], grpc.ssl_channel_credentials(files.read("ca.pem"))
+    ) as kept:
+        stub = health_pb2_grpc.HealthStub(kept)
+        assert stub.Check(health_pb2.HealthCheckRequest(), timeout=5).status == SERVING
+        files.issue("server")
+        assert serial(service, "grpc") != before
+        # Who is connected stays so.
+        assert stub.Check(health_pb2.HealthCheckRequest(), timeout=5).status == SERVING
+    assert health(service, grpc.ssl_channel_credentials(files.read("ca.pem"))) == SERVING
+    assert "the certificate was renewed" in service.log.read_text()
+
+
+def test_a_renewal_that_is_broken_leaves_the_old_certificate(files, start):
+    service = start(*files.flags())
+    before = serial(service, "grpc")
+    key = files.read("server.key")
+    files.issue("server")
+    (files.folder / "server.key").write_bytes(key)  # of the old certificate
+    for _ in range(3):
+        assert serial(service, "grpc") == before
+    (files.folder / "server.pem").unlink()
+    assert serial(service, "grpc") == before
+    log = service.log.read_text()
+    assert log.count("is not the private key of") == 1
+    assert "cannot be read: No such file" in log
+    files.issue("server")
+    assert serial(service, "grpc") != before
+
+
+def test_the_metrics_page_takes_a_renewed_certificate(files, start):
+    service = start(*files.flags())
+    before = serial(service, "metrics")
+    files.issue("server")
+    deadline = time.monotonic() + 10
+    while serial(service, "metrics") == before:
+        assert time.monotonic() < deadline, "the old certificate is still shown"
+        time.sleep(0.2)
+
+
+def test_a_connection_that_says_nothing_stops_neither_the_page_nor_the_server(files, start):
+    service = start(*files.flags())
+    port = int(service.ready["metrics"].rpartition(":")[2].partition("/")[0])
+    with socket.create_connection((HOST, port)):
+        time.sleep(0.2)
+        try:
+            assert "wattscan_model_info" in page(service, trusting(files))
+            service.process.terminate()
+            assert service.process.wait(10) == 0
+        finally:
+            service.process.kill()
+
+
+def probe(service, *flags):
+    command = [*WATTSCAN, "health", service.ready["grpc"], *flags]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout.strip(), done.stderr.strip()
+
+
+def test_a_probe_over_tls(files, start):
+    service = start(*files.flags(mutual=True))
+    ca = ["--tls-ca", str(files.ca)]
+    own = [f"--tls-cert={files.folder}/client.pem", f"--tls-key={files.folder}/client.key"]
+    assert probe(service, *ca, *own) == (0, "SERVING", "")
+    for flags in (ca, []):
+        code, out, error = probe(service, *flags, "--timeout", "2")
+        assert (code, out) == (2, "")
+        assert error.startswith("wattscan: ")
+        assert "UNAVAILABLE" in error or "DEADLINE_EXCEEDED" in error
+    # Half a pair must not be taken for none, nor a certificate without --tls-ca for plaintext.
+    for flags in ([*ca, own[0]], [*ca, own[1]], own):
+        code, out, error = probe(service, *flags)
+        assert (code, out, len(error.splitlines())) == (2, "", 1), error
+        assert "--tls-" in error
+    code, out, error = probe(service, "--tls-ca", f"{files.folder}/none")
+    assert (code, out, len(error.splitlines())) == (2, "", 1)
+
+
+def refused_start(*flags):
+    command = [*WATTSCAN, "serve", "--grpc-port", "0", "--metrics-port", "0", *flags]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    lines = [line for line in done.stderr.splitlines() if " INFO " not in line]
+    assert (done.returncode, done.stdout, len(lines)) == (2, "", 1), done.stderr
+    assert lines[0].startswith("wattscan: ")
+    return lines[0]
+
+
+def test_files_that_do_not_go_together_end_the_start_with_one_line(files, tmp_path):
+    shutil.copytree(TINY, tmp_path / "models" / "tiny")
+    models = ["--models", str(tmp_path / "models")]
+    cert, key = f"{files.folder}/server.pem", f"{files.folder}/server.key"
+    both = "both --tls-cert and --tls-key"
+    assert both in refused_start(*models, "--tls-key", key)
+    assert both in refused_start(*models, "--tls-client-ca", str(files.ca))
+    pair = ["--tls-cert", cert, "--tls-key"]
+    assert "No such file" in refused_start(*models, *pair, f"{key}.none")
+    assert "is not a PEM file" in refused_start(*models, *pair, str(TINY / "model.toml"))
+    other = f"{files.folder}/client.key"
+    line = refused_start(*models, *pair, other)
+    assert "is not the private key of" in line
+    assert "-----" not in line
