@@ -10,10 +10,12 @@ BENCHMARK_READY := build/benchmark/.ready
 CLIENTS := triton tensorflow
 PEERS := pytriton kserve mlserver
 TASKS := $(subst _,-,$(patsubst services/wattscan/tasks/%/recipe.toml,%,$(wildcard services/wattscan/tasks/*/recipe.toml)))
-SYSTEM_PACKAGES := prometheus chromium
+SYSTEM_PACKAGES := prometheus chromium faketime
 BENCH ?=
 PYTEST ?=
 SERVING ?= --write
+FUZZ_SECONDS ?= 60
+FUZZ_READY := .venv/.ready-fuzz
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train run test check format lint types layers generated generate models \
@@ -78,6 +80,9 @@ clients: $(CLIENTS:%=clients-%) ## The stock clients that tests use, each in its
 
 $(CLIENTS:%=clients-%): clients-%: build/clients/%/.ready
 
+fuzz: $(FUZZ_READY) ## Fuzz the decoders and the protocols (FUZZ_SECONDS=60 each)
+	PYTHONPATH=tests:tests/unit/serving $(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
+
 system-packages: ## Install the Debian packages that some tests need (root)
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(SYSTEM_PACKAGES)
@@ -124,6 +129,10 @@ build/benchmark/peers/%/.ready: loadtest/serving/peers/requirements-%.txt
 	@echo "Setting up $*: up to three minutes."
 	-$(PYTHON) -m venv $(@D) \
 		&& $(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
+
+$(FUZZ_READY): $(READY) tests/fuzz/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/fuzz/requirements.txt
+	@touch $@
 
 $(TRAIN_READY): $(READY) requirements-train.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-train.txt

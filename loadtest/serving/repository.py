@@ -17,6 +17,7 @@ name = "onnxruntime"
 provider = "cpu"
 threads = 1
 """
+_ONE_INSTANCE = "instances = 1"
 
 
 def write_target(folder: Path) -> Path:
@@ -28,11 +29,11 @@ def write_target(folder: Path) -> Path:
     _, sensors, after = rest.partition("[[sensors]]\n")
     if not (mark and sensors):
         raise networks.BenchmarkError("targets/cpu.toml has no [backend] before its [[sensors]]")
-    backend = _BACKEND
-    if WATTSCAN_INSTANCES is not None:
-        backend += f"instances = {WATTSCAN_INSTANCES}\n"
+    if _ONE_INSTANCE not in before:
+        raise networks.BenchmarkError(f"targets/cpu.toml has no {_ONE_INSTANCE!r}")
+    before = before.replace(_ONE_INSTANCE, f"instances = {WATTSCAN_INSTANCES}")
     target = folder / "benchmark.toml"
-    target.write_text(f"{before}{backend}\n{sensors}{after}", encoding="utf-8")
+    target.write_text(f"{before}{_BACKEND}\n{sensors}{after}", encoding="utf-8")
     return target
 
 

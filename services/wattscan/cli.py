@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import os
@@ -11,10 +12,11 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
-from wattscan import __version__
+from wattscan import __version__, imaging
 from wattscan.bench import cli as bench
 from wattscan.collector import cli as collector
 from wattscan.contracts import Target, WattscanError
@@ -149,8 +151,17 @@ def _serve(options: argparse.Namespace) -> int:
         finished = server.stop(options.grace)
     finally:
         sampler.stop()
+        imaging.close()
     log.info("stopped" if finished else "stopped with requests unfinished: --grace was too short")
-    return 0 if finished else 1
+    _leave(0 if finished else 1)
+
+
+def _leave(code: int) -> NoReturn:
+    # The interpreter's own end waits for threads, and one may be in an engine that hangs.
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _forbid_core_dumps() -> None:

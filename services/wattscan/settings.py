@@ -14,6 +14,15 @@ _BATCHING = {
 }  # fmt: skip
 
 
+def check_keys(settings: Mapping[str, Any], known: set[str]) -> None:
+    """Refuse what nobody would read. Raises: WattscanError."""
+    unknown = set(settings) - known
+    if unknown:
+        raise WattscanError(
+            f"unknown key {', '.join(sorted(unknown))}; it knows {', '.join(sorted(known))}"
+        )
+
+
 def whole_number(settings: Mapping[str, Any], key: str, default: int) -> int:
     """A whole number from 1 on. Raises: WattscanError."""
     value = settings.get(key, default)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 import grpc
 import pytest
+from rig import NERVE, PLAIN, TINY, TINY_MODEL, Rig, write_target
 
 from commands import WATTSCAN
+from wattscan.artifacts import default_models
 from wattscan.wire import wattscan_v1_pb2_grpc as rpc
 
 
@@ -74,3 +77,28 @@ def quick_run(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     (folder,) = out.iterdir()
     return folder, done.stdout, done.stderr
+
+
+@pytest.fixture
+def start_rig(tmp_path):
+    """Starts a service with the tests' own plug-ins, or a `real` one; see `rig.py`."""
+    models = tmp_path / "models"
+    rigs = []
+
+    def start(*arguments, typed=True, real=False, **settings):
+        if typed:
+            shutil.copytree(default_models() / NERVE, models / NERVE)
+        if real:
+            shutil.copytree(TINY_MODEL, models / TINY)
+        else:
+            (models / PLAIN / "1").mkdir(parents=True)
+            (models / PLAIN / "1" / "model.onnx").write_bytes(b"for the faulty backend")
+        options = {key: settings.pop(key) for key in ("prefix", "stderr", "env") if key in settings}
+        path = "cpu" if real else write_target(tmp_path, **settings)
+        where = ("--target", path, "--models", models)
+        rigs.append(Rig(tmp_path, *where, *arguments, **options))
+        return rigs[-1]
+
+    yield start
+    for rig in rigs:
+        rig.stop()

@@ -11,13 +11,14 @@ import numpy as np
 
 from wattscan.contracts import Array, Format, Tensor, TensorSpec, WattscanError
 from wattscan.plugins import sdk
-from wattscan.settings import whole_number
+from wattscan.settings import check_keys, whole_number
 
 FORMAT: Format = "tflite"
 
 
 def open_engine(path: Path, settings: Mapping[str, Any]) -> LiteRTEngine:
     """Open an interpreter. `settings`: `threads` (1). Raises: WattscanError."""
+    check_keys(settings, {"threads"})
     old = importlib.util.find_spec("ai_edge_litert") is None and importlib.util.find_spec(
         "tflite_runtime"
     )

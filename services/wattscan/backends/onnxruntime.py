@@ -13,7 +13,7 @@ import numpy as np
 from wattscan.contracts import Array, EngineAbsent, Format, Tensor, TensorSpec, WattscanError
 from wattscan.layout import channels_first, channels_last
 from wattscan.plugins import sdk
-from wattscan.settings import whole_number
+from wattscan.settings import check_keys, whole_number
 
 FORMAT: Format = "onnx"
 _OPENVINO = "OpenVINOExecutionProvider"
@@ -26,6 +26,7 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OnnxRuntimeEngine:
 
     Raises: WattscanError.
     """
+    check_keys(settings, {"threads", "provider"})
     # Since 1.29 it keeps a device id on disk and reports to its maker unless told not to before it
     # is loaded. A server of patients' images calls nobody.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"

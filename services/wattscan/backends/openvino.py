@@ -16,13 +16,14 @@ import numpy as np
 from wattscan.contracts import Array, Format, Tensor, TensorSpec, WattscanError
 from wattscan.layout import channels_first, channels_last
 from wattscan.plugins import sdk
-from wattscan.settings import whole_number
+from wattscan.settings import check_keys, whole_number
 
 FORMAT: Format = "onnx"
 
 
 def open_engine(path: Path, settings: Mapping[str, Any]) -> OpenVINOEngine:
     """Compile the model. `settings`: `threads` (1), `device` (`CPU`). Raises: WattscanError."""
+    check_keys(settings, {"threads", "device"})
     # Its Python package reports each import to its maker's analytics; without this module it does
     # not. A server of patients' images calls nobody.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]

@@ -6,7 +6,12 @@ from wattscan.contracts import ImageTooLarge, InvalidImage, Pixels
 from wattscan.imaging import dicom, raster
 from wattscan.imaging.limits import DEFAULT, Limits
 
-__all__ = ["Limits", "decode"]
+__all__ = ["Limits", "close", "decode"]
+
+
+def close() -> None:
+    """End the process that decodes what could end this one; a later `decode` starts it again."""
+    dicom.close()
 
 
 def decode(data: bytes, frame: int = 0, limits: Limits = DEFAULT) -> Pixels:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import io
 import logging
+from importlib.util import find_spec
 from typing import Any, cast
 
 import numpy as np
 import pydicom
 from PIL import Image, UnidentifiedImageError
 from pydicom.encaps import get_frame
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut, convert_color_space
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
 
 from wattscan.contracts import InvalidImage, Pixels
 from wattscan.imaging import deflate
+from wattscan.imaging.isolated import Decoder
 from wattscan.imaging.limits import Limits, check_frame
 
 # pydicom logs the values of headers that it does not like, patients' names among them.
@@ -25,6 +28,20 @@ _PREAMBLE = 128
 _TRUNCATED = "the DICOM file is truncated or corrupt"
 # Files without the Part 10 preamble begin with an element of group 0002 or 0008.
 _BARE_GROUPS = (b"\x02\x00\x00\x00", b"\x08\x00\x05\x00", b"\x08\x00\x08\x00", b"\x08\x00\x16\x00")
+
+# Left to choose, pydicom takes GDCM first, which can end the process on a corrupt frame.
+_PLUGINS = {
+    UID("1.2.840.10008.1.2.4.50"): "pillow",  # JPEG baseline
+    UID("1.2.840.10008.1.2.4.51"): "pillow",  # JPEG extended
+    UID("1.2.840.10008.1.2.4.90"): "pillow",  # JPEG 2000 lossless
+    UID("1.2.840.10008.1.2.4.91"): "pillow",  # JPEG 2000
+    UID("1.2.840.10008.1.2.5"): "pydicom",  # RLE
+}
+# Of these Pillow refuses colours of more than 8 bits, and sloppy streams that GDCM reads.
+_IN_PART = (UID("1.2.840.10008.1.2.4.90"), UID("1.2.840.10008.1.2.4.91"))
+# All other compressed pixels: JPEG lossless and JPEG-LS, and whatever pydicom learns to decode.
+_isolated = Decoder()
+close = _isolated.close
 
 
 def recognises(data: bytes) -> bool:
@@ -48,7 +65,7 @@ def read(data: bytes, frame: int, limits: Limits) -> Pixels:
     _check(dataset, frame, limits)
     try:
         _check_codestream(dataset, frame)
-        return _pixels(dataset, frame)
+        return _pixels(dataset, _stored(dataset, data, frame, limits))
     except InvalidImage:
         raise
     except Exception:
@@ -75,17 +92,37 @@ def _check_codestream(dataset: pydicom.Dataset, frame: int) -> None:
     frames = int(dataset.get("NumberOfFrames") or 1)
     stream = get_frame(dataset.PixelData, frame, number_of_frames=frames)
     try:
-        size = Image.open(io.BytesIO(stream)).size
+        size = Image.open(io.BytesIO(stream), formats=("JPEG", "JPEG2000")).size
     except UnidentifiedImageError:
         return  # RLE has no size of its own; JPEG-LS is left to its decoder
     if size != (dataset.Columns, dataset.Rows):
         raise InvalidImage("the DICOM file's compressed frame is not of the size its header says")
 
 
-def _pixels(dataset: pydicom.Dataset, frame: int) -> Pixels:
+def _stored(
+    dataset: pydicom.Dataset, data: bytes, frame: int, limits: Limits
+) -> np.ndarray[Any, Any]:
     if not hasattr(dataset.file_meta, "TransferSyntaxUID"):
         dataset.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2")
-    stored = pixel_array(dataset, index=frame)
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax in _PLUGINS or not _has_decoder(syntax):
+        try:
+            return pixel_array(dataset, index=frame, decoding_plugin=_PLUGINS.get(syntax, ""))
+        except Exception:
+            if syntax not in _IN_PART or find_spec("gdcm") is None:
+                raise
+    return _isolated.decode(data, frame, limits)
+
+
+def _has_decoder(syntax: UID) -> bool:
+    """Whether pydicom finds a decoder for the compressed syntax here; False for plain pixels."""
+    try:
+        return syntax.is_encapsulated and get_decoder(syntax).is_available
+    except (NotImplementedError, ValueError):  # a syntax that pydicom, or the standard, has not
+        return False
+
+
+def _pixels(dataset: pydicom.Dataset, stored: np.ndarray[Any, Any]) -> Pixels:
     photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2"))
     if photometric == "PALETTE COLOR":
         return _eight_bits(apply_color_lut(stored, dataset))
@@ -121,7 +158,10 @@ def _unreadable(dataset: pydicom.Dataset) -> str:
     # A UID's name is the standard's; a UID that the standard does not have is never quoted.
     if not syntax.is_transfer_syntax or not syntax.is_compressed:
         return _TRUNCATED
-    return (
+    refusal = (
         f"the DICOM file's pixel data cannot be decoded (transfer syntax {syntax.name}): "
-        "it is truncated or corrupt, or no decoder is installed (pip install 'wattscan[dicom]')"
+        "it is truncated or corrupt"
     )
+    if syntax not in _PLUGINS and _has_decoder(syntax):
+        return refusal
+    return f"{refusal}, or no decoder is installed (pip install 'wattscan[dicom]')"

@@ -97,7 +97,8 @@ class Pipeline:
                 work = Work(
                     inputs, rows, account, call.deadline, call.wanted, _priority(call, model)
                 )
-                call.on_end(work.wake)
+                if call.on_end(work.wake) is False:
+                    work.wake()  # it has ended already: nobody would wake it
                 outputs = model.batcher.run(work)
                 stages.computed(work)
                 with stages.stage("postprocess"):

@@ -99,6 +99,11 @@ class Dispatcher:
             },
         )
 
+    def close(self) -> None:
+        """Send the spans that are not sent yet."""
+        if self._tracing is not None:
+            self._tracing.close()
+
     def _method(self, name: str, protocol: str, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
         def unary(data: bytes, context: grpc.ServicerContext) -> bytes:
             assert method.answer is not None  # noqa: S101
@@ -154,7 +159,8 @@ class _Served:
         metadata = _texts(context)
         self._traceparent = metadata.get("traceparent", "")
         # gRPC's deadline is of the wall clock, which may be set meanwhile: from here on, monotonic.
-        left = context.time_remaining()
+        # If it has been, none is left while the call goes on: then gRPC's own timer ends it.
+        left = context.time_remaining() or math.inf
         self.call = Call(
             protocol,
             deadline=time.monotonic() + left,

@@ -25,7 +25,8 @@ from wattscan.serving.security.tokens import Tokens
 from wattscan.serving.upkeep import Every
 from wattscan.serving.watchdog import Watchdog
 
-_SPARE_THREADS = 8  # for health, reflection and refusals while the queue is full
+# Beside as many as may wait: for open streams (half of them), for health and for refusals.
+_SPARE_THREADS = 64
 # For answers on their way out; a probe that watches health would hold the server for longer.
 _FLUSH_SECONDS = 2.0
 _ENVELOPE = 1024 * 1024  # what a message has around its image
@@ -74,9 +75,10 @@ class Server:
         self._pipeline = pipeline
         self._registry = registry
         self._settings = settings
+        self._dispatcher = dispatcher
         self._health = health.HealthServicer()
         self._names = [service.name for service in services]
-        self._grpc = self._make(services, dispatcher)
+        self._grpc = self._make(services)
         watchdog = Watchdog(pipeline.models, settings.hang_seconds, self._tell_health)
         interval = min(1.0, settings.hang_seconds / 4)
         self._upkeep = [Every(interval, watchdog.look, "watchdog")]
@@ -109,20 +111,21 @@ class Server:
         deadline = time.monotonic() + grace
         self._health.enter_graceful_shutdown()
         for task in self._upkeep:
-            task.stop()
+            task.stop(grace)
         finished = self._pipeline.drain(grace)
         left = max(0.0, deadline - time.monotonic())
         self._grpc.stop(min(left, _FLUSH_SECONDS) if finished else 0).wait()
         if finished:
             # Else a request may still be in an engine; the end of the process frees those.
             self._pipeline.models.close()
+        self._dispatcher.close()
         if self._page is not None:
             server, thread = self._page
             server.shutdown()
             thread.join()
         return finished
 
-    def _make(self, services: Sequence[Service], dispatcher: Dispatcher) -> grpc.Server:
+    def _make(self, services: Sequence[Service]) -> grpc.Server:
         threads = self._settings.queue_limit + _SPARE_THREADS
         largest = self._settings.max_bytes + _ENVELOPE
         tokens = self._settings.tokens
@@ -130,16 +133,20 @@ class Server:
         server = grpc.server(
             ThreadPoolExecutor(threads, thread_name_prefix="request"),
             interceptors=[Gate(tokens, roles)] if tokens is not None else [],
-            maximum_concurrent_rpcs=threads,
+            # One connection has half of them: its unfinished calls must not shut out the others.
+            maximum_concurrent_rpcs=2 * threads,
             options=[
                 ("grpc.max_receive_message_length", largest),
-                ("grpc.max_send_message_length", largest),
+                # An answer is as large as its model makes it; what comes in is bounded.
+                ("grpc.max_send_message_length", -1),
+                # A client that reads no answers would have them pile up here.
+                ("grpc.max_concurrent_streams", threads),
                 # Two servers must not share a port unseen.
                 ("grpc.so_reuseport", 0),
             ],
         )
         for service in services:
-            server.add_generic_rpc_handlers((dispatcher.handler(service),))
+            server.add_generic_rpc_handlers((self._dispatcher.handler(service),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         names = (*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)

@@ -3,13 +3,16 @@
 An interval's energy goes to the requests that were in service during it, each by the time that it
 was, weighted by its share of the work. An interval with none is idle. Nothing is lost: what the
 requests got, plus what is still held for those that are not finished, plus idle, is what came in.
+
+Memory is bounded where no energy comes: without a source nothing is kept of a request that has left
+service, and behind a silent one the oldest finished requests lose their claim to what comes later.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +20,9 @@ from typing import NamedTuple
 
 from wattscan.contracts import EnergyShare, Method, Scope
 from wattscan.units import Joules, Seconds
+
+# Finished requests that wait for their last energy: minutes of a busy target's.
+_MOST_FINISHED = 100_000
 
 
 class _Span(NamedTuple):
@@ -87,6 +93,7 @@ class Ledger:
         self._clock = clock
         self._lock = threading.Lock()
         self._active: dict[int, Account] = {}
+        self._finished: OrderedDict[int, None] = OrderedDict()  # of the active, in that order
         self._attributed: dict[AttributedKey, Joules] = defaultdict(lambda: Joules(0.0))
         self._idle: dict[Method, Joules] = {}
         self._source: Source | None = None
@@ -116,13 +123,20 @@ class Ledger:
         end = self._clock()
         with self._lock:
             account.open_spans.remove(span)
-            account.spans.append(span._replace(end=end))
+            if self._source is not None:
+                account.spans.append(span._replace(end=end))
+            elif not account.open_spans:
+                self._drop(id(account))
 
     def close(self, account: Account, outcome: str) -> None:
         """The request is finished."""
         with self._lock:
             account.outcome = outcome
             self._credit(account, account.settled)
+            if id(account) in self._active:
+                self._finished[id(account)] = None
+            if len(self._finished) > _MOST_FINISHED:
+                self._drop(next(iter(self._finished)))
 
     def settle(self, start: Seconds, end: Seconds, energy: Joules) -> None:
         """Give out the energy of the interval from `start` to `end` (monotonic)."""
@@ -183,4 +197,8 @@ class Ledger:
         for key, account in list(self._active.items()):
             account.spans = [span for span in account.spans if span.end > until]
             if account.outcome is not None and not account.spans and not account.open_spans:
-                del self._active[key]
+                self._drop(key)
+
+    def _drop(self, key: int) -> None:
+        self._active.pop(key, None)
+        self._finished.pop(key, None)

@@ -191,3 +191,47 @@ def test_real_time_by_default():
     account.close(ok=True)
     ledger.settle(Seconds(start - 1), Seconds(time.monotonic()), Joules(3.0))
     assert joules(ledger) == pytest.approx(3.0)
+
+
+def finish(ledger, count):
+    for _ in range(count):
+        account = ledger.open("nerve-ultrasound", "int8")
+        with account.in_service():
+            pass
+        account.close(ok=True)
+
+
+def test_without_a_source_nothing_is_kept_of_a_request_that_is_over():
+    ledger = Ledger()
+    finish(ledger, 1000)
+    assert len(ledger._active) <= 1
+
+
+def test_a_source_that_has_fallen_silent_costs_a_bounded_memory():
+    ledger = Ledger()
+    ledger.set_source(Source("counter", "chip"))
+    finish(ledger, 120_000)
+    assert len(ledger._active) <= 100_000
+
+
+def test_energy_after_a_silence_is_conserved_and_goes_to_the_youngest(monkeypatch, clock):
+    monkeypatch.setattr("wattscan.telemetry.attribution._MOST_FINISHED", 3)
+    ledger = ledger_of(clock)
+    for task in "abcde":
+        serve(ledger, clock, 0.01, task=task)
+    ledger.settle(Seconds(0), Seconds(1), Joules(6.0))
+    assert [joules(ledger, task) for task in "abcde"] == pytest.approx([0, 0, 2, 2, 2])
+    assert total(ledger) == pytest.approx(6.0)
+    assert not ledger._active and not ledger._finished
+
+
+def test_a_request_in_service_when_the_source_is_found_has_its_share(clock):
+    ledger = Ledger(clock)
+    account = ledger.open("t", "fp32")
+    with account.in_service():
+        clock.now = 1.0
+        ledger.set_source(Source("counter", "chip"))
+        clock.now = 2.0
+    account.close(ok=True)
+    ledger.settle(Seconds(1), Seconds(2), Joules(3.0))
+    assert joules(ledger) == pytest.approx(3.0)

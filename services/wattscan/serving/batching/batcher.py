@@ -171,9 +171,11 @@ class Batcher:
                 for work in batch:
                     accounts.enter_context(work.account.in_service(work.rows / rows))
                 outputs = self._outputs(runner, batch)
-        except Exception as error:
+        except BaseException as error:
+            # Such as SystemExit from a runtime: it must not end a thread that others wait for.
+            failure = error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
             for work in batch:
-                work.error = error
+                work.error = failure
         else:
             _share_out(outputs, batch)
         finally:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import Batching, WattscanError
-from wattscan.settings import batching, whole_number
+from wattscan.settings import batching, check_keys, whole_number
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -77,11 +77,7 @@ def read_config(folder: Path, default: Batching) -> ModelConfig:
 
 
 def _config(data: Mapping[str, Any], default: Batching) -> ModelConfig:
-    unknown = set(data) - _KEYS
-    if unknown:
-        raise WattscanError(
-            f"unknown key {', '.join(sorted(unknown))}; it knows {', '.join(sorted(_KEYS))}"
-        )
+    check_keys(data, _KEYS)
     settings = dict(_table(data, "backend"))
     return ModelConfig(
         batching=batching(data.get("batching", {}), default),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -43,8 +44,7 @@ def load(
     settings = {**(target.backend_settings if backend == target.backend else {})}
     settings.update(config.backend_settings)
     engines = [
-        plugins.backend(backend).open_engine(file.path, settings)
-        for _ in range(config.batching.instances)
+        _opened(backend, file, settings, model.name) for _ in range(config.batching.instances)
     ]
     inputs, outputs = _tensors(model.name, engines[0], clinical)
     batched = all(spec.shape[:1] == (-1,) for spec in (*inputs, *outputs))
@@ -85,6 +85,13 @@ def _backend(
     raise WattscanError(
         f"{model.name} version {version.number} has no file for the backend {chosen[0]}"
     )
+
+
+def _opened(backend: str, file: ModelFile, settings: Mapping[str, Any], name: str) -> Engine:
+    try:
+        return plugins.backend(backend).open_engine(file.path, settings)
+    except SystemExit as error:  # a runtime that gives up must not take the server with it
+        raise WattscanError(f"{name} cannot be loaded: {type(error).__name__}") from None
 
 
 def _clinical(model: ModelFolder, version: VersionFolder) -> Clinical | None:

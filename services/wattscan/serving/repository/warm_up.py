@@ -35,7 +35,7 @@ def warm_up(
     for runner in runners:
         try:
             answer = runner.run(blank)
-        except Exception as error:  # each runtime has its own
+        except (Exception, SystemExit) as error:  # each runtime has its own
             line = (str(error).splitlines() or [type(error).__name__])[0]
             raise WattscanError(f"{name} cannot run: {line}") from None
     return answer

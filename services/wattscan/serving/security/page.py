@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+import time
 from http import HTTPStatus
 from socketserver import ThreadingMixIn
 from threading import Thread
@@ -19,6 +20,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from wattscan.serving.security.tls import Renewal, TlsFiles
 
 _PATIENCE_SECONDS = 10.0
+_PAUSE_SECONDS = 0.1
 _METHODS = ("GET", "HEAD", "OPTIONS")
 
 log = logging.getLogger(__name__)
@@ -62,7 +64,11 @@ class Page(ThreadingMixIn, WSGIServer):
 
     def get_request(self) -> tuple[socket.socket, object]:
         """The next connection. It shakes hands when its own thread reads from it."""
-        connection, address = super().get_request()
+        try:
+            connection, address = super().get_request()
+        except OSError:
+            time.sleep(_PAUSE_SECONDS)  # no descriptor is free: or this loop takes a core
+            raise
         context = self._renewed_context()
         if context is not None:
             connection = context.wrap_socket(
