@@ -136,11 +136,14 @@ def _serve(options: argparse.Namespace) -> int:
     found = discover(target, options.sysfs)
     for name, reason in found.absent.items():
         log.info("sensor %s is not used: %s", name, reason)
+    for sensor in found.sensors:
+        log.info("sensor %s is used", sensor.name)
     models = Repository(options.models, target)
-    models.load_all()
     ledger = Ledger()
     sampler = Sampler(found.sensors, target.sample_interval, ledger)
+    # Options that are wrong are told before models take their time.
     server = make_server(options, target, models, ledger, _registry(target, ledger, sampler))
+    models.load_all()
     sampler.start()
     try:
         ports = Ports(options.address, options.grpc_port, options.metrics_port)

@@ -43,8 +43,9 @@ def number(settings: Mapping[str, Any], key: str, default: float | None = None) 
 
 def batching(table: Any, default: Batching) -> Batching:
     """A `[batching]` table; what it does not say is the default's. Raises: WattscanError."""
-    if not isinstance(table, dict) or set(table) - _BATCHING:
-        raise WattscanError(f"batching must be a table with {', '.join(sorted(_BATCHING))} at most")
+    if not isinstance(table, dict):
+        raise WattscanError("batching must be a table, [batching]")
+    check_keys(table, _BATCHING)
     delay = number(table, "queue_delay_seconds", default.queue_delay)
     if delay > 1:
         raise WattscanError("queue_delay_seconds must be 1 at most")

@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydicom.data import get_testdata_file
 
 from commands import WATTSCAN
+from wattscan.wire import open_inference_pb2 as oip
 from wattscan.wire import wattscan_v1_pb2 as pb
 
 REQUEST = pb.SegmentRequest(
@@ -159,3 +160,13 @@ def test_an_interrupted_run_leaves_nothing_but_an_incomplete_recording(tmp_path,
     assert reduced.returncode == 0, reduced.stderr
     assert "incomplete_run" in reduced.stdout
     assert "invalid" in reduced.stdout
+
+
+def test_a_service_that_has_dropped_a_model_drains_too(start_service):
+    """OpenVINO's plug-in takes the main thread's stack for signals with it, if it is unloaded."""
+    service = start_service()
+    unload = service.channel.unary_unary("/inference.GRPCInferenceService/RepositoryModelUnload")
+    for name in service.ready["models"]:
+        unload(oip.RepositoryModelUnloadRequest(model_name=name).SerializeToString())
+    assert service.stop() == 0
+    assert "stopped" in service.log.read_text()

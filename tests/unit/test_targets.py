@@ -63,7 +63,7 @@ def test_an_unknown_target_names_those_there_are():
         (GOOD.replace('name = "litert"', ""), "'name' is missing"),
         (GOOD.replace("precision =", "precison ="), "paper must be"),
         (GOOD + "[batching]\nmax_batch_size = 0\n", "max_batch_size must be"),
-        (GOOD + "[batching]\nsize = 1\n", "batching must be a table with"),
+        (GOOD + "[batching]\nsize = 1\n", "unknown key size"),
         ("backend = 3\n" + GOOD.split("[backend]", maxsplit=1)[0], "missing"),
     ],
 )

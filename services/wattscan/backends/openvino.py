@@ -6,6 +6,7 @@ ONNX Runtime's OpenVINO provider admits Intel processors only (microsoft/onnxrun
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,7 +28,6 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OpenVINOEngine:
     # Its Python package reports each import to its maker's analytics; without this module it does
     # not. A server of patients' images calls nobody.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-    openvino = sdk("openvino", "openvino")
     device = str(settings.get("device", "CPU"))
     config = {
         "INFERENCE_NUM_THREADS": whole_number(settings, "threads", 1),
@@ -37,12 +37,22 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OpenVINOEngine:
         "PERFORMANCE_HINT": "LATENCY",
     }
     try:
-        compiled = openvino.Core().compile_model(_read(path), device, config)
+        compiled = _core().compile_model(_read(path), device, config)
     except Exception as error:  # its errors share no base class but this
         raise WattscanError(f"OpenVINO cannot load {path}: {_last_line(error)}") from None
     if not compiled.inputs or not compiled.outputs:
         raise WattscanError(f"OpenVINO cannot load {path}: it has no input, or no output")
     return OpenVINOEngine(compiled, f"OpenVINO-{device}")
+
+
+@functools.cache
+def _core() -> Any:
+    """One for the life of the process.
+
+    Its CPU plug-in gives the thread that loads it a stack for signals, and when it is unloaded, by
+    whichever thread, frees that: the next signal would end the process.
+    """
+    return sdk("openvino", "openvino").Core()
 
 
 def _read(path: Path) -> Any:

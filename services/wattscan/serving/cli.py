@@ -109,6 +109,7 @@ def _add_logs(add: Callable[..., None]) -> None:
     add("--log-requests", choices=("yes", "no"), default="no", help="a line for each request")
     add(
         "--otlp-endpoint",
+        type=_url,
         metavar="URL",
         help="send OpenTelemetry spans there, such as http://127.0.0.1:4318/v1/traces (needs the "
         "extra otel)",
@@ -156,7 +157,10 @@ def run_health(args: argparse.Namespace) -> int:
         try:
             answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=args.timeout)
         except grpc.RpcError as error:
-            raise WattscanError(f"{args.address} does not answer: {error.code().name}") from None
+            raise WattscanError(
+                f"{args.address} does not answer ({error.code().name}): is that HOST:PORT of its "
+                "gRPC port, and, where it has TLS, --tls-ca given?"
+            ) from None
     print(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
     return 0 if answer.status == health_pb2.HealthCheckResponse.SERVING else 1
 
@@ -202,6 +206,12 @@ def _one_of(flag: str, choices: tuple[str, ...]) -> Callable[[str], str]:
         return text
 
     return check
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"{text} is not a URL, http://... or https://...")
+    return text
 
 
 def _port(text: str) -> int:

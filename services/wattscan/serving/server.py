@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from collections.abc import Sequence
@@ -171,6 +172,10 @@ class Server:
 
 def _taken(flag: str, address: str, port: int, error: Exception) -> WattscanError:
     why = (error.strerror if isinstance(error, OSError) else None) or "not allowed"
+    if isinstance(error, socket.gaierror) or (
+        isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL
+    ):
+        flag = "--address"
     return WattscanError(
         f"cannot listen on {place(address, port)} ({why}): choose another with {flag}"
     )

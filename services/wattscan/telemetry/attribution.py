@@ -145,13 +145,15 @@ class Ledger:
                 return
             weights = {key: a.weight(start, end) for key, a in self._active.items()}
             total = sum(weights.values())
+            if end > start:
+                # Of what comes next: no request alone takes more than the device's mean power,
+                # however little of the interval was service.
+                self._joules_per_image_second = energy / max(total, end - start)
             if total > 0:
-                self._joules_per_image_second = energy / total
                 for key, weight in weights.items():
                     self._give(self._active[key], Joules(energy * weight / total))
             else:
                 self._idle[self._source.method] = Joules(self._idle[self._source.method] + energy)
-                self._joules_per_image_second = energy / (end - start) if end > start else 0.0
             self._settled_until = end
             self._forget(end)
 

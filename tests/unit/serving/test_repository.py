@@ -196,7 +196,7 @@ def test_unloading_lasts_until_it_is_loaded_again(folder, open_repository):
         ("colour = 1", "unknown key colour"),
         ("[batching]\nmax_batch_size = 0", "max_batch_size must be"),
         ("[batching]\nqueue_delay_seconds = 7", "queue_delay_seconds must be"),
-        ("[batching]\nsize = 7", "batching must be a table with"),
+        ("[batching]\nsize = 7", "unknown key size"),
         ("version_policy = { latest = 1, all = true }", "one of latest, all and specific"),
         ("version_policy = { all = false }", "can only be true"),
         ("version_policy = { specific = [] }", "must be a list"),
@@ -271,3 +271,24 @@ def test_a_folder_without_a_model_is_told(tmp_path):
     (tmp_path / "README.md").write_text("")
     with pytest.raises(WattscanError, match="holds no model"):
         Repository(tmp_path, load_target("cpu")).load_all()
+
+
+def test_what_was_refused_is_forgotten_with_its_folder(folder, open_repository):
+    repository = open_repository()
+    (folder / "other" / "1").mkdir(parents=True)
+    repository.refresh()
+    assert [e.name for e in repository.index() if not e.ready] == ["other"]
+    shutil.rmtree(folder / "other")
+    repository.refresh()
+    assert all(e.ready for e in repository.index())
+
+
+def test_a_file_that_lies_where_nobody_looks_is_told_once(folder, open_repository, caplog):
+    repository = open_repository()
+    for place in ("flat", "other/v1", "deep/er/1"):
+        (folder / place).mkdir(parents=True)
+        (folder / place / "model.onnx").write_bytes(b"x")
+    for _ in range(2):
+        repository.refresh()
+    told = [r.getMessage() for r in caplog.records if "is ignored" in r.getMessage()]
+    assert len(told) == 3

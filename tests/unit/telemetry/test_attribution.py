@@ -235,3 +235,14 @@ def test_a_request_in_service_when_the_source_is_found_has_its_share(clock):
     account.close(ok=True)
     ledger.settle(Seconds(1), Seconds(2), Joules(3.0))
     assert joules(ledger) == pytest.approx(3.0)
+
+
+def test_an_estimate_never_exceeds_the_devices_power(clock):
+    """A short request in a long interval: the next one does not draw the whole interval's energy
+    in its own few milliseconds."""
+    ledger = ledger_of(clock)
+    serve(ledger, clock, 0.002)
+    clock.now = 0.1
+    ledger.settle(Seconds(0), Seconds(0.1), Joules(0.4))
+    share = serve(ledger, clock, 0.01).so_far()
+    assert share.energy == pytest.approx(0.01 * 4.0)

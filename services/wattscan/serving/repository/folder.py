@@ -59,9 +59,19 @@ def find_models(repository: Path) -> list[ModelFolder]:
     if not models:
         raise WattscanError(
             f"the model folder {repository} holds no model (<model>/<version>/model.onnx or "
-            "model.tflite); `make models` builds ours"
+            "model.tflite); is it a level too high or too deep?"
         )
     return models
+
+
+def misplaced(repository: Path) -> list[Path]:
+    """Model files that are not in a numbered version's folder of a model."""
+    try:
+        files = [f for kind in FORMATS for f in repository.glob(f"**/model.{kind}")]
+    except OSError:
+        return []  # it changes meanwhile; the next look tells
+    depth = len(repository.parts) + 3
+    return [f for f in files if len(f.parts) != depth or not _VERSION.fullmatch(f.parent.name)]
 
 
 def _model(path: Path) -> ModelFolder:

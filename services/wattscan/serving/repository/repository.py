@@ -17,7 +17,13 @@ from pathlib import Path
 from wattscan.contracts import Target, WattscanError
 from wattscan.serving.errors import NotServed, RequestRefused
 from wattscan.serving.repository.config import ModelConfig, read_config
-from wattscan.serving.repository.folder import ModelFolder, Stamp, VersionFolder, find_models
+from wattscan.serving.repository.folder import (
+    ModelFolder,
+    Stamp,
+    VersionFolder,
+    find_models,
+    misplaced,
+)
 from wattscan.serving.repository.load import load
 from wattscan.serving.repository.loaded import LoadedModel
 
@@ -55,12 +61,14 @@ class Repository:
         self._served: dict[str, dict[int, _Lease]] = {}
         self._refused: dict[tuple[str, int], tuple[Stamp, str]] = {}
         self._unloaded: set[str] = set()
+        self._misplaced: set[Path] = set()
         self._trouble = ""
 
     def load_all(self) -> None:
         """Load what the folder has. At the start nothing may be broken. Raises: WattscanError."""
         for model in find_models(self._folder):
             self._update(model, strict=True)
+        self._tell_ignored()
 
     def __iter__(self) -> Iterator[LoadedModel]:
         with self._lock:
@@ -122,11 +130,23 @@ class Repository:
             self._trouble = str(error)
             return
         self._trouble = ""
+        self._tell_ignored()
         for model in found:
             if model.name not in self._unloaded:
                 self._update(model, strict=False)
-        for name in {m.name for m in self} - {m.name for m in found}:
+        names = {model.name for model in found}
+        for name in {model.name for model in self} - names:
             self._retire(name, set())
+        # What is not there any more is not broken either.
+        there = {(m.name, number) for m in found for number in (0, *m.versions)}
+        self._refused = {key: why for key, why in self._refused.items() if key in there}
+
+    def _tell_ignored(self) -> None:
+        """A model file that lies where nobody looks is a mistake: tell it, once."""
+        found = set(misplaced(self._folder))
+        for path in sorted(found - self._misplaced):
+            log.warning("%s is ignored: models lie at <model>/<version>/, 1, 2, ...", path)
+        self._misplaced = found
 
     def load(self, name: str) -> None:
         """Load a model, or load it anew. Raises: NotServed, RequestRefused: with the reason."""
@@ -218,7 +238,8 @@ class Repository:
         told = why.replace(f"{self._folder}/", "")
         self._refused[name, version] = (stamp, told)
         if known is None or known[0] != stamp:
-            log.error("%s version %s is refused: %s", name, version, why)
+            what = f"{name} version {version}" if version else name
+            log.error("%s is refused: %s", what, why)
 
     def _publish(self, model: LoadedModel, stamp: Stamp) -> None:
         with self._lock:
