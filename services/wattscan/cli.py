@@ -53,13 +53,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             # The reader has gone (`wattscan ... | head`); nothing more can be said to it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _give_up_output()
             return 0
         print(f"wattscan: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        _give_up_output()
         return 2
     except KeyboardInterrupt:
         print("wattscan: interrupted", file=sys.stderr)
         return 130
+
+
+def _give_up_output() -> None:
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    # Else the interpreter's end would try once more, and tell of it.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

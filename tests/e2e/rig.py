@@ -124,10 +124,11 @@ class Rig:
         (self.folder / name).unlink()
 
     def computed(self):
-        """The numbers that the plain model has computed, without its warming up."""
+        """The numbers that the plain model has computed, without what it was tried with when it was
+        loaded: zeros, and numbers that are not whole."""
         path = self.folder / "calls"
         values = [float(word) for word in path.read_text().split()] if path.exists() else []
-        return [value for value in values if value > 0]
+        return [value for value in values if value > 0 and value.is_integer()]
 
     def ask(self, number=1.0, timeout=20):
         """A good request over the typed protocol and over OIP, where the models are there."""

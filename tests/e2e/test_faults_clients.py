@@ -80,6 +80,9 @@ def test_a_thousand_cancelled_requests_and_none_that_waited_is_computed(start_ri
                 cancelled.add(number)
         if batch % 3 == 0:
             running[0].cancel()  # while it is computed
+        # Four may be there for a moment while the others are still coming.
+        wait_until(lambda: rig.value("wattscan_queue_depth") == 4)
+        time.sleep(0.2)
         wait_until(lambda: rig.value("wattscan_queue_depth") == 4)
         rig.stop_telling("hang")
         for number in kept & waiting.keys():
@@ -97,7 +100,8 @@ def test_a_thousand_cancelled_requests_and_none_that_waited_is_computed(start_ri
     count = rig.value("wattscan_requests_total", 'code="OK"')
     # Two good ones of our own, and of the hundred whichever were too late to be cancelled.
     late = sum(number >= 90_000 for number in rig.computed())
-    assert count <= 2 + len(kept) + 25 - 9 + late
+    # One that is cancelled in its engine's last moment may have been answered.
+    assert count <= 2 + len(kept) + 25 + late
     assert rig.value("wattscan_requests_total", 'code="INTERNAL"') == 0
 
 

@@ -224,5 +224,5 @@ def test_a_clock_that_is_set_under_load_refuses_nothing_and_turns_no_counter_bac
     assert scraper.backwards == []
     assert scraper.pages > 5
     assert {code: ended.count(code) for code in ended} == {"OK": len(ended)}
-    assert len(ended) > 100
+    assert len(ended) > 20
     rig.assert_well()

@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from wattscan.contracts import Array, Format, Tensor, TensorSpec, WattscanError
+from wattscan.contracts import Array, EngineUnfit, Format, Tensor, TensorSpec, WattscanError
 from wattscan.layout import channels_first, channels_last
 from wattscan.plugins import sdk
 from wattscan.settings import check_keys, whole_number
 
 FORMAT: Format = "onnx"
+_WRONG = {"bf16", "f64", "i64", "u64", "u32"}
 
 
 def open_engine(path: Path, settings: Mapping[str, Any]) -> OpenVINOEngine:
@@ -42,6 +43,7 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OpenVINOEngine:
         raise WattscanError(f"OpenVINO cannot load {path}: {_last_line(error)}") from None
     if not compiled.inputs or not compiled.outputs:
         raise WattscanError(f"OpenVINO cannot load {path}: it has no input, or no output")
+    _check_types(path, [*compiled.inputs, *compiled.outputs])
     return OpenVINOEngine(compiled, f"OpenVINO-{device}")
 
 
@@ -59,6 +61,16 @@ def _read(path: Path) -> Any:
     # By name: left to guess, it tries every format it knows, and each complains.
     frontend = sdk("openvino.frontend", "openvino").FrontEndManager().load_by_framework("onnx")
     return frontend.convert(frontend.load(str(path)))
+
+
+def _check_types(path: Path, tensors: Sequence[Any]) -> None:
+    # Its CPU plug-in computes these in 32 bits, and its Python API calls bf16 a float16.
+    found = {tensor.element_type.get_type_name() for tensor in tensors} & _WRONG
+    if found:
+        raise EngineUnfit(
+            f"OpenVINO would compute {path} wrongly, which has {', '.join(sorted(found))} tensors: "
+            "choose the backend onnxruntime"
+        )
 
 
 def _last_line(error: Exception) -> str:

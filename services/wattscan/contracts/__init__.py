@@ -11,6 +11,7 @@ from wattscan.contracts.energy import (
 )
 from wattscan.contracts.errors import (
     EngineAbsent,
+    EngineUnfit,
     ImageTooLarge,
     InvalidImage,
     SensorAbsent,
@@ -76,6 +77,7 @@ __all__ = [
     "EnergyShare",
     "Engine",
     "EngineAbsent",
+    "EngineUnfit",
     "Finding",
     "Format",
     "ImageTooLarge",

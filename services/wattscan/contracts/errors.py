@@ -11,6 +11,10 @@ class EngineAbsent(WattscanError):
     """A runtime, or the device that it needs, is not on this machine; the text says which."""
 
 
+class EngineUnfit(WattscanError):
+    """A runtime that would compute this model wrongly; another one may not."""
+
+
 class InvalidImage(WattscanError):
     """The bytes cannot be read as an image. The text never holds a value of a header."""
 

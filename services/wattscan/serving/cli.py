@@ -186,7 +186,7 @@ def _adder(group: Any) -> Callable[..., None]:
                 f" (default {'models/ of the checkout' if flag == '--models' else shown})"
             )
         given = os.environ.get(f"WATTSCAN_{flag.strip('-').replace('-', '_').upper()}")
-        if given is not None:
+        if given:  # an empty one is none
             kinds["default"] = given
             if "choices" in kinds:
                 # argparse checks what it parses, and no default.

@@ -46,7 +46,7 @@ def make_server(
     observations = Observations(target, registry)
     registry.register(ModelsCollector(target, models))
     pipeline = Pipeline(models, meter, observations, target.batching.queue_limit)
-    memory = SharedMemory(cli.shares_memory(options))
+    memory = SharedMemory(cli.shares_memory(options), max_bytes=limits.max_bytes)
     services = [
         ImagingService(pipeline, limits).service(),
         InferenceService(pipeline, observations, memory).service(),

@@ -82,7 +82,6 @@ class Pipeline:
         Raises:
             RequestRefused, InvalidImage: with a text for the client.
         """
-        call.admit()
         with self.admitted(call), self.models.lease(name, version) as model:
             call.model = model
             account = self._meter.open(*model.labels)
@@ -112,6 +111,11 @@ class Pipeline:
                     model.statistics.failed(stages.seconds["total"])
             self._note(model, work, stages, call)
             return result
+
+    def refuse_new(self) -> None:
+        """From now on requests that come are told to go elsewhere."""
+        with self._changed:
+            self._draining = True
 
     def drain(self, timeout: float) -> bool:
         """Refuse new requests; wait for those that run, and until none has come for a moment, so
@@ -170,7 +174,7 @@ def _priority(call: Call, model: LoadedModel) -> int:
 def total(before: EnergyShare | None, now: EnergyShare | None) -> EnergyShare | None:
     """Of the many requests that a call may have; the last one's method stands for all."""
     if before is None or now is None:
-        return now
+        return now or before
     return replace(now, energy=Joules(before.energy + now.energy))
 
 

@@ -65,13 +65,12 @@ class Clients:
 
     def check(self, context: grpc.ServicerContext) -> None:
         """Raises: RateExceeded; Unauthenticated, for a token that is valid no more."""
-        if self.rate is None:
-            return
         client = context.peer().rpartition(":")[0]
         if self.tokens is not None:
             header = authorization(context.invocation_metadata())
             client = self.tokens.check(header, "infer").name
-        self.rate.check(client)
+        if self.rate is not None:
+            self.rate.check(client)
 
 
 class Dispatcher:
@@ -172,6 +171,11 @@ class _Served:
         )
 
     def __enter__(self) -> _Served:
+        if self._method.stream is None:  # of a stream each message counts
+            try:
+                self.call.admit()
+            except Exception as error:
+                self.__exit__(type(error), error, error.__traceback__)
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:

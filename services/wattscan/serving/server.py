@@ -81,7 +81,7 @@ class Server:
         self._names = [service.name for service in services]
         self._grpc = self._make(services)
         watchdog = Watchdog(pipeline.models, settings.hang_seconds, self._tell_health)
-        interval = min(1.0, settings.hang_seconds / 4)
+        interval = min(1.0, max(0.05, settings.hang_seconds / 4))
         self._upkeep = [Every(interval, watchdog.look, "watchdog")]
         if settings.poll_seconds:
             self._upkeep.append(
@@ -111,9 +111,10 @@ class Server:
         have `grace` seconds to finish. Returns whether all have."""
         deadline = time.monotonic() + grace
         self._health.enter_graceful_shutdown()
+        self._pipeline.refuse_new()
         for task in self._upkeep:
-            task.stop(grace)
-        finished = self._pipeline.drain(grace)
+            task.stop(max(0.0, deadline - time.monotonic()))
+        finished = self._pipeline.drain(max(0.0, deadline - time.monotonic()))
         left = max(0.0, deadline - time.monotonic())
         self._grpc.stop(min(left, _FLUSH_SECONDS) if finished else 0).wait()
         if finished:
@@ -132,7 +133,7 @@ class Server:
         tokens = self._settings.tokens
         roles = {name: role for service in services for name, role in service.roles().items()}
         server = grpc.server(
-            ThreadPoolExecutor(threads, thread_name_prefix="request"),
+            ThreadPoolExecutor(2 * threads, thread_name_prefix="request"),
             interceptors=[Gate(tokens, roles)] if tokens is not None else [],
             # One connection has half of them: its unfinished calls must not shut out the others.
             maximum_concurrent_rpcs=2 * threads,

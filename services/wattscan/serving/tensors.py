@@ -13,6 +13,8 @@ from wattscan.serving.errors import RequestRefused
 from wattscan.serving.repository.loaded import LoadedModel
 
 _MAX_ROWS = 1024
+_MAX_DIMENSIONS = 32
+_MAX_SIZE = 1 << 31
 
 
 def check_inputs(model: LoadedModel, given: Mapping[str, Array]) -> list[Array]:
@@ -55,12 +57,26 @@ def view(data: bytes | memoryview, dtype: np.dtype[Any], shape: Sequence[int], n
 
     Raises: RequestRefused, if the shape does not fit the bytes.
     """
-    if any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(data):
-        raise RequestRefused(
-            f"{name} has {len(data)} bytes; shape {list(shape)[:8]} of {dtype.name} has "
-            f"{max(0, math.prod(shape)) * dtype.itemsize}"
-        )
+    check_shape(len(data), dtype, shape, name)
     return shaped(np.frombuffer(data, dtype), shape, name)
+
+
+def check_dimensions(shape: Sequence[int], name: str) -> None:
+    """Raises: RequestRefused, for a shape whose size would take long to multiply."""
+    if len(shape) > _MAX_DIMENSIONS:
+        raise RequestRefused(f"{name} has more than {_MAX_DIMENSIONS} dimensions")
+    if any(not 0 <= size <= _MAX_SIZE for size in shape):
+        raise RequestRefused(f"{name} has an impossible shape, {list(shape)[:8]}")
+
+
+def check_shape(length: int, dtype: np.dtype[Any], shape: Sequence[int], name: str) -> None:
+    """Raises: RequestRefused, if the shape does not fit so many bytes."""
+    check_dimensions(shape, name)
+    expected = math.prod(shape) * dtype.itemsize
+    if expected != length:
+        raise RequestRefused(
+            f"{name} has {length} bytes; shape {list(shape)[:8]} of {dtype.name} has {expected}"
+        )
 
 
 def shaped(array: Array, shape: Sequence[int], name: str) -> Array:

@@ -25,7 +25,7 @@ class Watchdog:
         """A batch that runs for longer than `hang_seconds` hangs; one that ends after all is
         served again."""
         healthy = True
-        for model in self._models:
+        for model in self._models.in_use():
             seconds = model.batcher.hung_for()
             hanging = seconds > self._hang_seconds
             if hanging != model.batcher.hanging:

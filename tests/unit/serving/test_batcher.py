@@ -36,7 +36,10 @@ class Doubler:
 
 
 def work(rows=1, value=1.0, width=3, **changes):
-    array = np.full((rows, width), value, np.float32)
+    # No row is as another one: a mix-up would show.
+    array = (
+        np.full((rows, width), value, np.float32) + np.arange(rows, dtype=np.float32)[:, None] / 64
+    )
     return Work([array], rows, Ledger().open("t", "p"), **changes)
 
 
@@ -85,7 +88,7 @@ def test_a_request_larger_than_a_batch_is_computed_in_parts():
     runner = Doubler()
     outputs = batcher(runner, max_batch_size=4).run(work(rows=10, value=2.0))
     assert runner.batches == [4, 4, 2]
-    assert outputs[0].shape == (10, 3)
+    np.testing.assert_array_equal(outputs[0][:, 0], 4.0 + np.arange(10) / 32)
     assert outputs[1].shape == (10,)
 
 
@@ -205,6 +208,93 @@ def test_while_it_hangs_nobody_waits_for_it_and_afterwards_it_serves():
     assert queue.run(work())
 
 
+class Picky:
+    """Gives the positive rows alone, and cannot bear a row of 99."""
+
+    def __init__(self):
+        self.gate = threading.Event()
+        self.calls = 0
+
+    def run(self, inputs):
+        self.calls += 1
+        self.gate.wait(10)
+        if (inputs[0] == 99).any():
+            raise ValueError("99")
+        return [inputs[0][inputs[0][:, 0] > 0]]
+
+
+def together(runner, values):
+    """What each gets who comes while another one is computed."""
+    queue = batcher(runner, max_batch_size=8, queue_limit=99)
+    first = in_background(lambda: queue.run(work()))
+    wait_until(lambda: runner.calls == 1)
+    others = [in_background(lambda v=value: queue.run(work(value=v))) for value in values]
+    wait_until(lambda: queue.waiting == len(values))
+    runner.gate.set()
+    for thread, _ in [first, *others]:
+        thread.join(10)
+    return [results[0] for _, results in others]
+
+
+def test_nobody_gets_a_strangers_rows_where_rows_are_lost():
+    alone, mine = together(Picky(), [-1.0, 7.0])
+    assert alone[0].shape == (0, 3)
+    np.testing.assert_array_equal(mine[0], np.full((1, 3), 7.0))
+
+
+def test_what_one_request_breaks_is_not_the_others():
+    one, bad, two = together(Picky(), [1.0, 99.0, 2.0])
+    np.testing.assert_array_equal(one[0], np.full((1, 3), 1.0))
+    np.testing.assert_array_equal(two[0], np.full((1, 3), 2.0))
+    assert isinstance(bad, ValueError)
+
+
+def test_all_of_a_batch_that_hangs_are_told():
+    runner = Picky()
+    queue = batcher(runner, max_batch_size=8, queue_delay=0.2, queue_limit=99)
+    threads = [in_background(lambda: queue.run(work())) for _ in range(3)]
+    wait_until(lambda: runner.calls == 1)
+    queue.set_hanging(True)
+    wait_until(lambda: sum(bool(results) for _, results in threads) == 2)
+    assert all(isinstance(results[0], Hanging) for _, results in threads if results)
+    runner.gate.set()
+    for thread, _ in threads:
+        thread.join(10)
+
+
+def test_who_expires_while_a_batch_gathers_is_not_computed():
+    runner = Doubler()
+    queue = batcher(runner, max_batch_size=8, queue_delay=0.3, queue_limit=99)
+    leader, _ = in_background(lambda: queue.run(work()))
+    wait_until(lambda: queue._gathering)
+    with pytest.raises(DeadlineExceeded):
+        queue.run(work(deadline=time.monotonic() + 0.05))
+    leader.join()
+    assert runner.batches == [1]
+    with pytest.raises(DeadlineExceeded):
+        queue.run(work(deadline=time.monotonic() + 0.05))
+    assert runner.batches == [1]
+
+
+def test_what_does_not_fit_a_gathering_batch_takes_a_free_engine():
+    runners = [Doubler(), Doubler()]
+    queue = batcher(*runners, max_batch_size=8, queue_delay=0.5, queue_limit=99)
+    leader, _ = in_background(lambda: queue.run(work()))
+    wait_until(lambda: queue._gathering)
+    start = time.monotonic()
+    queue.run(work(rows=8))
+    assert time.monotonic() - start < 0.3
+    leader.join()
+
+
+def test_a_large_request_whose_client_goes_is_not_computed_to_its_end():
+    runner = Doubler()
+    gone = iter([False, False, False] + [True] * 99)
+    with pytest.raises(Cancelled):
+        batcher(runner).run(work(rows=50, wanted=lambda: not next(gone)))
+    assert len(runner.batches) < 5
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     requests=st.lists(
@@ -231,8 +321,9 @@ def test_under_any_load_each_gets_its_own_rows(requests, batch, instances, delay
         except DeadlineExceeded:
             assert expires
             return
-        np.testing.assert_array_equal(outputs[0], np.full((rows, width), 2.0 * number))
-        np.testing.assert_array_equal(outputs[1], np.full(rows, float(width) * number))
+        given = one.inputs[0]
+        np.testing.assert_array_equal(outputs[0], 2 * given)
+        np.testing.assert_array_equal(outputs[1], given.sum(axis=1))
 
     with ThreadPoolExecutor(len(requests)) as pool:
         list(pool.map(ask, range(len(requests))))

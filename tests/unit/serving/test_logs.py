@@ -116,7 +116,8 @@ def test_a_full_disk_ends_no_process():
     code = (
         "import logging; from wattscan.serving.logs import configure;"
         "logging.basicConfig(level=logging.INFO); configure('json');"
-        "logging.info('lost'); print('alive')"
+        # It leaves as the service does: the interpreter's own end would tell of the full disk.
+        "logging.info('lost'); print('alive', flush=True); import os; os._exit(0)"
     )
     with open("/dev/full", "w") as full:  # noqa: PTH123  there is no text API for it
         done = subprocess.run(

@@ -5,17 +5,17 @@ import numpy as np
 import pytest
 from serving_rig import Rig, in_background, wait_until
 
-from wattscan.contracts import InvalidImage, Mask
+from wattscan.contracts import EnergyShare, InvalidImage, Mask
 from wattscan.serving.errors import (
     Cancelled,
     DeadlineExceeded,
     Draining,
     NotServed,
     QueueFull,
-    RateExceeded,
     RequestRefused,
     status_of,
 )
+from wattscan.serving.pipeline import total
 from wattscan.serving.turns import Turns
 from wattscan.units import Joules, Seconds
 
@@ -100,13 +100,15 @@ def test_an_expired_request_is_never_computed(rig):
     assert rig.engine.calls == 1
 
 
-def test_who_sends_too_much_is_refused_before_anything_is_done(rig):
-    def too_much():
-        raise RateExceeded("too much", 1.0)
-
-    with pytest.raises(RateExceeded):
-        rig.ask(admit=too_much)
-    assert rig.engine.calls == 0
+def test_the_energy_of_a_call_is_the_sum_of_its_requests():
+    one, two = (
+        EnergyShare(Joules(1.0), "counter", "chip"),
+        EnergyShare(Joules(2.0), "modelled", "chip"),
+    )
+    assert total(one, two) == EnergyShare(Joules(3.0), "modelled", "chip")
+    assert total(one, None) == one
+    assert total(None, two) == two
+    assert total(None, None) is None
 
 
 def test_draining_refuses_new_requests_and_waits_for_running_ones(rig):

@@ -1,5 +1,6 @@
 """Versions, hot reload, and what happens to what is broken."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -292,3 +293,32 @@ def test_a_file_that_lies_where_nobody_looks_is_told_once(folder, open_repositor
         repository.refresh()
     told = [r.getMessage() for r in caplog.records if "is ignored" in r.getMessage()]
     assert len(told) == 3
+
+
+def test_a_policy_that_leaves_nothing_is_refused_and_the_old_version_stays(folder, open_repository):
+    repository = open_repository()
+    configure(folder, "version_policy = { specific = [9] }")
+    repository.refresh()
+    assert ask(repository)[0] == 1
+    assert "none of the versions" in next(e.reason for e in repository.index() if not e.ready)
+
+
+def test_a_file_of_equal_size_and_time_is_another_one(folder, open_repository):
+    repository = open_repository()
+    before = repository.get("tiny")
+    path = folder / "tiny" / "1" / "model.onnx"
+    times = path.stat().st_mtime_ns
+    (folder / "tiny" / "1" / "new").write_bytes(path.read_bytes())
+    (folder / "tiny" / "1" / "new").rename(path)
+    os.utime(path, ns=(times, times))
+    repository.refresh()
+    assert repository.get("tiny") is not before
+
+
+def test_a_version_that_is_retired_is_watched_until_its_last_request(folder, open_repository):
+    repository = open_repository()
+    with repository.lease("tiny") as old:
+        add_version(folder, 2)
+        repository.refresh()
+        assert old in repository.in_use()
+    assert old not in repository.in_use()

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,13 @@ from wattscan.serving.batching.work import Work
 from wattscan.serving.errors import DeadlineExceeded, Hanging, QueueFull
 
 _HANGING = "the model's engine does not answer: the server needs a restart"
+
+
+class _Running(NamedTuple):
+    """What an engine computes, and since when (monotonic)."""
+
+    since: float
+    members: Sequence[Work]
 
 
 class Batcher:
@@ -37,7 +45,7 @@ class Batcher:
         self._waiting = 0
         self._gathering = 0
         self._leads: dict[Work, Runner] = {}
-        self._since: dict[Runner, float] = {}
+        self._running: dict[Runner, _Running] = {}
         self._seconds_a_row = 0.0
         self._hanging = False
 
@@ -73,7 +81,7 @@ class Batcher:
         """Seconds since the longest running batch began; 0 if none runs."""
         with self._changed:
             now = time.monotonic()
-            return max((now - since for since in self._since.values()), default=0.0)
+            return max((now - batch.since for batch in self._running.values()), default=0.0)
 
     def set_hanging(self, hanging: bool) -> None:
         """While it hangs, all who wait and all who come are refused."""
@@ -83,6 +91,9 @@ class Batcher:
                 for _, _, work in self._queue:
                     work.fail(Hanging(_HANGING))
                 self._queue, self._waiting = [], 0
+                for batch in self._running.values():
+                    for work in batch.members[1:]:  # the first one's thread is in the engine
+                        work.fail(Hanging(_HANGING))
 
     def _enter(self, work: Work) -> Runner | None:
         """A free engine, or None: then it stands in the queue."""
@@ -131,7 +142,9 @@ class Batcher:
             if refusal is not None:
                 raise refusal
             batch = self._gather(work)
-            self._execute(runner, batch)
+            wanted = [each for each in batch if not _refused(each)]
+            if wanted:
+                self._execute(runner, wanted)
         finally:
             self._hand_on(runner)
             for other in batch[1:]:
@@ -144,6 +157,8 @@ class Batcher:
         if room <= 0:
             return batch
         until = time.monotonic() + self.settings.queue_delay
+        if work.deadline is not None:
+            until = min(until, work.deadline)
         with self._changed:
             self._gathering += 1
             try:
@@ -151,6 +166,7 @@ class Batcher:
                     for other in self._take_fitting(work, room):
                         batch.append(other)
                         room -= other.rows
+                    self._dispatch()  # what does not fit beside it needs another engine
                     left = until - time.monotonic()
                     if room <= 0 or left <= 0:
                         return batch
@@ -164,27 +180,37 @@ class Batcher:
         rows = sum(work.rows for work in batch)
         batch[0].led = True
         started = time.perf_counter()
-        with self._changed:
-            self._since[runner] = time.monotonic()
         try:
             with ExitStack() as accounts:
                 for work in batch:
                     accounts.enter_context(work.account.in_service(work.rows / rows))
-                outputs = self._outputs(runner, batch)
-        except BaseException as error:
-            # Such as SystemExit from a runtime: it must not end a thread that others wait for.
-            failure = error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
-            for work in batch:
-                work.error = failure
-        else:
-            _share_out(outputs, batch)
+                if len(batch) == 1 or not self._compute(runner, batch):
+                    # What one of them has broken is not the others'.
+                    for work in batch:
+                        self._compute(runner, [work])
         finally:
             finished = time.perf_counter()
             with self._changed:
-                del self._since[runner]
+                self._running.pop(runner, None)
                 self._seconds_a_row = 0.8 * self._seconds_a_row + 0.2 * (finished - started) / rows
             for work in batch:
                 work.started, work.finished, work.batch_size = started, finished, rows
+
+    def _compute(self, runner: Runner, batch: Sequence[Work]) -> bool:
+        """Give each its rows, or a lone one the engine's error; returns whether all have theirs."""
+        try:
+            outputs = self._outputs(runner, batch)
+        except BaseException as error:
+            # Such as SystemExit from a runtime: it must not end a thread that others wait for.
+            batch[0].error = (
+                error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
+            )
+            return False
+        if len(batch) > 1 and any(len(a) != sum(w.rows for w in batch) for a in outputs):
+            return False  # its rows are not its images: whose they are cannot be told
+        batch[0].error = None
+        _share_out(outputs, batch)
+        return True
 
     def _outputs(self, runner: Runner, batch: Sequence[Work]) -> list[Array]:
         """Never more rows at once than the model takes: memory grows with them."""
@@ -193,13 +219,21 @@ class Batcher:
             columns = zip(*(work.inputs for work in batch), strict=True)
             inputs = [np.concatenate(column) for column in columns]
         most, rows = self.settings.max_batch_size, sum(work.rows for work in batch)
-        if rows <= most:
-            return runner.run(inputs)
-        parts = [
-            runner.run([array[start : start + most] for array in inputs])
-            for start in range(0, rows, most)
-        ]
+        parts = []
+        for start in range(0, rows, most):
+            self._begin(runner, batch)
+            if len(batch) == 1 and start and (refusal := batch[0].refusal()) is not None:
+                raise refusal
+            part = inputs if rows <= most else [array[start : start + most] for array in inputs]
+            parts.append(runner.run(part))
+        if len(parts) == 1:
+            return parts[0]
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+    def _begin(self, runner: Runner, batch: Sequence[Work]) -> None:
+        """From now on the engine computes for them."""
+        with self._changed:
+            self._running[runner] = _Running(time.monotonic(), batch)
 
     def _hand_on(self, runner: Runner) -> None:
         """The engine is free for the next."""
@@ -250,6 +284,14 @@ class Batcher:
     def _guess(self) -> float:
         """Seconds until those that wait now are served."""
         return max(0.01, self._waiting * self._seconds_a_row / self._instances)
+
+
+def _refused(work: Work) -> bool:
+    """Whether nobody wants it any more; then it is told."""
+    refusal = work.refusal()
+    if refusal is not None:
+        work.fail(refusal)
+    return refusal is not None
 
 
 def _share_out(outputs: Sequence[Array], batch: Sequence[Work]) -> None:

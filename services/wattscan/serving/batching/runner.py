@@ -37,4 +37,4 @@ class TensorRunner:
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """As the file is. Numbers may lie at any address, as x86-64 and AArch64 allow."""
-        return self._engine.run([np.ascontiguousarray(array) for array in inputs])
+        return self._engine.run([np.asarray(array, order="C") for array in inputs])

@@ -16,8 +16,8 @@ FORMATS: tuple[Format, ...] = ("onnx", "tflite")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 
-Stamp: TypeAlias = tuple[tuple[str, int, int], ...]
-"""Name, size and time of every file: another stamp is another version."""
+Stamp: TypeAlias = tuple[tuple[str, int, int, int, int], ...]
+"""Name, size, times and inode of every file: another stamp is another version."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,10 @@ def _version(number: int, folder: Path) -> VersionFolder:
             files[kind] = folder / f"model.{kind}"
     own, shared = folder / CARD, folder.parent / CARD
     card = own if own.is_file() else shared if shared.is_file() else None
-    present = [*files.values(), *([own] if own.is_file() else [])]
+    present = [file for file in sorted(folder.iterdir()) if file.is_file()]
     return VersionFolder(number, files, card, _stamp(present))
 
 
 def _stamp(files: list[Path]) -> Stamp:
-    return tuple((str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files)
+    known = ((str(file), file.stat()) for file in files)
+    return tuple((f, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for f, s in known)

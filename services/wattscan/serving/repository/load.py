@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from wattscan.artifacts import load_card, model_file, sha256
 from wattscan.contracts import (
     Array,
     Engine,
+    EngineUnfit,
     Format,
     ModelFile,
     Target,
@@ -24,7 +25,7 @@ from wattscan.serving.batching.runner import ImageRunner, Runner, TensorRunner
 from wattscan.serving.repository.config import ModelConfig
 from wattscan.serving.repository.folder import ModelFolder, VersionFolder
 from wattscan.serving.repository.loaded import Clinical, LoadedModel
-from wattscan.serving.repository.warm_up import warm_up
+from wattscan.serving.repository.warm_up import rows_are_images, warm_up
 
 _FLOAT32 = np.dtype(np.float32)
 _NUMBERS = "biuf"
@@ -38,18 +39,15 @@ def load(
     Raises:
         WattscanError: a card, a file, the backend or the model is not as it should be.
     """
-    backend, file_format = _backend(model, version, config, target)
     clinical = _clinical(model, version)
-    file = _file(version, clinical, file_format)
-    settings = {**(target.backend_settings if backend == target.backend else {})}
-    settings.update(config.backend_settings)
-    engines = [
-        _opened(backend, file, settings, model.name) for _ in range(config.batching.instances)
-    ]
+    opened = _opened(model, version, config, target, clinical)
+    engines = opened.engines
     inputs, outputs = _tensors(model.name, engines[0], clinical)
-    batched = all(spec.shape[:1] == (-1,) for spec in (*inputs, *outputs))
-    batching = config.batching if batched else replace(config.batching, max_batch_size=1)
     runners = _runners(engines, clinical)
+    batched = all(spec.shape[:1] == (-1,) for spec in (*inputs, *outputs))
+    if batched and clinical is None:
+        batched = rows_are_images(runners[0], inputs, config)
+    batching = config.batching if batched else replace(config.batching, max_batch_size=1)
     answer = warm_up(model.name, runners, inputs, config)
     if clinical is not None and answer is not None:
         _check_shape(model.name, answer[0], outputs[0])
@@ -57,8 +55,8 @@ def load(
         name=model.name,
         version=version.number,
         config=config,
-        backend=backend,
-        file=file,
+        backend=opened.backend,
+        file=opened.file,
         clinical=clinical,
         engines=engines,
         batcher=Batcher(runners, batching),
@@ -68,26 +66,49 @@ def load(
     )
 
 
-def _backend(
-    model: ModelFolder, version: VersionFolder, config: ModelConfig, target: Target
-) -> tuple[str, Format]:
-    """The backend that the model names; else the target's, if it reads one of the files; else
-    the first that does."""
+@dataclass(frozen=True)
+class _Opened:
+    backend: str
+    file: ModelFile
+    engines: Sequence[Engine]
+
+
+def _opened(
+    model: ModelFolder,
+    version: VersionFolder,
+    config: ModelConfig,
+    target: Target,
+    clinical: Clinical | None,
+) -> _Opened:
+    """In the backend that the model names; else in the target's, if it reads one of the files and
+    computes them right; else in the first that does."""
     if not version.files:
         raise WattscanError(
             f"{model.name} version {version.number} has neither model.onnx nor model.tflite"
         )
     chosen = [config.backend] if config.backend else [target.backend, *plugins.names("backends")]
+    unfit: EngineUnfit | None = None
     for name in chosen:
         file_format = plugins.backend(name).FORMAT
-        if file_format in version.files:
-            return name, file_format
-    raise WattscanError(
+        if file_format not in version.files:
+            continue
+        file = _file(version, clinical, file_format)
+        settings = {**(target.backend_settings if name == target.backend else {})}
+        settings.update(config.backend_settings)
+        try:
+            engines = [
+                _engine(name, file, settings, model.name) for _ in range(config.batching.instances)
+            ]
+        except EngineUnfit as error:
+            unfit = error
+        else:
+            return _Opened(name, file, engines)
+    raise unfit or WattscanError(
         f"{model.name} version {version.number} has no file for the backend {chosen[0]}"
     )
 
 
-def _opened(backend: str, file: ModelFile, settings: Mapping[str, Any], name: str) -> Engine:
+def _engine(backend: str, file: ModelFile, settings: Mapping[str, Any], name: str) -> Engine:
     try:
         return plugins.backend(backend).open_engine(file.path, settings)
     except SystemExit as error:  # a runtime that gives up must not take the server with it

@@ -57,7 +57,8 @@ class Repository:
         self._folder = folder
         self._target = target
         self._lock = threading.Lock()
-        self._loading = threading.Lock()
+        self._loading = threading.RLock()
+        self._retired: list[_Lease] = []
         self._served: dict[str, dict[int, _Lease]] = {}
         self._refused: dict[tuple[str, int], tuple[Stamp, str]] = {}
         self._unloaded: set[str] = set()
@@ -74,6 +75,12 @@ class Repository:
         with self._lock:
             leases = [lease for versions in self._served.values() for lease in versions.values()]
         return iter([lease.model for lease in leases])
+
+    def in_use(self) -> list[LoadedModel]:
+        """What is served, and what is not any more but has requests to finish."""
+        with self._lock:
+            leaving = [lease.model for lease in self._retired if lease.users]
+        return [*self, *leaving]
 
     @contextmanager
     def lease(self, name: str, version: int | None = None) -> Iterator[LoadedModel]:
@@ -122,6 +129,10 @@ class Repository:
 
     def refresh(self) -> None:
         """Take in what has changed in the folder; what is broken is logged, and the old stays."""
+        with self._loading:  # from the first look on: what else is loaded meanwhile is not undone
+            self._refresh()
+
+    def _refresh(self) -> None:
         try:
             found = find_models(self._folder)
         except WattscanError as error:
@@ -150,6 +161,10 @@ class Repository:
 
     def load(self, name: str) -> None:
         """Load a model, or load it anew. Raises: NotServed, RequestRefused: with the reason."""
+        with self._loading:
+            self._load_again(name)
+
+    def _load_again(self, name: str) -> None:
         try:
             found = {model.name: model for model in find_models(self._folder)}
         except WattscanError as error:
@@ -200,8 +215,12 @@ class Repository:
                 return
             self._refused.pop((model.name, 0), None)
             wanted = config.policy.choose(list(model.versions))
-            if strict and not wanted:
-                raise WattscanError(f"{model.name} has none of the versions that its policy names")
+            if not wanted:
+                why = f"{model.name} has none of the versions that its policy names"
+                if strict:
+                    raise WattscanError(why)
+                self._refuse(model.name, 0, model.stamp, why)
+                return
             loaded = [
                 self._load(model, model.versions[number], config, strict) for number in wanted
             ]
@@ -263,6 +282,8 @@ class Repository:
     def _close_after_use(self, lease: _Lease) -> None:
         with self._lock:
             lease.retired = True
+            self._retired = [each for each in self._retired if each.users]
+            self._retired.append(lease)
             close = lease.users == 0
         if close:
             lease.model.close()

@@ -26,9 +26,8 @@ def warm_up(
     unknown = set(config.warm_up) - {spec.name for spec in inputs}
     if unknown:
         raise WattscanError(f"{name}: warm_up names {', '.join(sorted(unknown))}, no input of it")
-    shapes = [config.warm_up.get(spec.name, tuple(map(abs, spec.shape))) for spec in inputs]
-    open_sizes = any(-1 in spec.shape[1:] for spec in inputs if spec.name not in config.warm_up)
-    if open_sizes:
+    shapes = _shapes(inputs, config)
+    if shapes is None:
         return None
     blank = [np.zeros(shape, spec.dtype) for shape, spec in zip(shapes, inputs, strict=True)]
     answer = None
@@ -36,6 +35,46 @@ def warm_up(
         try:
             answer = runner.run(blank)
         except (Exception, SystemExit) as error:  # each runtime has its own
-            line = (str(error).splitlines() or [type(error).__name__])[0]
+            # Where a runtime tells a whole stack, what was wrong stands last.
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            line = lines[-1] if lines else type(error).__name__
             raise WattscanError(f"{name} cannot run: {line}") from None
     return answer
+
+
+def rows_are_images(runner: Runner, inputs: Sequence[TensorSpec], config: ModelConfig) -> bool:
+    """Whether two rows at once give what each gives alone.
+
+    An open first dimension may count something else, boxes or words; then requests must not be put
+    together, nor taken apart.
+    """
+    shapes = _shapes(inputs, config)
+    if shapes is None:
+        return False
+    rng = np.random.default_rng(0)
+    rows = [
+        (2 * rng.standard_normal((2, *shape[1:]))).astype(spec.dtype)
+        if spec.dtype.kind == "f"
+        else np.ones((2, *shape[1:]), spec.dtype)
+        for shape, spec in zip(shapes, inputs, strict=True)
+    ]
+    try:
+        both = runner.run(rows)
+        alone = [runner.run([array[k : k + 1] for array in rows]) for k in range(2)]
+    except Exception:  # each runtime has its own
+        return False
+    pairs = zip(both, *alone, strict=True)
+    return all(_same(together, np.concatenate(parts)) for together, *parts in pairs)
+
+
+def _same(together: Array, apart: Array) -> bool:
+    if together.shape != apart.shape or len(together) != 2:
+        return False
+    return bool(np.allclose(together, apart, rtol=1e-2, atol=1e-3, equal_nan=True))
+
+
+def _shapes(inputs: Sequence[TensorSpec], config: ModelConfig) -> list[tuple[int, ...]] | None:
+    """Of one row; None where a size is open and the TOML names none."""
+    if any(-1 in spec.shape[1:] for spec in inputs if spec.name not in config.warm_up):
+        return None
+    return [config.warm_up.get(spec.name, tuple(map(abs, spec.shape))) for spec in inputs]

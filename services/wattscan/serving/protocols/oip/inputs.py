@@ -15,7 +15,7 @@ from wattscan.serving.protocols.fields import split
 from wattscan.serving.protocols.oip.datatypes import dtype_of
 from wattscan.serving.protocols.oip.shared_memory import SharedMemory, region_of
 from wattscan.serving.rpc import parsed
-from wattscan.serving.tensors import shaped, view
+from wattscan.serving.tensors import check_dimensions, check_shape, shaped, view
 from wattscan.wire import open_inference_pb2 as pb
 
 _INPUTS = pb.ModelInferRequest.INPUTS_FIELD_NUMBER
@@ -85,6 +85,7 @@ def arrays_of(request: InferRequest, memory: SharedMemory) -> dict[str, Array]:
             raise RequestRefused("two inputs of the request have one name")
         region = region_of(tensor.parameters)
         if region is not None:
+            check_shape(region.byte_size, dtype, tensor.shape, "an input in shared memory")
             array = view(memory.read(region), dtype, tensor.shape, "an input in shared memory")
         elif contents is not None:
             if request.raw:
@@ -121,6 +122,7 @@ def _typed(
             f"an input has more than {_MOST_TYPED} bytes of typed contents: send it raw"
         )
     message = parsed(pb.InferTensorContents, bytes(contents))
+    check_dimensions(tensor.shape, "an input")
     values = getattr(message, _CONTENT_FIELDS[tensor.datatype])
     if len(values) != math.prod(tensor.shape) or any(size < 0 for size in tensor.shape):
         raise RequestRefused(

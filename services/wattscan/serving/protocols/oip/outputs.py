@@ -61,7 +61,7 @@ def response(
     )
     parts: list[bytes | memoryview] = []
     for output in wanted:
-        array = np.ascontiguousarray(outputs[output.name])
+        array = np.asarray(outputs[output.name], order="C")
         tensor = head.outputs.add(
             name=output.name, datatype=name_of(array.dtype), shape=array.shape
         )
@@ -71,7 +71,7 @@ def response(
             memory.write(output.region, array)
             _place(tensor, output.region, array.nbytes)
         elif array.nbytes:
-            data = array.data.cast("B")
+            data = array.reshape(-1).data.cast("B")
         parts += [large_field(_RAW, len(data)), data]
     return b"".join([head.SerializeToString(), *parts])
 

@@ -123,6 +123,7 @@ class InferenceService:
     def _stream_answer(self, data: bytes, part: Call) -> bytes:
         request_id, code = "", grpc.StatusCode.OK
         try:
+            part.admit()
             request = read_request(data)
             request_id = request.head.id
             answer = self._answer(request, part)

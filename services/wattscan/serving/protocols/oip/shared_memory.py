@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wattscan.contracts import Array
+from wattscan.imaging import Limits
 from wattscan.serving.errors import NotOffered, NotServed, RequestRefused
 from wattscan.wire import open_inference_pb2 as pb
 
@@ -42,8 +43,11 @@ class SharedMemory:
     meanwhile would end a server that has it mapped (SIGBUS).
     """
 
-    def __init__(self, enabled: bool, folder: Path = _FOLDER) -> None:
+    def __init__(
+        self, enabled: bool, folder: Path = _FOLDER, max_bytes: int = Limits().max_bytes
+    ) -> None:
         self._enabled = enabled
+        self._max_bytes = max_bytes
         self._folder = folder
         self._lock = threading.Lock()
         self._regions: dict[str, _Registered] = {}
@@ -90,9 +94,15 @@ class SharedMemory:
 
     def read(self, region: Region) -> bytes:
         """The bytes of a tensor. Raises: RequestRefused."""
+        if region.byte_size > self._max_bytes:
+            raise RequestRefused(f"a tensor in shared memory has more than {self._max_bytes} bytes")
         with self._lock:
             file, offset = self._place(region)
-            data = os.pread(file, region.byte_size, offset)
+            own = os.dup(file)  # it may be unregistered meanwhile
+        try:
+            data = os.pread(own, region.byte_size, offset)
+        finally:
+            os.close(own)
         if len(data) < region.byte_size:
             raise RequestRefused("the shared memory has become smaller than its region")
         return data
@@ -107,7 +117,7 @@ class SharedMemory:
             file, offset = self._place(region)
             if os.fstat(file).st_size < offset + array.nbytes:
                 raise RequestRefused("the shared memory has become smaller than its region")
-            os.pwrite(file, array.data.cast("B"), offset)
+            os.pwrite(file, array.reshape(-1).data.cast("B"), offset)
 
     def close(self) -> None:
         """Let go of all."""
