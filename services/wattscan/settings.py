@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import Batching, WattscanError
 from wattscan.units import Seconds
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 _BATCHING = {
     "max_batch_size", "queue_delay_seconds", "instances", "queue_limit", "priority_levels",
 }  # fmt: skip
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """The file's tables. `what` names it in an error. Raises: WattscanError."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WattscanError(f"{what} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise WattscanError(f"{what} is not valid TOML: {error}") from None
 
 
 def check_keys(settings: Mapping[str, Any], known: set[str]) -> None:

@@ -15,6 +15,7 @@ from rig import NERVE, PLAIN, TINY, TINY_MODEL, Rig, write_target
 
 from commands import WATTSCAN
 from wattscan.artifacts import default_models
+from wattscan.wire import open_inference_pb2_grpc as oip_rpc
 from wattscan.wire import wattscan_v1_pb2_grpc as rpc
 
 
@@ -102,3 +103,22 @@ def start_rig(tmp_path):
     yield start
     for rig in rigs:
         rig.stop()
+
+
+@pytest.fixture
+def models(tmp_path):
+    """A folder with the model `tiny` alone."""
+    shutil.copytree(TINY_MODEL, tmp_path / "models" / TINY)
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def start(start_service, models):
+    """Starts a service of that folder; `oip` is its Open Inference stub."""
+
+    def start(*flags):
+        service = start_service("--models", str(models), *map(str, flags))
+        service.oip = oip_rpc.GRPCInferenceServiceStub(service.channel)
+        return service
+
+    return start

@@ -7,9 +7,7 @@ metadata are searched for the marks, also in hexadecimal, base64 and UTF-16.
 
 import json
 import signal
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from marked import HEADER, IDENT, NAME, PIXELS, UID, dicom_files, found
@@ -19,30 +17,6 @@ from victim import MODEL, OIP, PREDICTION, TYPED, Victim
 from wattscan.wire import open_inference_pb2 as oip
 from wattscan.wire import tensorflow_serving_pb2 as tfs
 from wattscan.wire import wattscan_v1_pb2 as pb
-
-
-@pytest.fixture
-def sink():
-    """Keeps the spans that are sent to it."""
-    bodies = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/v1/traces", bodies
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def send_files(victim):

@@ -2,9 +2,7 @@
 
 import json
 import math
-import shutil
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import grpc
@@ -14,18 +12,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from wattscan.wire import open_inference_pb2 as oip
-from wattscan.wire import open_inference_pb2_grpc as oip_rpc
 from wattscan.wire import wattscan_v1_pb2 as pb
 
-TINY = Path(__file__).parents[1] / "data" / "tiny"
 READER, WARD, OWNER, NEW = (f"{letter * 4}-0123456789abcdef" for letter in "rwon")
 STATUS = grpc.StatusCode
-
-
-@pytest.fixture
-def models(tmp_path):
-    shutil.copytree(TINY, tmp_path / "models" / "tiny")
-    return tmp_path / "models"
 
 
 @pytest.fixture
@@ -34,16 +24,6 @@ def tokens(tmp_path):
     path.write_text(f"reader infer {READER}\nward infer {WARD}\noffice admin {OWNER}\n")
     path.chmod(0o600)
     return path
-
-
-@pytest.fixture
-def start(start_service, models):
-    def start(*flags):
-        service = start_service("--models", str(models), *map(str, flags))
-        service.oip = oip_rpc.GRPCInferenceServiceStub(service.channel)
-        return service
-
-    return start
 
 
 def bearer(token):

@@ -5,7 +5,6 @@ import logging
 import shutil
 import socket
 import subprocess
-from pathlib import Path
 
 import grpc
 import numpy as np
@@ -16,18 +15,10 @@ from odd_images import png_header
 from wattscan import cli
 from wattscan.artifacts import default_models
 from wattscan.wire import open_inference_pb2 as oip
-from wattscan.wire import open_inference_pb2_grpc as oip_rpc
 from wattscan.wire import wattscan_v1_pb2 as pb
 
-TINY = Path(__file__).parents[1] / "data" / "tiny"
 READER = "r-0123456789abcdef"
 STATUS = grpc.StatusCode
-
-
-@pytest.fixture
-def models(tmp_path):
-    shutil.copytree(TINY, tmp_path / "models" / "tiny")
-    return tmp_path / "models"
 
 
 @pytest.fixture
@@ -36,16 +27,6 @@ def tokens(tmp_path):
     path.write_text(f"reader infer {READER}\n")
     path.chmod(0o600)
     return path
-
-
-@pytest.fixture
-def start(start_service, models):
-    def start(*flags):
-        service = start_service("--models", str(models), *map(str, flags))
-        service.oip = oip_rpc.GRPCInferenceServiceStub(service.channel)
-        return service
-
-    return start
 
 
 def infer():

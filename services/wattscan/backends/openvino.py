@@ -14,7 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from wattscan.contracts import Array, EngineUnfit, Format, Tensor, TensorSpec, WattscanError
+from wattscan.contracts import (
+    Array,
+    EngineUnfit,
+    Format,
+    Tensor,
+    TensorSpec,
+    WattscanError,
+    last_line,
+)
 from wattscan.layout import channels_first, channels_last
 from wattscan.plugins import sdk
 from wattscan.settings import check_keys, whole_number
@@ -40,7 +48,7 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OpenVINOEngine:
     try:
         compiled = _core().compile_model(_read(path), device, config)
     except Exception as error:  # its errors share no base class but this
-        raise WattscanError(f"OpenVINO cannot load {path}: {_last_line(error)}") from None
+        raise WattscanError(f"OpenVINO cannot load {path}: {last_line(error)}") from None
     if not compiled.inputs or not compiled.outputs:
         raise WattscanError(f"OpenVINO cannot load {path}: it has no input, or no output")
     _check_types(path, [*compiled.inputs, *compiled.outputs])
@@ -71,12 +79,6 @@ def _check_types(path: Path, tensors: Sequence[Any]) -> None:
             f"OpenVINO would compute {path} wrongly, which has {', '.join(sorted(found))} tensors: "
             "choose the backend onnxruntime"
         )
-
-
-def _last_line(error: Exception) -> str:
-    # OpenVINO's report is a stack of source positions that ends in what was wrong.
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
 
 
 def _spec(node: Any) -> TensorSpec:

@@ -17,6 +17,7 @@ from wattscan.contracts.errors import (
     SensorAbsent,
     SensorFailed,
     WattscanError,
+    last_line,
 )
 from wattscan.contracts.models import (
     Backend,
@@ -108,4 +109,5 @@ __all__ = [
     "Tensor",
     "TensorSpec",
     "WattscanError",
+    "last_line",
 ]

@@ -7,6 +7,12 @@ class WattscanError(Exception):
     """A failure that its reader can act on: one sentence, no traceback, exit code 2."""
 
 
+def last_line(error: BaseException) -> str:
+    """Where a runtime tells a whole stack, what was wrong stands last; its type if it is silent."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
 class EngineAbsent(WattscanError):
     """A runtime, or the device that it needs, is not on this machine; the text says which."""
 

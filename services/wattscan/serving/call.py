@@ -22,8 +22,9 @@ class Call:
     """What the pipeline has to know of a caller, and what the caller is told afterwards.
 
     `deadline` is monotonic; `wanted` tells whether somebody still waits; `on_end` has a function
-    called when nobody does; `admit` raises RateExceeded where the client sends too much; `priority`
-    is 0 where the client names none.
+    called when nobody does, and is False where that is so already; `admit` is asked for each
+    message of a stream, and raises where the client may send no more; `priority` is 0 where the
+    client names none.
     """
 
     protocol: str

@@ -125,8 +125,8 @@ class Pipeline:
             Whether all requests have finished.
         """
         deadline = time.monotonic() + timeout
+        self.refuse_new()
         with self._changed:
-            self._draining = True
             self._last_seen = time.monotonic()
             finished = self._changed.wait_for(lambda: self._running == 0, timeout)
         while self._last_seen + _QUIET_SECONDS > (now := time.monotonic()) and now < deadline:

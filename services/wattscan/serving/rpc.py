@@ -33,7 +33,7 @@ class Method:
     """One method of a protocol. Bytes in, bytes out: gRPC's own parsing would copy large tensors,
     and log what it cannot parse.
 
-    `infers`: it is counted, timed and rate-limited as a request to a model.
+    `infers`: it is counted and traced as a request to a model.
     """
 
     answer: Unary | None = None
@@ -63,14 +63,25 @@ class Clients:
     rate: RateLimit | None = None
     tokens: Tokens | None = None
 
-    def check(self, context: grpc.ServicerContext) -> None:
-        """Raises: RateExceeded; Unauthenticated, for a token that is valid no more."""
-        client = context.peer().rpartition(":")[0]
-        if self.tokens is not None:
-            header = authorization(context.invocation_metadata())
-            client = self.tokens.check(header, "infer").name
+    def count(self, context: grpc.ServicerContext) -> None:
+        """One call more. Raises: RateExceeded."""
         if self.rate is not None:
-            self.rate.check(client)
+            self.rate.check(self._name(context))
+
+    def check(self, context: grpc.ServicerContext) -> None:
+        """One message more of an open stream.
+
+        Raises: RateExceeded; Unauthenticated, for a token that is valid no more.
+        """
+        name = self._name(context)
+        if self.rate is not None:
+            self.rate.check(name)
+
+    def _name(self, context: grpc.ServicerContext) -> str:
+        if self.tokens is None:
+            return context.peer().rpartition(":")[0]
+        header = authorization(context.invocation_metadata())
+        return self.tokens.check(header, "infer").name
 
 
 class Dispatcher:
@@ -107,6 +118,7 @@ class Dispatcher:
         def unary(data: bytes, context: grpc.ServicerContext) -> bytes:
             assert method.answer is not None  # noqa: S101
             with _Served(self, name, protocol, method, context) as served:
+                self._clients.count(context)
                 answer = method.answer(data, served.call)
                 served.tell_cost()
             return answer
@@ -122,7 +134,7 @@ class Dispatcher:
         return grpc.unary_unary_rpc_method_handler(unary)
 
     def admit(self, context: grpc.ServicerContext) -> None:
-        """Raises: RateExceeded, Unauthenticated."""
+        """Of a stream, each message. Raises: RateExceeded, Unauthenticated."""
         self._clients.check(context)
 
     def finished(self, ended: Ended, method: Method) -> None:
@@ -171,11 +183,6 @@ class _Served:
         )
 
     def __enter__(self) -> _Served:
-        if self._method.stream is None:  # of a stream each message counts
-            try:
-                self.call.admit()
-            except Exception as error:
-                self.__exit__(type(error), error, error.__traceback__)
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:

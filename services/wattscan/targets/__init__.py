@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,8 @@ from wattscan.contracts import (
     Target,
     WattscanError,
 )
-from wattscan.settings import batching, number, whole_number
+from wattscan.settings import batching, number, read_toml, whole_number
 from wattscan.units import Seconds
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 _FOLDER = Path(__file__).parent
 _INTERVAL = (0.001, 3600.0)
@@ -49,12 +43,7 @@ def load_target(name_or_path: str) -> Target:
                 f"{', '.join(target_names())}; or give the path of a .toml file"
             )
         path = _FOLDER / f"{name_or_path}.toml"
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise WattscanError(f"the target file {path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise WattscanError(f"the target file {path} is not valid TOML: {error}") from None
+    data = read_toml(path, f"the target file {path}")
     try:
         return _target(path.stem, data)
     except (KeyError, ValueError, WattscanError) as error:

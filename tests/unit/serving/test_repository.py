@@ -19,36 +19,10 @@ COMMITTED = Path(__file__).parents[3] / "models"
 IMAGE = np.ones((1, 4, 4, 1), np.float32)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    shutil.copytree(DATA / "tiny", tmp_path / "tiny")
-    (tmp_path / "tiny" / "model.toml").unlink()
-    return tmp_path
-
-
-@pytest.fixture
-def open_repository(folder):
-    opened = []
-
-    def open_():
-        repository = Repository(folder, load_target("cpu"))
-        repository.load_all()
-        opened.append(repository)
-        return repository
-
-    yield open_
-    for repository in opened:
-        repository.close()
-
-
 def add_version(folder, number, content=None):
     shutil.copytree(folder / "tiny" / "1", folder / "tiny" / str(number))
     if content is not None:
         (folder / "tiny" / str(number) / "model.onnx").write_bytes(content)
-
-
-def configure(folder, text):
-    (folder / "tiny" / "model.toml").write_text(text)
 
 
 def ask(repository, version=None):
@@ -77,27 +51,27 @@ def test_a_plain_model_has_its_own_tensors_and_answers(open_repository):
     np.testing.assert_allclose(scores, (np.arange(48).reshape(16, 3) - 24).sum(0)[None] / 64)
 
 
-def test_the_newest_is_served_and_the_policy_may_say_otherwise(folder, open_repository):
+def test_the_newest_is_served_and_the_policy_may_say_otherwise(folder, open_repository, configure):
     for number in (2, 10):
         add_version(folder, number)
     assert open_repository().versions("tiny") == [10]
-    configure(folder, "version_policy = { latest = 2 }")
+    configure("version_policy = { latest = 2 }")
     assert open_repository().versions("tiny") == [2, 10]
-    configure(folder, "version_policy = { all = true }")
+    configure("version_policy = { all = true }")
     assert open_repository().versions("tiny") == [1, 2, 10]
-    configure(folder, "version_policy = { specific = [2, 7] }")
+    configure("version_policy = { specific = [2, 7] }")
     repository = open_repository()
     assert repository.versions("tiny") == [2]
     with pytest.raises(NotServed, match="there is: 2"):
         repository.get("tiny", 10)
-    configure(folder, "version_policy = { specific = [7] }")
+    configure("version_policy = { specific = [7] }")
     with pytest.raises(WattscanError, match="none of the versions"):
         open_repository()
 
 
-def test_labels_name_versions(folder, open_repository):
+def test_labels_name_versions(folder, open_repository, configure):
     add_version(folder, 2)
-    configure(folder, "version_policy = { all = true }\n[version_labels]\nstable = 1\ncanary = 2\n")
+    configure("version_policy = { all = true }\n[version_labels]\nstable = 1\ncanary = 2\n")
     repository = open_repository()
     assert repository.by_label("tiny", "canary") == 2
     with pytest.raises(NotServed, match="its labels are: canary, stable"):
@@ -138,13 +112,13 @@ def test_a_broken_new_version_is_refused_and_the_old_one_stays(
     assert states(repository) == [(2, True)]
 
 
-def test_a_broken_configuration_leaves_all_as_it_was(folder, open_repository):
+def test_a_broken_configuration_leaves_all_as_it_was(folder, open_repository, configure):
     repository = open_repository()
-    configure(folder, "max_batch = 3")
+    configure("max_batch = 3")
     repository.refresh()
     assert ask(repository)[0] == 1
     assert "unknown key max_batch" in next(e.reason for e in repository.index() if not e.ready)
-    configure(folder, "[batching]\nmax_batch_size = 4\n")
+    configure("[batching]\nmax_batch_size = 4\n")
     repository.refresh()
     assert repository.get("tiny").batcher.settings.max_batch_size == 4
     assert states(repository) == [(1, True)]
@@ -188,55 +162,6 @@ def test_unloading_lasts_until_it_is_loaded_again(folder, open_repository):
     with pytest.raises(RequestRefused, match="was not loaded: OpenVINO cannot load"):
         repository.load("tiny")
     assert ask(repository)[0] == 1
-
-
-@pytest.mark.parametrize(
-    ("toml", "text"),
-    [
-        ("max_batch_size = [", "not valid TOML"),
-        ("colour = 1", "unknown key colour"),
-        ("[batching]\nmax_batch_size = 0", "max_batch_size must be"),
-        ("[batching]\nqueue_delay_seconds = 7", "queue_delay_seconds must be"),
-        ("[batching]\nsize = 7", "unknown key size"),
-        ("version_policy = { latest = 1, all = true }", "one of latest, all and specific"),
-        ("version_policy = { all = false }", "can only be true"),
-        ("version_policy = { specific = [] }", "must be a list"),
-        ("version_policy = 3", "must be a table"),
-        ("[version_labels]\nstable = 'one'", "stable must be a whole number"),
-        ("title = 3", "title must be a text"),
-        ("[backend]\nname = 'toaster'", "no backend called 'toaster'"),
-        ("[backend]\nname = 'litert'", "no file for the backend litert"),
-        ("[backend]\nthreads = 'x'", "threads must be a whole number"),
-        ("[warm_up]\nbild = [1, 4, 4, 1]", "warm_up names bild"),
-        ("[warm_up]\nimage = [1, 5]", "cannot run"),
-    ],
-)
-def test_a_wrong_configuration_is_one_clear_line(folder, open_repository, toml, text):
-    configure(folder, toml)
-    with pytest.raises(WattscanError) as caught:
-        open_repository()
-    assert text in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_another_backend_is_chosen_by_the_models_toml(folder, open_repository):
-    configure(folder, "[backend]\nname = 'onnxruntime'\nthreads = 2\n")
-    model = open_repository().get("tiny")
-    assert (model.backend, model.provider) == ("onnxruntime", "CPUExecutionProvider")
-
-
-def test_a_tflite_file_is_served_by_the_backend_that_reads_it(folder, open_repository):
-    source = COMMITTED / "nerve-ultrasound-int8" / "1" / "model.tflite"
-    (folder / "plain" / "3").mkdir(parents=True)
-    shutil.copy(source, folder / "plain" / "3" / "model.tflite")
-    repository = open_repository()
-    model = repository.get("plain")
-    assert (model.backend, model.version) == ("litert", 3)
-    assert not model.batched
-    assert [(s.dtype, s.shape) for s in model.inputs] == [(np.int8, (1, 80, 112, 1))]
-    with repository.lease("plain") as plain:
-        work = Work([np.zeros((1, 80, 112, 1), np.int8)], 1, Ledger().open("t", "p"))
-        assert plain.batcher.run(work)[0].shape == (1, 80, 112, 1)
 
 
 def test_clinical_models_need_a_card_for_every_version(tmp_path):
@@ -295,9 +220,11 @@ def test_a_file_that_lies_where_nobody_looks_is_told_once(folder, open_repositor
     assert len(told) == 3
 
 
-def test_a_policy_that_leaves_nothing_is_refused_and_the_old_version_stays(folder, open_repository):
+def test_a_policy_that_leaves_nothing_is_refused_and_the_old_version_stays(
+    folder, open_repository, configure
+):
     repository = open_repository()
-    configure(folder, "version_policy = { specific = [9] }")
+    configure("version_policy = { specific = [9] }")
     repository.refresh()
     assert ask(repository)[0] == 1
     assert "none of the versions" in next(e.reason for e in repository.index() if not e.ready)

@@ -1,8 +1,6 @@
 """A caller's trace goes on in the spans that are sent out."""
 
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import grpc
 import pytest
@@ -26,30 +24,6 @@ HOSTILE = [
     f"cc-{TRACE}-{PARENT}-01-a\nSECRET", "00-" + "\N{ARABIC-INDIC DIGIT ONE}" * 32 + "-" + PARENT,
     GOOD * 1000, "0" * 100_000,
 ]  # fmt: skip
-
-
-@pytest.fixture
-def sink():
-    """Keeps what is exported to it."""
-    bodies = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/v1/traces", bodies
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def spans_of(bodies):

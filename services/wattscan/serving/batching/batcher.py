@@ -13,11 +13,11 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import NamedTuple
 
-import numpy as np
-
 from wattscan.contracts import Array, Batching
+from wattscan.serving.batching.compute import compute
 from wattscan.serving.batching.runner import Runner
 from wattscan.serving.batching.work import Work
 from wattscan.serving.errors import DeadlineExceeded, Hanging, QueueFull
@@ -173,65 +173,27 @@ class Batcher:
                     self._changed.wait(left)
             finally:
                 self._gathering -= 1
-                self._dispatch()
 
     def _execute(self, runner: Runner, batch: Sequence[Work]) -> None:
-        """Run the batch and give each its rows, or all the engine's error."""
+        """Run the batch, and note how long it took."""
         rows = sum(work.rows for work in batch)
-        batch[0].led = True
         started = time.perf_counter()
         try:
             with ExitStack() as accounts:
                 for work in batch:
                     accounts.enter_context(work.account.in_service(work.rows / rows))
-                if len(batch) == 1 or not self._compute(runner, batch):
-                    # What one of them has broken is not the others'.
-                    for work in batch:
-                        self._compute(runner, [work])
+                begin = partial(self._begin, runner, batch)
+                compute(runner, batch, self.settings.max_batch_size, begin)
         finally:
             finished = time.perf_counter()
             with self._changed:
                 self._running.pop(runner, None)
                 self._seconds_a_row = 0.8 * self._seconds_a_row + 0.2 * (finished - started) / rows
             for work in batch:
-                work.started, work.finished, work.batch_size = started, finished, rows
-
-    def _compute(self, runner: Runner, batch: Sequence[Work]) -> bool:
-        """Give each its rows, or a lone one the engine's error; returns whether all have theirs."""
-        try:
-            outputs = self._outputs(runner, batch)
-        except BaseException as error:
-            # Such as SystemExit from a runtime: it must not end a thread that others wait for.
-            batch[0].error = (
-                error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
-            )
-            return False
-        if len(batch) > 1 and any(len(a) != sum(w.rows for w in batch) for a in outputs):
-            return False  # its rows are not its images: whose they are cannot be told
-        batch[0].error = None
-        _share_out(outputs, batch)
-        return True
-
-    def _outputs(self, runner: Runner, batch: Sequence[Work]) -> list[Array]:
-        """Never more rows at once than the model takes: memory grows with them."""
-        inputs: Sequence[Array] = batch[0].inputs
-        if len(batch) > 1:
-            columns = zip(*(work.inputs for work in batch), strict=True)
-            inputs = [np.concatenate(column) for column in columns]
-        most, rows = self.settings.max_batch_size, sum(work.rows for work in batch)
-        parts = []
-        for start in range(0, rows, most):
-            self._begin(runner, batch)
-            if len(batch) == 1 and start and (refusal := batch[0].refusal()) is not None:
-                raise refusal
-            part = inputs if rows <= most else [array[start : start + most] for array in inputs]
-            parts.append(runner.run(part))
-        if len(parts) == 1:
-            return parts[0]
-        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+                work.started, work.finished = started, finished
 
     def _begin(self, runner: Runner, batch: Sequence[Work]) -> None:
-        """From now on the engine computes for them."""
+        """From now on the engine computes for them, or goes on with their next part."""
         with self._changed:
             self._running[runner] = _Running(time.monotonic(), batch)
 
@@ -292,13 +254,3 @@ def _refused(work: Work) -> bool:
     if refusal is not None:
         work.fail(refusal)
     return refusal is not None
-
-
-def _share_out(outputs: Sequence[Array], batch: Sequence[Work]) -> None:
-    if len(batch) == 1:
-        batch[0].outputs = list(outputs)
-        return
-    start = 0
-    for work in batch:
-        work.outputs = [array[start : start + work.rows] for array in outputs]
-        start += work.rows

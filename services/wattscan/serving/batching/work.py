@@ -27,7 +27,7 @@ class Work:
     priority: int = 1
     outputs: list[Array] = field(default_factory=list)
     error: Exception | None = None
-    entered: float = field(default_factory=time.perf_counter)
+    entered: float = 0.0
     started: float = 0.0
     finished: float = 0.0
     batch_size: int = 0

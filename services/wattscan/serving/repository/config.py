@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import Batching, WattscanError
-from wattscan.settings import batching, check_keys, whole_number
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from wattscan.settings import batching, check_keys, read_toml, whole_number
 
 CONFIG = "model.toml"
 _KEYS = {
@@ -64,16 +58,11 @@ def read_config(folder: Path, default: Batching) -> ModelConfig:
     path = folder / CONFIG
     if not path.exists():
         return ModelConfig(default)
+    data = read_toml(path, str(path))
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
         return _config(data, default)
-    except OSError as error:
-        raise WattscanError(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise WattscanError(f"{path} is not valid TOML: {error}") from None
-    except (WattscanError, KeyError) as error:
-        missing = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise WattscanError(f"{path} is wrong: {missing}") from None
+    except WattscanError as error:
+        raise WattscanError(f"{path} is wrong: {error}") from None
 
 
 def _config(data: Mapping[str, Any], default: Batching) -> ModelConfig:

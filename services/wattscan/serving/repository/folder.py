@@ -10,14 +10,15 @@ from typing import TypeAlias
 
 from wattscan.artifacts import CARD
 from wattscan.contracts import Format, WattscanError
+from wattscan.serving.file_stamp import FileStamp, stamp
 from wattscan.serving.repository.config import CONFIG
 
 FORMATS: tuple[Format, ...] = ("onnx", "tflite")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 
-Stamp: TypeAlias = tuple[tuple[str, int, int, int, int], ...]
-"""Name, size, times and inode of every file: another stamp is another version."""
+Stamp: TypeAlias = tuple[FileStamp, ...]
+"""Of every file: another stamp is another version."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,12 @@ def find_models(repository: Path) -> list[ModelFolder]:
 
 def misplaced(repository: Path) -> list[Path]:
     """Model files that are not in a numbered version's folder of a model."""
+    # No deeper than a level below where they belong: it is looked at again and again.
+    patterns = [
+        "/".join(["*"] * depth + [f"model.{kind}"]) for depth in range(4) for kind in FORMATS
+    ]
     try:
-        files = [f for kind in FORMATS for f in repository.glob(f"**/model.{kind}")]
+        files = [file for pattern in patterns for file in repository.glob(pattern)]
     except OSError:
         return []  # it changes meanwhile; the next look tells
     depth = len(repository.parts) + 3
@@ -100,5 +105,4 @@ def _version(number: int, folder: Path) -> VersionFolder:
 
 
 def _stamp(files: list[Path]) -> Stamp:
-    known = ((str(file), file.stat()) for file in files)
-    return tuple((f, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for f, s in known)
+    return tuple(stamp(file) for file in files)

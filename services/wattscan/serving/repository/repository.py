@@ -57,7 +57,8 @@ class Repository:
         self._folder = folder
         self._target = target
         self._lock = threading.Lock()
-        self._loading = threading.RLock()
+        # Held by whoever changes what is loaded, from its first look at the folder on.
+        self._loading = threading.Lock()
         self._retired: list[_Lease] = []
         self._served: dict[str, dict[int, _Lease]] = {}
         self._refused: dict[tuple[str, int], tuple[Stamp, str]] = {}
@@ -67,9 +68,10 @@ class Repository:
 
     def load_all(self) -> None:
         """Load what the folder has. At the start nothing may be broken. Raises: WattscanError."""
-        for model in find_models(self._folder):
-            self._update(model, strict=True)
-        self._tell_ignored()
+        with self._loading:
+            for model in find_models(self._folder):
+                self._update(model, strict=True)
+            self._tell_ignored()
 
     def __iter__(self) -> Iterator[LoadedModel]:
         with self._lock:
@@ -129,7 +131,7 @@ class Repository:
 
     def refresh(self) -> None:
         """Take in what has changed in the folder; what is broken is logged, and the old stays."""
-        with self._loading:  # from the first look on: what else is loaded meanwhile is not undone
+        with self._loading:
             self._refresh()
 
     def _refresh(self) -> None:
@@ -181,7 +183,7 @@ class Repository:
 
     def unload(self, name: str) -> None:
         """Serve the model no more, until `load` asks for it. Raises: NotServed."""
-        with self._loading:  # or a reload that runs would bring it back
+        with self._loading:
             self.get(name)
             self._unloaded.add(name)
             self._retire(name, set())
@@ -204,29 +206,29 @@ class Repository:
         return versions[version]
 
     def _update(self, model: ModelFolder, strict: bool) -> None:
-        """Bring one model to what its folder says. Raises: WattscanError, if strict."""
-        with self._loading:
-            try:
-                config = read_config(model.path, self._target.batching)
-            except WattscanError as error:
-                if strict:
-                    raise
-                self._refuse(model.name, 0, model.stamp, str(error))
-                return
-            self._refused.pop((model.name, 0), None)
-            wanted = config.policy.choose(list(model.versions))
-            if not wanted:
-                why = f"{model.name} has none of the versions that its policy names"
-                if strict:
-                    raise WattscanError(why)
-                self._refuse(model.name, 0, model.stamp, why)
-                return
-            loaded = [
-                self._load(model, model.versions[number], config, strict) for number in wanted
-            ]
-            # Until all that is wanted stands, what stood before goes on.
-            if all(loaded):
-                self._retire(model.name, set(wanted))
+        """Bring one model to what its folder says; the caller holds `_loading`.
+
+        Raises: WattscanError, if strict.
+        """
+        try:
+            config = read_config(model.path, self._target.batching)
+        except WattscanError as error:
+            if strict:
+                raise
+            self._refuse(model.name, 0, model.stamp, str(error))
+            return
+        self._refused.pop((model.name, 0), None)
+        wanted = config.policy.choose(list(model.versions))
+        if not wanted:
+            why = f"{model.name} has none of the versions that its policy names"
+            if strict:
+                raise WattscanError(why)
+            self._refuse(model.name, 0, model.stamp, why)
+            return
+        loaded = [self._load(model, model.versions[number], config, strict) for number in wanted]
+        # Until all that is wanted stands, what stood before goes on.
+        if all(loaded):
+            self._retire(model.name, set(wanted))
 
     def _load(
         self, model: ModelFolder, version: VersionFolder, config: ModelConfig, strict: bool
@@ -282,8 +284,7 @@ class Repository:
     def _close_after_use(self, lease: _Lease) -> None:
         with self._lock:
             lease.retired = True
-            self._retired = [each for each in self._retired if each.users]
-            self._retired.append(lease)
             close = lease.users == 0
+            self._retired = [each for each in (*self._retired, lease) if each.users]
         if close:
             lease.model.close()

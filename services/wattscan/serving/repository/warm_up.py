@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wattscan.contracts import Array, TensorSpec, WattscanError
+from wattscan.contracts import Array, TensorSpec, WattscanError, last_line
 from wattscan.serving.batching.runner import Runner
 from wattscan.serving.repository.config import ModelConfig
 
@@ -35,10 +35,7 @@ def warm_up(
         try:
             answer = runner.run(blank)
         except (Exception, SystemExit) as error:  # each runtime has its own
-            # Where a runtime tells a whole stack, what was wrong stands last.
-            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-            line = lines[-1] if lines else type(error).__name__
-            raise WattscanError(f"{name} cannot run: {line}") from None
+            raise WattscanError(f"{name} cannot run: {last_line(error)}") from None
     return answer
 
 

@@ -12,6 +12,7 @@ from typing import TypeVar, cast
 import grpc
 
 from wattscan.contracts import WattscanError
+from wattscan.serving.file_stamp import FileStamp, stamp
 
 log = logging.getLogger(__name__)
 
@@ -67,10 +68,10 @@ class TlsFiles:
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
-    def stamp(self) -> tuple[int, ...]:
+    def stamps(self) -> tuple[FileStamp | None, ...]:
         """Other files have another one. One that is missing for a moment, as while it is replaced,
         counts as changed."""
-        return tuple(p.stat().st_mtime_ns if p.exists() else 0 for p in self._paths())
+        return tuple(stamp(path) if path.exists() else None for path in self._paths())
 
     def _paths(self) -> list[Path]:
         return [p for p in (self.certificate, self.key, self.client_ca) if p is not None]
@@ -86,11 +87,11 @@ class Renewal:
 
     def __init__(self, files: TlsFiles) -> None:
         self._files = files
-        self._taken = self._seen = files.stamp()
+        self._taken = self._seen = files.stamps()
 
     def take(self, make: Callable[[], _Made]) -> _Made | None:
         """What `make` makes of the changed files, or None if there is nothing new to take."""
-        now = self._files.stamp()
+        now = self._files.stamps()
         if now == self._taken:
             return None
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import logging
-import os
 import stat
 import threading
 import time
@@ -14,6 +13,7 @@ from typing import Literal, cast
 
 from wattscan.contracts import WattscanError
 from wattscan.serving.errors import Forbidden, Unauthenticated
+from wattscan.serving.file_stamp import FileStamp, stamp
 
 Role = Literal["infer", "admin"]
 _ROLES = ("infer", "admin")
@@ -44,18 +44,19 @@ class Tokens:
         self._path = path
         self._lock = threading.Lock()
         self._known: list[tuple[bytes, Client]] = []
-        self._stamp: tuple[int, ...] = ()
+        self._stamp: FileStamp | None = None
         self._looked = 0.0
 
     def load(self) -> None:
         """Read the file. Raises: WattscanError, naming the line that is wrong, not its token."""
         try:
-            status = self._path.stat()
+            now = stamp(self._path)
+            mode = self._path.stat().st_mode
             text = self._path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise WattscanError(f"the token file {self._path} cannot be read: {why}") from None
-        if status.st_mode & _OTHERS:
+        if mode & _OTHERS:
             raise WattscanError(
                 f"the token file {self._path} can be read or written by others: "
                 f"chmod 600 {self._path}"
@@ -63,7 +64,7 @@ class Tokens:
         known = _parse(self._path, text)
         with self._lock:
             self._known = known
-            self._stamp = _stamp(status)
+            self._stamp = now
 
     def check(self, authorization: str, role: Role) -> Client:
         """Who sends this `authorization` header, if it may do what needs the role.
@@ -94,18 +95,13 @@ class Tokens:
                 return
             self._looked = now
         try:
-            if _stamp(self._path.stat()) == self._stamp:
+            if stamp(self._path) == self._stamp:
                 return
             self.load()
         except (OSError, WattscanError) as error:
             log.error("the token file is not reloaded, the old tokens stay: %s", error)
         else:
             log.info("the token file was reloaded: %d clients", len(self._known))
-
-
-def _stamp(status: os.stat_result) -> tuple[int, ...]:
-    """A file of the same size and date may be another one, as tokens are of one length."""
-    return status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
 
 def _words(line: str) -> list[str]:

@@ -124,7 +124,7 @@ def _typed(
     message = parsed(pb.InferTensorContents, bytes(contents))
     check_dimensions(tensor.shape, "an input")
     values = getattr(message, _CONTENT_FIELDS[tensor.datatype])
-    if len(values) != math.prod(tensor.shape) or any(size < 0 for size in tensor.shape):
+    if len(values) != math.prod(tensor.shape):
         raise RequestRefused(
             f"an input has {len(values)} elements in the field for its datatype, and its shape "
             f"{list(tensor.shape)[:8]}"

@@ -108,15 +108,21 @@ class InferenceService:
             yield from self._stream_answers(messages, call)
 
     def _stream_answers(self, messages: Iterator[bytes], call: Call) -> Iterator[bytes]:
-        wake: list[Callable[[], None]] = []
+        waiting: Callable[[], None] | None = None
 
-        def wake_all() -> None:
-            for each in wake:
-                each()
+        def wake() -> None:
+            if waiting is not None:
+                waiting()
 
-        call.on_end(wake_all)
+        def on_end(each: Callable[[], None]) -> bool:
+            # Registered once: gRPC keeps what it is given for as long as the stream lasts.
+            nonlocal waiting
+            waiting = each
+            return call.wanted()
+
+        call.on_end(wake)
         for data in messages:
-            part = call.part(on_end=lambda each: wake.__setitem__(slice(None), [each]))
+            part = call.part(on_end)
             yield self._stream_answer(data, part)
             call.energy, call.model = total(call.energy, part.energy), part.model or call.model
 
