@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -23,22 +22,26 @@ class EnergyShare:
 
 
 class EnergyAccount(Protocol):
-    """The energy of one request."""
+    """The energy of one request. It is in service or not, one time after the other."""
 
-    def in_service(self, share: float = 1.0) -> AbstractContextManager[None]:
-        """While inside, the request is in service.
+    def start(self, share: float = 1.0) -> None:
+        """It goes into service.
 
         Args:
             share: its share of the work: in a batch, its images over the batch's.
         """
         ...
 
-    def so_far(self) -> EnergyShare | None:
-        """None where the target has no source of energy."""
+    def stop(self) -> None:
+        """It leaves service."""
         ...
 
-    def close(self, ok: bool) -> None:
-        """The request is answered (ok), or has failed."""
+    def close(self, ok: bool) -> EnergyShare | None:
+        """The request is answered (ok), or has failed.
+
+        Returns:
+            What it has cost; None where the target has no source of energy.
+        """
         ...
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -12,11 +11,10 @@ import numpy as np
 from wattscan.contracts import Array, Finding, Mask, Pixels, TaskKind
 from wattscan.serving.errors import RequestRefused
 from wattscan.serving.repository.loaded import Clinical, LoadedModel
+from wattscan.serving.stages import Stages
 from wattscan.serving.tensors import check_inputs, rows_of
 
 Result_co = TypeVar("Result_co", covariant=True)
-Stage = Callable[[str], AbstractContextManager[None]]
-"""Times what is done inside, as the stage of that name."""
 
 
 class Job(Protocol[Result_co]):
@@ -25,7 +23,7 @@ class Job(Protocol[Result_co]):
     decodes: bool
     """Whether it unfolds an image, which may need thousands of times its memory."""
 
-    def inputs(self, model: LoadedModel, stage: Stage) -> tuple[Sequence[Array], int]:
+    def inputs(self, model: LoadedModel, stages: Stages) -> tuple[Sequence[Array], int]:
         """The model's input tensors, and how many rows they have. Raises: RequestRefused,
         InvalidImage."""
         ...
@@ -44,16 +42,18 @@ class ImageJob:
     decodes: bool = True
     _size: tuple[int, int] = (0, 0)
 
-    def inputs(self, model: LoadedModel, stage: Stage) -> tuple[Sequence[Array], int]:
+    def inputs(self, model: LoadedModel, stages: Stages) -> tuple[Sequence[Array], int]:
         """Decode and preprocess."""
         clinical = clinical_of(model)
         if clinical.task.kind != self.kind:
             raise RequestRefused(_wrong_method(clinical))
-        with stage("decode"):
-            pixels = self.read()
+        stages.begin("decode")
+        pixels = self.read()
+        stages.end()
         self._size = (pixels.shape[0], pixels.shape[1])
-        with stage("preprocess"):
-            tensor = clinical.task.preprocess(pixels, clinical.card.normalisation)
+        stages.begin("preprocess")
+        tensor = clinical.task.preprocess(pixels, clinical.card.normalisation)
+        stages.end()
         return [tensor[np.newaxis]], 1
 
     def result(self, model: LoadedModel, outputs: Sequence[Array]) -> Mask | tuple[Finding, ...]:
@@ -68,10 +68,11 @@ class TensorJob:
     read: Callable[[LoadedModel], Mapping[str, Array]]
     decodes: bool = False
 
-    def inputs(self, model: LoadedModel, stage: Stage) -> tuple[Sequence[Array], int]:
+    def inputs(self, model: LoadedModel, stages: Stages) -> tuple[Sequence[Array], int]:
         """Read and check them."""
-        with stage("decode"):
-            arrays = check_inputs(model, self.read(model))
+        stages.begin("decode")
+        arrays = check_inputs(model, self.read(model))
+        stages.end()
         return arrays, rows_of(model, arrays)
 
     def result(self, model: LoadedModel, outputs: Sequence[Array]) -> dict[str, Array]:

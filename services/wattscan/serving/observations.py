@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter as Counts
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from wattscan import metrics
 from wattscan.contracts import Target
+from wattscan.serving.backlog import Backlog
 from wattscan.serving.repository.loaded import LoadedModel
 from wattscan.serving.repository.repository import Repository
 
@@ -28,36 +30,66 @@ _SCORES = (
 _IMAGES = (1, 2, 4, 8, 16, 32, 64)
 
 
-class Observations:
+class _Finished(NamedTuple):
+    labels: tuple[str, ...]
+
+
+class _Computed(NamedTuple):
+    """`batch`: the images of the batch that it counts for; 0 if another request does."""
+
+    labels: tuple[str, str]
+    seconds: Mapping[str, float]
+    batch: int
+
+
+class Observations(Collector):
     """Counts requests and times their stages."""
 
     def __init__(self, target: Target, registry: CollectorRegistry) -> None:
         self._target = target.name
         m = metrics.REQUESTS
-        self._requests = Counter(m.name, m.help, m.labels, registry=registry)
+        self._requests = Counter(m.name, m.help, m.labels, registry=None)
         m = metrics.REQUEST_DURATION_SECONDS
-        self._seconds = Histogram(m.name, m.help, m.labels, registry=registry, buckets=_SECONDS)
+        self._seconds = Histogram(m.name, m.help, m.labels, registry=None, buckets=_SECONDS)
         m = metrics.BATCH_SIZE
-        self._batches = Histogram(m.name, m.help, m.labels, registry=registry, buckets=_IMAGES)
-        # Looking a series up by its labels costs more than counting.
-        self._series: dict[tuple[str, ...], Histogram] = {}
+        self._batches = Histogram(m.name, m.help, m.labels, registry=None, buckets=_IMAGES)
+        self._backlog: Backlog[_Finished | _Computed] = Backlog(self._count)
+        registry.register(self)
 
     def finished(self, task: str, precision: str, protocol: str, code: str) -> None:
         """A request was answered with that status."""
-        self._requests.labels(self._target, task, precision, protocol, code).inc()
+        self._backlog.add(_Finished((task, precision, protocol, code)))
 
-    def stages(self, task: str, precision: str, seconds: Mapping[str, float]) -> None:
-        """The stages of a request took so long."""
-        for stage, duration in seconds.items():
-            series = self._series.get((task, precision, stage))
-            if series is None:
-                series = self._seconds.labels(self._target, task, precision, stage)
-                self._series[task, precision, stage] = series
-            series.observe(duration)
+    def computed(self, labels: tuple[str, str], seconds: Mapping[str, float], batch: int) -> None:
+        """The stages of a request to a model of those labels took so long.
 
-    def batch(self, task: str, precision: str, images: int) -> None:
-        """A batch was executed."""
-        self._batches.labels(self._target, task, precision).observe(images)
+        `batch`: the images of the batch that was executed; 0 where another request of it counts.
+        """
+        self._backlog.add(_Computed(labels, seconds, batch))
+
+    def collect(self) -> Iterator[Metric]:
+        """All that is counted so far."""
+        with self._backlog.settled():
+            found = [list(metric.collect()) for metric in self._metrics()]
+        for families in found:
+            yield from families
+
+    def describe(self) -> Iterator[Metric]:
+        """The names."""
+        for metric in self._metrics():
+            yield from metric.describe()
+
+    def _metrics(self) -> tuple[Counter, Histogram, Histogram]:
+        return self._requests, self._seconds, self._batches
+
+    def _count(self, note: _Finished | _Computed) -> None:
+        if isinstance(note, _Finished):
+            self._requests.labels(self._target, *note.labels).inc()
+            return
+        for stage, duration in note.seconds.items():
+            self._seconds.labels(self._target, *note.labels, stage).observe(duration)
+        if note.batch:
+            self._batches.labels(self._target, *note.labels).observe(note.batch)
 
 
 class ModelsCollector(Collector):

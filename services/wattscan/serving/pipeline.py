@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import TypeVar
 
-from wattscan.contracts import EnergyAccount, EnergyMeter, EnergyShare
+from wattscan.contracts import EnergyMeter, EnergyShare
 from wattscan.serving.batching.work import Work
 from wattscan.serving.call import Call
 from wattscan.serving.errors import Cancelled, Draining
@@ -18,41 +18,12 @@ from wattscan.serving.jobs import Job
 from wattscan.serving.observations import Observations
 from wattscan.serving.repository.loaded import LoadedModel
 from wattscan.serving.repository.repository import Repository
+from wattscan.serving.stages import Stages
 from wattscan.serving.turns import Turns
 from wattscan.units import Joules
 
 _QUIET_SECONDS = 0.3
 _Result = TypeVar("_Result")
-
-
-@dataclass
-class _Stages:
-    """Times the stages of one request, and counts them as service unless they are a wait."""
-
-    account: EnergyAccount
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        with self.account.in_service():
-            try:
-                yield
-            finally:
-                self.seconds[name] = time.perf_counter() - start
-
-    @contextmanager
-    def wait(self, turn: AbstractContextManager[None]) -> Iterator[None]:
-        """Inside, it is this request's turn; what it waited counts as queueing."""
-        start = time.perf_counter()
-        with turn:
-            waited = time.perf_counter() - start
-            self.seconds["queue"] = self.seconds.get("queue", 0.0) + waited
-            yield
-
-    def computed(self, work: Work) -> None:
-        self.seconds["queue"] = self.seconds.get("queue", 0.0) + work.started - work.entered
-        self.seconds["infer"] = work.finished - work.started
 
 
 class Pipeline:
@@ -69,7 +40,8 @@ class Pipeline:
         self._running = 0
         self._draining = False
         self._last_seen = 0.0
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
 
     @property
     def draining(self) -> bool:
@@ -84,33 +56,45 @@ class Pipeline:
         """
         with self.admitted(call), self.models.lease(name, version) as model:
             call.model = model
-            account = self._meter.open(*model.labels)
-            stages = _Stages(account)
-            start = time.perf_counter()
-            finished = False
+            stages = Stages(self._meter.open(*model.labels))
             try:
-                turn = self._decoding.wait(call.left()) if job.decodes else nullcontext()
-                with stages.wait(turn):
-                    _check_wanted(call)
-                    inputs, rows = job.inputs(model, stages.stage)
-                work = Work(
-                    inputs, rows, account, call.deadline, call.wanted, _priority(call, model)
-                )
-                if call.on_end(work.wake) is False:
-                    work.wake()  # it has ended already: nobody would wake it
+                work = self._work(model, job, stages, call)
                 outputs = model.batcher.run(work)
-                stages.computed(work)
-                with stages.stage("postprocess"):
-                    result = job.result(model, outputs)
+                stages.queued(work.started - work.entered)
+                stages.seconds["infer"] = work.finished - work.started
+                stages.begin("postprocess")
+                result = job.result(model, outputs)
+                stages.end()
                 _check_wanted(call)
-                finished = True
-            finally:
-                account.close(ok=finished)
-                stages.seconds["total"] = time.perf_counter() - start
-                if not finished:
-                    model.statistics.failed(stages.seconds["total"])
-            self._note(model, work, stages, call)
+            except BaseException:
+                stages.close(ok=False)
+                model.statistics.failed(stages.seconds["total"])
+                raise
+            call.energy = total(call.energy, stages.close(ok=True))
+            call.seconds = stages.seconds
+            self._note(model, work, stages.seconds)
             return result
+
+    def _work(self, model: LoadedModel, job: Job[_Result], stages: Stages, call: Call) -> Work:
+        """The request's tensors, made in its turn where that needs much memory."""
+        if job.decodes:
+            since = time.perf_counter()
+            with self._decoding.wait(call.left()):
+                stages.queued(time.perf_counter() - since)
+                _check_wanted(call)
+                inputs, rows = job.inputs(model, stages)
+        else:
+            inputs, rows = job.inputs(model, stages)
+        priority = _priority(call, model)
+        work = Work(inputs, rows, stages.account, call.deadline, call.wanted, priority)
+        if call.on_end(work.wake) is False:
+            work.wake()  # it has ended already: nobody would wake it
+        return work
+
+    def _note(self, model: LoadedModel, work: Work, seconds: Mapping[str, float]) -> None:
+        """Tell the metrics and the statistics what it took."""
+        self._observations.computed(model.labels, seconds, work.batch_size if work.led else 0)
+        model.statistics.succeeded(work.rows, work.batch_size, work.led, seconds)
 
     def refuse_new(self) -> None:
         """From now on requests that come are told to go elsewhere."""
@@ -133,37 +117,42 @@ class Pipeline:
             time.sleep(min(_QUIET_SECONDS / 5, deadline - now))
         return finished
 
-    @contextmanager
-    def admitted(self, call: Call) -> Iterator[None]:
+    def admitted(self, call: Call) -> AbstractContextManager[None]:
         """Inside, the call is finished even if the server drains, however many requests it makes.
 
         Raises: Draining, if it does already.
         """
         if call.admitted:
-            yield
-            return
-        with self._changed:
+            return nullcontext()
+        with self._lock:
             self._last_seen = time.monotonic()
             if self._draining:
                 raise Draining("the server is stopping: send the request to another one")
             self._running += 1
         call.admitted = True
-        try:
-            yield
-        finally:
-            call.admitted = False
-            with self._changed:
-                self._running -= 1
+        return _Admitted(self, call)
+
+    def release(self, call: Call) -> None:
+        """The call is finished."""
+        call.admitted = False
+        with self._lock:
+            self._running -= 1
+            if self._draining:
                 self._changed.notify_all()
 
-    def _note(self, model: LoadedModel, work: Work, stages: _Stages, call: Call) -> None:
-        """Tell the metrics, the statistics and the caller what it took."""
-        call.seconds = stages.seconds
-        call.energy = total(call.energy, stages.account.so_far())
-        self._observations.stages(*model.labels, stages.seconds)
-        if work.led:
-            self._observations.batch(*model.labels, work.batch_size)
-        model.statistics.succeeded(work.rows, work.batch_size, work.led, stages.seconds)
+
+class _Admitted:
+    """A call that the pipeline has let in."""
+
+    def __init__(self, pipeline: Pipeline, call: Call) -> None:
+        self._pipeline = pipeline
+        self._call = call
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self._pipeline.release(self._call)
 
 
 def _priority(call: Call, model: LoadedModel) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Thread
+from typing import cast
 from wsgiref.simple_server import WSGIServer
 
 import grpc
@@ -23,6 +24,7 @@ from wattscan.serving.security.gate import Gate
 from wattscan.serving.security.page import open_page
 from wattscan.serving.security.tls import TlsFiles
 from wattscan.serving.security.tokens import Tokens
+from wattscan.serving.threads import RequestThreads
 from wattscan.serving.upkeep import Every
 from wattscan.serving.watchdog import Watchdog
 
@@ -132,8 +134,9 @@ class Server:
         largest = self._settings.max_bytes + _ENVELOPE
         tokens = self._settings.tokens
         roles = {name: role for service in services for name, role in service.roles().items()}
+        pool = RequestThreads(2 * threads, "request")
         server = grpc.server(
-            ThreadPoolExecutor(2 * threads, thread_name_prefix="request"),
+            cast(ThreadPoolExecutor, pool),  # any executor does
             interceptors=[Gate(tokens, roles)] if tokens is not None else [],
             # One connection has half of them: its unfinished calls must not shut out the others.
             maximum_concurrent_rpcs=2 * threads,

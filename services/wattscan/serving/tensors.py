@@ -65,7 +65,7 @@ def check_dimensions(shape: Sequence[int], name: str) -> None:
     """Raises: RequestRefused, for a shape whose size would take long to multiply."""
     if len(shape) > _MAX_DIMENSIONS:
         raise RequestRefused(f"{name} has more than {_MAX_DIMENSIONS} dimensions")
-    if any(not 0 <= size <= _MAX_SIZE for size in shape):
+    if shape and not 0 <= min(shape) <= max(shape) <= _MAX_SIZE:
         raise RequestRefused(f"{name} has an impossible shape, {list(shape)[:8]}")
 
 
@@ -90,13 +90,19 @@ def shaped(array: Array, shape: Sequence[int], name: str) -> Array:
 def _check(spec: TensorSpec, array: Array) -> None:
     if array.dtype != spec.dtype:
         raise RequestRefused(f"{spec.name} must be {spec.dtype.name}, not {array.dtype.name}")
-    fits = len(array.shape) == len(spec.shape) and all(
-        wanted in (-1, size) for wanted, size in zip(spec.shape, array.shape, strict=True)
-    )
-    if not fits:
+    if not _fits(spec.shape, array.shape):
         raise RequestRefused(
             f"{spec.name} must have shape {list(spec.shape)} (-1: any), not {list(array.shape)[:8]}"
         )
+
+
+def _fits(wanted: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    if len(wanted) != len(shape):
+        return False
+    for size, other in zip(wanted, shape, strict=True):  # noqa: SIM110  (a generator costs more)
+        if size not in (-1, other):
+            return False
+    return True
 
 
 def _finite(array: Array) -> bool:

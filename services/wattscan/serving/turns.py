@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from wattscan.serving.errors import DeadlineExceeded, QueueFull
 
@@ -20,9 +19,8 @@ class Turns:
         self._places = threading.BoundedSemaphore(places)
         self._count = threading.Lock()
 
-    @contextmanager
-    def wait(self, timeout: float | None) -> Iterator[None]:
-        """Wait for a place, `timeout` seconds at most.
+    def wait(self, timeout: float | None) -> AbstractContextManager[None]:
+        """Wait for a place, `timeout` seconds at most; it is taken until the context ends.
 
         Raises: QueueFull, DeadlineExceeded.
         """
@@ -40,10 +38,20 @@ class Turns:
                 self._waiting -= 1
         if not taken:
             raise DeadlineExceeded("the deadline passed while the request waited for its turn")
-        try:
-            yield
-        finally:
-            self._places.release()
+        return _Place(self._places)
+
+
+class _Place:
+    """One that is taken."""
+
+    def __init__(self, places: threading.Semaphore) -> None:
+        self._places = places
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self._places.release()
 
 
 class Places:

@@ -13,9 +13,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from wattscan.contracts import EnergyShare, Method, Scope
@@ -25,7 +25,10 @@ from wattscan.units import Joules, Seconds
 _MOST_FINISHED = 100_000
 
 
-class _Span(NamedTuple):
+@dataclass
+class _Span:
+    """A time in service. It ends at infinity while it lasts."""
+
     start: float
     end: float
     share: float
@@ -53,7 +56,13 @@ class Source:
 
 
 class Account:
-    """One request's energy; see `contracts.EnergyAccount`."""
+    """One request's energy; see `contracts.EnergyAccount`.
+
+    Its own thread, or the one that computes for it, appends spans and ends the last one; the
+    ledger's removes ended ones. Each is one step of the interpreter, so that no lock is needed.
+    """
+
+    __slots__ = ("_ledger", "outcome", "precision", "settled", "spans", "task")
 
     def __init__(self, ledger: Ledger, task: str, precision: str) -> None:
         self.task = task
@@ -61,36 +70,33 @@ class Account:
         self.outcome: str | None = None
         self.settled = Joules(0.0)
         self.spans: list[_Span] = []
-        self.open_spans: list[_Span] = []
         self._ledger = ledger
 
-    @contextmanager
-    def in_service(self, share: float = 1.0) -> Iterator[None]:
-        """Count the time inside, from now on, as service."""
-        span = self._ledger.start(self, share)
-        try:
-            yield
-        finally:
-            self._ledger.stop(self, span)
+    def start(self, share: float = 1.0) -> None:
+        """It goes into service."""
+        if not self.spans:
+            self._ledger.enter(self)
+        self.spans.append(_Span(self._ledger.clock(), inf, share))
 
-    def so_far(self) -> EnergyShare | None:
-        """What is settled, plus an estimate of what is not."""
-        return self._ledger.so_far(self)
+    def stop(self) -> None:
+        """It leaves service."""
+        self.spans[-1].end = self._ledger.clock()
+        self._ledger.leave(self)
 
-    def close(self, ok: bool) -> None:
-        """Give what the account holds, and what is settled later, to its outcome."""
-        self._ledger.close(self, "ok" if ok else "failed")
+    def close(self, ok: bool) -> EnergyShare | None:
+        """Give what it holds, and what is settled later, to its outcome."""
+        return self._ledger.close(self, "ok" if ok else "failed")
 
     def weight(self, start: float, end: float) -> float:
         """Image-seconds inside the interval, of work done or under way."""
-        return sum(span.weight(start, end) for span in (*self.spans, *self.open_spans))
+        return sum(span.weight(start, end) for span in list(self.spans))
 
 
 class Ledger:
     """All accounts. Thread-safe. `clock` is monotonic, in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+        self.clock = clock
         self._lock = threading.Lock()
         self._active: dict[int, Account] = {}
         self._finished: OrderedDict[int, None] = OrderedDict()  # of the active, in that order
@@ -110,33 +116,36 @@ class Ledger:
             self._source = source
             self._idle.setdefault(source.method, Joules(0.0))
 
-    def start(self, account: Account, share: float) -> _Span:
+    def enter(self, account: Account) -> None:
         """The request goes into service."""
-        span = _Span(self._clock(), float("inf"), share)
         with self._lock:
-            account.open_spans.append(span)
             self._active[id(account)] = account
-        return span
 
-    def stop(self, account: Account, span: _Span) -> None:
-        """The request leaves service."""
-        end = self._clock()
-        with self._lock:
-            account.open_spans.remove(span)
-            if self._source is not None:
-                account.spans.append(span._replace(end=end))
-            elif not account.open_spans:
+    def leave(self, account: Account) -> None:
+        """The request has left service."""
+        if self._source is None:
+            with self._lock:
+                account.spans.clear()
                 self._drop(id(account))
 
-    def close(self, account: Account, outcome: str) -> None:
-        """The request is finished."""
+    def close(self, account: Account, outcome: str) -> EnergyShare | None:
+        """The request is finished.
+
+        Returns:
+            What it has cost: settled, and the rest at the last interval's rate. None without a
+            source.
+        """
         with self._lock:
             account.outcome = outcome
-            self._credit(account, account.settled)
             if id(account) in self._active:
                 self._finished[id(account)] = None
-            if len(self._finished) > _MOST_FINISHED:
-                self._drop(next(iter(self._finished)))
+                if len(self._finished) > _MOST_FINISHED:
+                    self._drop(next(iter(self._finished)))
+            if self._source is None:
+                return None
+            if account.settled:
+                self._credit(account, account.settled, self._source.method)
+            return self._share(account, self._source)
 
     def settle(self, start: Seconds, end: Seconds, energy: Joules) -> None:
         """Give out the energy of the interval from `start` to `end` (monotonic)."""
@@ -157,18 +166,6 @@ class Ledger:
             self._settled_until = end
             self._forget(end)
 
-    def so_far(self, account: Account) -> EnergyShare | None:
-        """The account's energy now: settled, and the rest at the last interval's rate."""
-        now = self._clock()
-        with self._lock:
-            if self._source is None:
-                return None
-            open_weight = account.weight(self._settled_until, now)
-            estimate = open_weight * self._joules_per_image_second
-            settled = open_weight == 0 or self._source.method == "modelled"
-            method = self._source.method if settled else "estimated"
-            return EnergyShare(Joules(account.settled + estimate), method, self._source.scope)
-
     def attributed(self) -> dict[AttributedKey, Joules]:
         """Energy of finished requests, by labels."""
         with self._lock:
@@ -186,19 +183,25 @@ class Ledger:
 
     def _give(self, account: Account, energy: Joules) -> None:
         account.settled = Joules(account.settled + energy)
-        if account.outcome is not None:
-            self._credit(account, energy)
+        if account.outcome is not None and self._source is not None:
+            self._credit(account, energy, self._source.method)
 
-    def _credit(self, account: Account, energy: Joules) -> None:
-        if self._source is None or account.outcome is None:
-            return
-        key = AttributedKey(account.task, account.precision, account.outcome, self._source.method)
+    def _credit(self, account: Account, energy: Joules, method: Method) -> None:
+        assert account.outcome is not None  # noqa: S101
+        key = AttributedKey(account.task, account.precision, account.outcome, method)
         self._attributed[key] = Joules(self._attributed[key] + energy)
+
+    def _share(self, account: Account, source: Source) -> EnergyShare:
+        weight = account.weight(self._settled_until, self.clock())
+        estimate = weight * self._joules_per_image_second
+        method = source.method if weight == 0 or source.method == "modelled" else "estimated"
+        return EnergyShare(Joules(account.settled + estimate), method, source.scope)
 
     def _forget(self, until: float) -> None:
         for key, account in list(self._active.items()):
-            account.spans = [span for span in account.spans if span.end > until]
-            if account.outcome is not None and not account.spans and not account.open_spans:
+            while account.spans and account.spans[0].end <= until:
+                account.spans.pop(0)
+            if account.outcome is not None and not account.spans:
                 self._drop(key)
 
     def _drop(self, key: int) -> None:

@@ -1,6 +1,7 @@
 """What the requests get, plus idle, is what the device used."""
 
 import time
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
@@ -37,12 +38,18 @@ def joules(ledger, task="t", precision="fp32", outcome="ok", method="counter"):
     return ledger.attributed().get((task, precision, outcome, method), 0.0)
 
 
+@contextmanager
+def in_service(account, share=1.0):
+    account.start(share)
+    yield
+    account.stop()
+
+
 def serve(ledger, clock, seconds, share=1.0, ok=True, task="t"):
     account = ledger.open(task, "fp32")
-    with account.in_service(share):
+    with in_service(account, share):
         clock.now += seconds
-    account.close(ok)
-    return account
+    return account.close(ok)
 
 
 def test_a_lone_request_gets_its_whole_interval(clock):
@@ -75,10 +82,11 @@ def test_a_batch_counts_once(clock):
     """Four images share an execution as long as another request's: half of the energy, in all."""
     ledger = ledger_of(clock)
     batch = [ledger.open("batch", "fp32") for _ in range(4)]
-    spans = [ledger.start(account, 1 / 4) for account in batch]
+    for account in batch:
+        account.start(1 / 4)
     clock.now += 0.02
-    for account, span in zip(batch, spans, strict=True):
-        ledger.stop(account, span)
+    for account in batch:
+        account.stop()
         account.close(ok=True)
     serve(ledger, clock, 0.02, task="single")
     ledger.settle(Seconds(0), Seconds(0.1), Joules(8.0))
@@ -89,7 +97,7 @@ def test_a_batch_counts_once(clock):
 def test_a_request_across_intervals_gets_its_part_of_each(clock):
     ledger = ledger_of(clock)
     account = ledger.open("t", "fp32")
-    with account.in_service():
+    with in_service(account):
         clock.now = 0.1
         ledger.settle(Seconds(0), Seconds(0.1), Joules(1.0))
         assert ledger.held() == pytest.approx(1.0)
@@ -112,23 +120,28 @@ def test_the_response_has_an_estimate_until_it_is_settled(clock):
     ledger = ledger_of(clock)
     serve(ledger, clock, 0.1)
     ledger.settle(Seconds(0), Seconds(0.1), Joules(2.0))
-    account = serve(ledger, clock, 0.05)
-    share = account.so_far()
+    account = ledger.open("t", "fp32")
+    with in_service(account):
+        clock.now += 0.05
+    share = account.close(ok=True)
     assert share.method == "estimated"
     assert share.energy == pytest.approx(1.0)
-    ledger.settle(Seconds(0.1), Seconds(0.2), Joules(7.0))
-    share = account.so_far()
+    account = ledger.open("t", "fp32")
+    with in_service(account):
+        clock.now = 0.2
+    ledger.settle(Seconds(0.1), Seconds(0.2), Joules(14.0))
+    share = account.close(ok=True)
     assert (share.method, share.scope) == ("counter", "chip")
     assert share.energy == pytest.approx(7.0)
 
 
 def test_a_modelled_figure_is_never_called_anything_else(clock):
     ledger = ledger_of(clock, "modelled")
-    assert serve(ledger, clock, 0.05).so_far().method == "modelled"
+    assert serve(ledger, clock, 0.05).method == "modelled"
 
 
 def test_without_a_source_there_is_no_figure(clock):
-    assert serve(Ledger(clock), clock, 0.05).so_far() is None
+    assert serve(Ledger(clock), clock, 0.05) is None
 
 
 event = st.one_of(
@@ -147,24 +160,22 @@ def test_energy_is_conserved_under_any_schedule(events):
     running, stopped, energy, since = [], [], 0.0, 0.0
     for kind, *args in events:
         if kind == "open":
-            account = ledger.open(args[0], "fp32")
-            running.append((account, ledger.start(account, args[1])))
+            running.append(ledger.open(args[0], "fp32"))
+            running[-1].start(args[1])
         elif kind == "wait":
             clock.now += args[0]
         elif kind == "stop" and running:
-            account, span = running.pop(args[0] % len(running))
-            ledger.stop(account, span)
-            stopped.append(account)
+            stopped.append(running.pop(args[0] % len(running)))
+            stopped[-1].stop()
         elif kind == "close" and stopped:
             stopped.pop(args[0] % len(stopped)).close(args[1])
         elif kind == "settle" and clock.now > since:
             ledger.settle(Seconds(since), Seconds(clock.now), Joules(args[0]))
             energy, since = energy + args[0], clock.now
         assert total(ledger) == pytest.approx(energy)
-    for account, span in running:
-        ledger.stop(account, span)
-        stopped.append(account)
-    for account in stopped:
+    for account in running:
+        account.stop()
+    for account in (*running, *stopped):
         account.close(ok=True)
     clock.now += 1
     ledger.settle(Seconds(since), Seconds(clock.now), Joules(1.0))
@@ -186,7 +197,7 @@ def test_real_time_by_default():
     ledger.set_source(Source("counter", "chip"))
     account = ledger.open("t", "fp32")
     start = time.monotonic()
-    with account.in_service():
+    with in_service(account):
         time.sleep(0.01)
     account.close(ok=True)
     ledger.settle(Seconds(start - 1), Seconds(time.monotonic()), Joules(3.0))
@@ -196,7 +207,7 @@ def test_real_time_by_default():
 def finish(ledger, count):
     for _ in range(count):
         account = ledger.open("nerve-ultrasound", "int8")
-        with account.in_service():
+        with in_service(account):
             pass
         account.close(ok=True)
 
@@ -228,7 +239,7 @@ def test_energy_after_a_silence_is_conserved_and_goes_to_the_youngest(monkeypatc
 def test_a_request_in_service_when_the_source_is_found_has_its_share(clock):
     ledger = Ledger(clock)
     account = ledger.open("t", "fp32")
-    with account.in_service():
+    with in_service(account):
         clock.now = 1.0
         ledger.set_source(Source("counter", "chip"))
         clock.now = 2.0
@@ -244,5 +255,5 @@ def test_an_estimate_never_exceeds_the_devices_power(clock):
     serve(ledger, clock, 0.002)
     clock.now = 0.1
     ledger.settle(Seconds(0), Seconds(0.1), Joules(0.4))
-    share = serve(ledger, clock, 0.01).so_far()
+    share = serve(ledger, clock, 0.01)
     assert share.energy == pytest.approx(0.01 * 4.0)

@@ -182,8 +182,9 @@ def test_a_drivers_bug_does_not_end_the_loop(rig):
 def test_the_ledger_gets_what_the_table_domain_used(rig):
     assert rig.value("wattscan_idle_energy_joules_total", method="counter") == pytest.approx(3.0)
     account = rig.ledger.open("nerve-ultrasound", "int8")
-    with account.in_service():
-        rig.tick(joules=2.5)
+    account.start()
+    rig.tick(joules=2.5)
+    account.stop()
     account.close(ok=True)
     attributed = rig.value(
         "wattscan_inference_energy_joules_total",

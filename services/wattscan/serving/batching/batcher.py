@@ -12,7 +12,6 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from functools import partial
 from typing import NamedTuple
 
@@ -39,7 +38,8 @@ class Batcher:
         self.settings = settings
         self._idle = list(runners)
         self._instances = len(runners)
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._queue: list[tuple[int, int, Work]] = []
         self._order = itertools.count()
         self._waiting = 0
@@ -59,7 +59,7 @@ class Batcher:
         """Whether the watchdog has given its engine up."""
         return self._hanging
 
-    def run(self, work: Work) -> list[Array]:
+    def run(self, work: Work) -> Sequence[Array]:
         """Have it computed, alone or with others.
 
         Returns:
@@ -79,13 +79,13 @@ class Batcher:
 
     def hung_for(self) -> float:
         """Seconds since the longest running batch began; 0 if none runs."""
-        with self._changed:
+        with self._lock:
             now = time.monotonic()
             return max((now - batch.since for batch in self._running.values()), default=0.0)
 
     def set_hanging(self, hanging: bool) -> None:
         """While it hangs, all who wait and all who come are refused."""
-        with self._changed:
+        with self._lock:
             self._hanging = hanging
             if hanging:
                 for _, _, work in self._queue:
@@ -97,7 +97,7 @@ class Batcher:
 
     def _enter(self, work: Work) -> Runner | None:
         """A free engine, or None: then it stands in the queue."""
-        with self._changed:
+        with self._lock:
             if self._hanging:
                 raise Hanging(_HANGING)
             # Beside a batch that waits for more, it is one of those.
@@ -122,8 +122,7 @@ class Batcher:
         """An engine to lead, or None: another thread has computed it, or it is refused."""
         while True:
             woken = work.wait()
-            with self._changed:
-                work.sleep_again()
+            with self._lock:
                 if work in self._leads:
                     return self._leads.pop(work)
                 if work.error is not None or work.finished:
@@ -138,9 +137,6 @@ class Batcher:
     def _lead(self, runner: Runner, work: Work) -> None:
         batch: list[Work] = []
         try:
-            refusal = work.refusal()
-            if refusal is not None:
-                raise refusal
             batch = self._gather(work)
             wanted = [each for each in batch if not _refused(each)]
             if wanted:
@@ -154,12 +150,12 @@ class Batcher:
         """The leader and those that fit beside it, waiting for more as long as the model says."""
         room = self.settings.max_batch_size - work.rows
         batch = [work]
-        if room <= 0:
+        if room <= 0 or not (self._queue or self.settings.queue_delay):
             return batch
         until = time.monotonic() + self.settings.queue_delay
         if work.deadline is not None:
             until = min(until, work.deadline)
-        with self._changed:
+        with self._lock:
             self._gathering += 1
             try:
                 while True:
@@ -178,28 +174,27 @@ class Batcher:
         """Run the batch, and note how long it took."""
         rows = sum(work.rows for work in batch)
         started = time.perf_counter()
+        for work in batch:
+            work.account.start(work.rows / rows)
         try:
-            with ExitStack() as accounts:
-                for work in batch:
-                    accounts.enter_context(work.account.in_service(work.rows / rows))
-                begin = partial(self._begin, runner, batch)
-                compute(runner, batch, self.settings.max_batch_size, begin)
+            begin = partial(self._begin, runner, batch)
+            compute(runner, batch, self.settings.max_batch_size, begin)
         finally:
             finished = time.perf_counter()
-            with self._changed:
-                self._running.pop(runner, None)
-                self._seconds_a_row = 0.8 * self._seconds_a_row + 0.2 * (finished - started) / rows
+            self._seconds_a_row = 0.8 * self._seconds_a_row + 0.2 * (finished - started) / rows
             for work in batch:
+                work.account.stop()
                 work.started, work.finished = started, finished
 
     def _begin(self, runner: Runner, batch: Sequence[Work]) -> None:
         """From now on the engine computes for them, or goes on with their next part."""
-        with self._changed:
+        with self._lock:
             self._running[runner] = _Running(time.monotonic(), batch)
 
     def _hand_on(self, runner: Runner) -> None:
         """The engine is free for the next."""
-        with self._changed:
+        with self._lock:
+            self._running.pop(runner, None)
             self._idle.append(runner)
             self._dispatch()
 

@@ -76,7 +76,7 @@ def _in_parts(runner: Runner, work: Work, most: int, begin: Callable[[], None]) 
 
 def _share_out(outputs: Sequence[Array], batch: Sequence[Work]) -> None:
     if len(batch) == 1:
-        batch[0].outputs = list(outputs)
+        batch[0].outputs = outputs
         return
     start = 0
     for work in batch:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from wattscan.contracts import Array, EnergyAccount
 from wattscan.serving.errors import Cancelled, DeadlineExceeded, RequestRefused
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Work:
     """The tensors of one request, on their way through a model's queue.
 
@@ -25,7 +26,7 @@ class Work:
     deadline: float | None = None
     wanted: Callable[[], bool] = lambda: True
     priority: int = 1
-    outputs: list[Array] = field(default_factory=list)
+    outputs: Sequence[Array] = ()
     error: Exception | None = None
     entered: float = 0.0
     started: float = 0.0
@@ -36,8 +37,11 @@ class Work:
     led: bool = False
     """Whether it was the one of its batch that counts for all."""
 
+    _asleep: threading.Lock = field(default_factory=threading.Lock)
+    """Held unless it has been woken. A `threading.Event` costs many times as much to make."""
+
     def __post_init__(self) -> None:
-        self._wake = threading.Event()
+        self._asleep.acquire()
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -55,17 +59,14 @@ class Work:
     def wait(self) -> bool:
         """Sleep until it is woken, or its deadline passes: then False."""
         if self.deadline is None:
-            return self._wake.wait()
+            return self._asleep.acquire()
         left = min(self.deadline - time.monotonic(), threading.TIMEOUT_MAX)
-        return self._wake.wait(max(left, 0.0))
+        return self._asleep.acquire(timeout=max(left, 0.0))
 
     def wake(self) -> None:
         """Something has happened to it: it leads, is finished, or was cancelled."""
-        self._wake.set()
-
-    def sleep_again(self) -> None:
-        """From now on `wait` sleeps until the next `wake`."""
-        self._wake.clear()
+        with suppress(RuntimeError):  # it is awake already
+            self._asleep.release()
 
     def fail(self, error: Exception) -> None:
         """It ends with that error."""

@@ -7,13 +7,14 @@ protobuf's "Encoding": a field is a varint of number * 8 + wire type, then its v
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from wattscan.serving.errors import RequestRefused
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 # Each costs a step here, and two bytes to send.
 _MOST_FIELDS = 20_000
+_LONGEST = 10  # bytes of a number
 _BROKEN = "the request is not a protobuf message: it is truncated or corrupt"
 
 
@@ -32,14 +33,26 @@ def split(data: memoryview, large: Collection[int]) -> tuple[bytes, list[tuple[i
     """
     kept: list[memoryview] = []
     taken: list[tuple[int, memoryview]] = []
-    begin = 0  # of the run of fields that is kept
-    for count, (number, wire_type, start, value, end) in enumerate(_fields(data)):
-        if count >= _MOST_FIELDS:
+    begin = position = count = 0  # `begin`: of the run of fields that is kept
+    end = len(data)
+    while position < end:
+        start = position
+        key, position = _read_varint(data, position)
+        number = key >> 3
+        if key & 7 == _BYTES:
+            length, value = _read_varint(data, position)
+            position = value + length
+            if number in large and position <= end:
+                taken.append((number, data[value:position]))
+                kept.append(data[begin:start])
+                begin = position
+        else:
+            position = _skip(data, position, key & 7)
+        count += 1
+        if number == 0 or position > end:
+            raise RequestRefused(_BROKEN)
+        if count > _MOST_FIELDS:
             raise RequestRefused(f"a message of the request has more than {_MOST_FIELDS} fields")
-        if wire_type == _BYTES and number in large:
-            taken.append((number, data[value:end]))
-            kept.append(data[begin:start])
-            begin = end
     kept.append(data[begin:])
     return b"".join(kept), taken
 
@@ -49,38 +62,24 @@ def large_field(number: int, length: int) -> bytes:
     return _varint(number << 3 | _BYTES) + _varint(length)
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, int, int, int, int]]:
-    """(number, wire type, start of the field, start of its value, its end) of each field."""
-    position = 0
-    while position < len(data):
-        start = position
-        key, position = _read_varint(data, position)
-        number, wire_type = key >> 3, key & 7
-        value = position
-        if wire_type == _BYTES:
-            length, value = _read_varint(data, position)
-            position = value + length
-        elif wire_type == _VARINT:
-            _, position = _read_varint(data, position)
-        elif wire_type in (_FIXED32, _FIXED64):
-            position += 4 if wire_type == _FIXED32 else 8
-        else:  # groups, which no protocol here has
-            raise RequestRefused(_BROKEN)
-        if number == 0 or position > len(data):
-            raise RequestRefused(_BROKEN)
-        yield number, wire_type, start, value, position
+def _skip(data: memoryview, position: int, wire_type: int) -> int:
+    """Where a number ends."""
+    if wire_type == _VARINT:
+        return _read_varint(data, position)[1]
+    if wire_type in (_FIXED32, _FIXED64):
+        return position + (4 if wire_type == _FIXED32 else 8)
+    raise RequestRefused(_BROKEN)  # groups, which no protocol here has
 
 
 def _read_varint(data: memoryview, position: int) -> tuple[int, int]:
+    """The number there, and where it ends."""
+    if position < len(data) and (byte := data[position]) < 0x80:
+        return byte, position + 1
     result = 0
-    for shift in range(0, 64, 7):
-        if position >= len(data):
-            break
-        byte = data[position]
-        position += 1
-        result |= (byte & 0x7F) << shift
+    for place, byte in enumerate(data[position : position + _LONGEST]):
+        result |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
-            return result, position
+            return result, position + place + 1
     raise RequestRefused(_BROKEN)
 
 

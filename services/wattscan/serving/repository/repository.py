@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,13 +41,27 @@ class Entry:
 
 
 class _Lease:
-    """A loaded version, how many requests use it, and whether it is to be closed after them."""
+    """A loaded version, how many requests use it, and whether it is to be closed after them.
 
-    def __init__(self, model: LoadedModel, stamp: Stamp) -> None:
+    As a context it is held by one request, which `Repository.lease` has counted.
+    """
+
+    def __init__(self, model: LoadedModel, stamp: Stamp, lock: threading.Lock) -> None:
         self.model = model
         self.stamp = stamp
         self.users = 0
         self.retired = False
+        self._lock = lock
+
+    def __enter__(self) -> LoadedModel:
+        return self.model
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self.users -= 1
+            close = self.retired and self.users == 0
+        if close:
+            self.model.close()
 
 
 class Repository:
@@ -84,8 +98,7 @@ class Repository:
             leaving = [lease.model for lease in self._retired if lease.users]
         return [*self, *leaving]
 
-    @contextmanager
-    def lease(self, name: str, version: int | None = None) -> Iterator[LoadedModel]:
+    def lease(self, name: str, version: int | None = None) -> AbstractContextManager[LoadedModel]:
         """Hold a version (the newest, if none is named): it is not closed meanwhile.
 
         Raises: NotServed.
@@ -93,14 +106,7 @@ class Repository:
         with self._lock:
             lease = self._find(name, version)
             lease.users += 1
-        try:
-            yield lease.model
-        finally:
-            with self._lock:
-                lease.users -= 1
-                close = lease.retired and lease.users == 0
-            if close:
-                lease.model.close()
+        return lease
 
     def get(self, name: str, version: int | None = None) -> LoadedModel:
         """A version, to ask what it is. Raises: NotServed."""
@@ -266,7 +272,7 @@ class Repository:
         with self._lock:
             versions = self._served.setdefault(model.name, {})
             replaced = versions.get(model.version)
-            versions[model.version] = _Lease(model, stamp)
+            versions[model.version] = _Lease(model, stamp, self._lock)
         log.info("%s version %d is served", model.name, model.version)
         if replaced is not None:
             self._close_after_use(replaced)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from wattscan.serving.backlog import Backlog
 
 
 @dataclass
@@ -32,42 +35,40 @@ class Snapshot:
     batches: dict[int, Duration]
 
 
-@dataclass
+class _Answered(NamedTuple):
+    at: float
+    rows: int
+    batch_size: int
+    led: bool
+    seconds: Mapping[str, float]
+
+
 class Statistics:
     """Counts requests. Thread-safe."""
 
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _inferences: int = 0
-    _executions: int = 0
-    _last: float = 0.0
-    _durations: dict[str, Duration] = field(default_factory=lambda: defaultdict(Duration))
-    _batches: dict[int, Duration] = field(default_factory=lambda: defaultdict(Duration))
+    def __init__(self) -> None:
+        self._inferences = self._executions = 0
+        self._last = 0.0
+        self._durations: dict[str, Duration] = defaultdict(Duration)
+        self._batches: dict[int, Duration] = defaultdict(Duration)
+        self._backlog: Backlog[_Answered | float] = Backlog(self._count)
 
-    def succeeded(self, rows: int, batch_size: int, led: bool, seconds: dict[str, float]) -> None:
+    def succeeded(
+        self, rows: int, batch_size: int, led: bool, seconds: Mapping[str, float]
+    ) -> None:
         """A request of `rows` was answered; stage -> seconds.
 
         `led`: it is the one of its batch, of that size, that counts the batch.
         """
-        with self._lock:
-            self._inferences += rows
-            self._last = time.time()
-            self._executions += led
-            self._durations["success"].add(seconds["total"])
-            self._durations["queue"].add(seconds["queue"])
-            self._durations["compute_input"].add(_sum(seconds, "decode", "preprocess"))
-            self._durations["compute_infer"].add(seconds["infer"])
-            self._durations["compute_output"].add(_sum(seconds, "postprocess"))
-            if led:
-                self._batches[batch_size].add(seconds["infer"])
+        self._backlog.add(_Answered(time.time(), rows, batch_size, led, seconds))
 
     def failed(self, seconds: float) -> None:
         """A request was refused, or has failed, after so long."""
-        with self._lock:
-            self._durations["fail"].add(seconds)
+        self._backlog.add(seconds)
 
     def snapshot(self) -> Snapshot:
         """The figures now."""
-        with self._lock:
+        with self._backlog.settled():
             return Snapshot(
                 self._inferences,
                 self._executions,
@@ -76,6 +77,22 @@ class Statistics:
                 {size: Duration(d.count, d.nanoseconds) for size, d in self._batches.items()},
             )
 
+    def _count(self, note: _Answered | float) -> None:
+        if not isinstance(note, _Answered):
+            self._durations["fail"].add(note)
+            return
+        seconds = note.seconds
+        self._inferences += note.rows
+        self._last = max(self._last, note.at)
+        self._durations["success"].add(seconds["total"])
+        self._durations["queue"].add(seconds["queue"])
+        self._durations["compute_input"].add(_sum(seconds, "decode", "preprocess"))
+        self._durations["compute_infer"].add(seconds["infer"])
+        self._durations["compute_output"].add(_sum(seconds, "postprocess"))
+        if note.led:
+            self._executions += 1
+            self._batches[note.batch_size].add(seconds["infer"])
 
-def _sum(seconds: dict[str, float], *stages: str) -> float:
+
+def _sum(seconds: Mapping[str, float], *stages: str) -> float:
     return sum(seconds.get(stage, 0.0) for stage in stages)

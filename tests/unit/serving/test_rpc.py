@@ -1,0 +1,90 @@
+"""A call through a real gRPC server, without a pipeline behind it."""
+
+import gc
+import threading
+import time
+import weakref
+
+import grpc
+import pytest
+from prometheus_client import CollectorRegistry
+
+from wattscan.serving.observations import Observations
+from wattscan.serving.rpc import Clients, Dispatcher, Method, Service
+from wattscan.serving.threads import RequestThreads
+from wattscan.targets import load_target
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def serve(answer):
+        """A channel's method that `answer` answers."""
+        server = grpc.server(RequestThreads(8, "request"))
+        observations = Observations(load_target("cpu"), CollectorRegistry())
+        dispatcher = Dispatcher(observations, Clients())
+        service = Service("t.S", "oip", {"M": Method(answer, infers=True)})
+        server.add_generic_rpc_handlers((dispatcher.handler(service),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        servers.extend((channel.close, lambda: server.stop(0).wait()))
+        return channel.unary_unary("/t.S/M")
+
+    yield serve
+    for stop in servers:
+        stop()
+
+
+def soon(condition):
+    deadline = time.monotonic() + 5
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
+@pytest.mark.parametrize("how", ["answered", "refused", "cancelled"])
+def test_a_call_that_is_over_is_freed_at_once(serve, how):
+    """Not at the next garbage collection: until then its stream would count as open."""
+    calls, entered, go_on = [], threading.Event(), threading.Event()
+
+    def answer(data, call):
+        calls.append(weakref.ref(call))
+        call.on_end(call.wanted)
+        entered.set()
+        go_on.wait(5)
+        if how == "refused":
+            raise ValueError("no")
+        return data
+
+    send = serve(answer)
+    gc.collect()
+    gc.disable()
+    try:
+        future = send.future(b"x")
+        assert entered.wait(5)
+        if how == "cancelled":
+            future.cancel()
+        go_on.set()
+        assert soon(future.done)
+        assert soon(lambda: calls[0]() is None)
+    finally:
+        gc.enable()
+
+
+def test_who_has_gone_is_told_from_who_waits(serve):
+    told, seen, entered = threading.Event(), [], threading.Event()
+
+    def answer(data, call):
+        seen.append((call.wanted(), call.on_end(told.set)))
+        entered.set()
+        told.wait(5)
+        seen.append((call.wanted(), call.on_end(lambda: None)))
+        return data
+
+    future = serve(answer).future(b"x")
+    assert entered.wait(5)
+    future.cancel()
+    assert soon(lambda: len(seen) == 2)
+    assert seen == [(True, True), (False, False)]
