@@ -144,8 +144,8 @@ def _serve(options: argparse.Namespace) -> int:
     found = discover(target, options.sysfs)
     for name, reason in found.absent.items():
         log.info("sensor %s is not used: %s", name, reason)
-    for sensor in found.sensors:
-        log.info("sensor %s is used", sensor.name)
+    for each in found.sensors:
+        log.info("sensor %s is used", each.sensor.name)
     models = Repository(options.models, target)
     ledger = Ledger()
     sampler = Sampler(found.sensors, target.sample_interval, ledger)

@@ -24,6 +24,21 @@ def joules_from_millijoules(millijoules: float) -> Joules:
     return Joules(millijoules / 1e3)
 
 
+def joules_from_watt_hours(watt_hours: float) -> Joules:
+    """Power meters and Shelly plugs count watt hours."""
+    return Joules(watt_hours * 3600)
+
+
+def joules_from_kilowatt_hours(kilowatt_hours: float) -> Joules:
+    """Tasmota plugs count kilowatt hours."""
+    return Joules(kilowatt_hours * 3.6e6)
+
+
+def joules_from_scaled_count(count: float, joules_per_count: float) -> Joules:
+    """The kernel's `power` PMU counts in the unit that its `.scale` file gives."""
+    return Joules(count * joules_per_count)
+
+
 def watts_from_milliwatts(milliwatts: float) -> Watts:
     """NVML's power usage and the INA3221's IIO files are in milliwatts."""
     return Watts(milliwatts / 1e3)
@@ -37,6 +52,26 @@ def watts_from_microwatts(microwatts: float) -> Watts:
 def watts_from_millivolts_milliamperes(millivolts: float, milliamperes: float) -> Watts:
     """The INA3221's hwmon files give a rail's voltage in mV and its current in mA."""
     return Watts(millivolts * milliamperes / 1e6)
+
+
+def watts_from_microvolts_microamperes(microvolts: float, microamperes: float) -> Watts:
+    """sysfs's power_supply class gives a battery's voltage in uV and its current in uA."""
+    return Watts(microvolts * microamperes / 1e12)
+
+
+def celsius_from_decidegrees(decidegrees: float) -> Celsius:
+    """sysfs's power_supply class gives a battery's temperature in tenths of a degree Celsius."""
+    return Celsius(decidegrees / 10)
+
+
+def seconds_from_milliseconds(milliseconds: float) -> Seconds:
+    """Intervals of macOS's tools and of smart plugs are in milliseconds."""
+    return Seconds(milliseconds / 1e3)
+
+
+def seconds_from_nanoseconds(nanoseconds: float) -> Seconds:
+    """powermetrics states a sample's length in nanoseconds."""
+    return Seconds(nanoseconds / 1e9)
 
 
 def milliwatts_from_watts(watts: float) -> float:

@@ -13,11 +13,16 @@ from wattscan.units import Celsius, Joules, Watts
 
 @dataclass(frozen=True)
 class PowerReading:
-    """The power of one domain at the moment of reading."""
+    """The power of one domain at the moment of reading.
+
+    `stamp` is the source's own time or count of the measurement, in whatever unit, where it has
+    one: a source whose stamp stands still is frozen. None: it has none.
+    """
 
     domain: str
     scope: Scope
     power: Watts
+    stamp: float | None = None
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,11 @@ class EnergyReading:
 
 @dataclass(frozen=True)
 class TemperatureReading:
-    """The temperature of one zone at the moment of reading."""
+    """The temperature of one zone at the moment of reading. `stamp`: as of a `PowerReading`."""
 
     zone: str
     temperature: Celsius
+    stamp: float | None = None
 
 
 @runtime_checkable

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from wattscan.contracts.types import Precision
-from wattscan.units import Seconds
+from wattscan.units import Seconds, Watts
+
+_FROZEN_AFTER = Seconds(10.0)
 
 
 @dataclass(frozen=True)
 class SensorChoice:
-    """One `[[sensors]]` entry: a module's name and what is passed to its `find`."""
+    """One `[[sensors]]` entry: a module's name and what is passed to its `find`.
+
+    `interval` is how often it is read, where that is not the target's; `floors` is, for a domain,
+    the least power that its device takes; `frozen_after` is how long a source's own time or count
+    may stand still.
+    """
 
     name: str
     settings: Mapping[str, Any]
+    interval: Seconds | None = None
+    floors: Mapping[str, Watts] = field(default_factory=dict)
+    frozen_after: Seconds = _FROZEN_AFTER
 
 
 @dataclass(frozen=True)

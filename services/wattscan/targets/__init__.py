@@ -15,10 +15,11 @@ from wattscan.contracts import (
     WattscanError,
 )
 from wattscan.settings import batching, number, read_toml, whole_number
-from wattscan.units import Seconds
+from wattscan.units import Seconds, Watts
 
 _FOLDER = Path(__file__).parent
 _INTERVAL = (0.001, 3600.0)
+_COMMON = {"interval_seconds", "frozen_after_seconds"}
 _TABLES = {
     "title", "sample_interval_seconds", "queue_limit", "batching", "backend", "sensors", "paper",
 }  # fmt: skip
@@ -60,9 +61,6 @@ def _target(name: str, data: Mapping[str, Any]) -> Target:
         raise ValueError("backend must be a table, [backend] with a name")
     if not isinstance(sensors, list) or not all(isinstance(entry, dict) for entry in sensors):
         raise ValueError("sensors must be tables, [[sensors]] with a name each")
-    interval = number(data, "sample_interval_seconds")
-    if not _INTERVAL[0] <= interval <= _INTERVAL[1]:
-        raise ValueError("sample_interval_seconds must be from 0.001 to 3600")
     settings = dict(backend)
     return Target(
         name=name,
@@ -70,7 +68,7 @@ def _target(name: str, data: Mapping[str, Any]) -> Target:
         backend=str(settings.pop("name")),
         backend_settings=settings,
         sensors=tuple(_sensor(entry) for entry in sensors),
-        sample_interval=Seconds(interval),
+        sample_interval=_interval(data, "sample_interval_seconds"),
         paper=_paper(data.get("paper", {})),
         batching=batching(
             data.get("batching", {}), Batching(queue_limit=whole_number(data, "queue_limit", 0))
@@ -80,7 +78,25 @@ def _target(name: str, data: Mapping[str, Any]) -> Target:
 
 def _sensor(entry: Mapping[str, Any]) -> SensorChoice:
     settings = dict(entry)
-    return SensorChoice(name=str(settings.pop("name")), settings=settings)
+    name = str(settings.pop("name"))
+    floors = settings.pop("floor_watts", {})
+    if not isinstance(floors, dict):
+        raise ValueError("floor_watts must be a table: domain = watts")
+    common = {key: settings.pop(key) for key in _COMMON & settings.keys()}
+    return SensorChoice(
+        name=name,
+        settings=settings,
+        interval=_interval(common, "interval_seconds") if "interval_seconds" in common else None,
+        floors={domain: Watts(number(floors, domain)) for domain in floors},
+        frozen_after=Seconds(number(common, "frozen_after_seconds", 10.0)),
+    )
+
+
+def _interval(table: Mapping[str, Any], key: str) -> Seconds:
+    interval = number(table, key)
+    if not _INTERVAL[0] <= interval <= _INTERVAL[1]:
+        raise ValueError(f"{key} must be from {_INTERVAL[0]:g} to {_INTERVAL[1]:g}")
+    return Seconds(interval)
 
 
 def _paper(table: Any) -> PaperReading:

@@ -12,16 +12,25 @@ from wattscan.contracts import (
     PowerSensor,
     Sensor,
     SensorAbsent,
+    SensorChoice,
     Target,
     WattscanError,
 )
 
 
 @dataclass(frozen=True)
+class FoundSensor:
+    """A sensor that is here, and the entry of the target's TOML that asked for it."""
+
+    sensor: Sensor
+    choice: SensorChoice
+
+
+@dataclass(frozen=True)
 class Found:
     """The sensors that are here, in order of preference, and why each other one is not."""
 
-    sensors: tuple[Sensor, ...]
+    sensors: tuple[FoundSensor, ...]
     absent: dict[str, str]
 
 
@@ -33,7 +42,7 @@ def discover(target: Target, sysfs: Path) -> Found:
     Raises:
         WattscanError: a sensor's settings are wrong.
     """
-    sensors: list[Sensor] = []
+    sensors: list[FoundSensor] = []
     absent: dict[str, str] = {}
     for choice in target.sensors:
         try:
@@ -42,12 +51,14 @@ def discover(target: Target, sysfs: Path) -> Found:
             absent[choice.name] = str(reason)
         except WattscanError as error:
             raise WattscanError(f"target {target.name}, sensor {choice.name}: {error}") from None
+        except Exception as error:  # a driver's bug must not keep the others from being found
+            absent[choice.name] = f"its driver failed: {type(error).__name__}: {error}"
         else:
-            sensors.extend(found)
-    if any(_measures(sensor) for sensor in sensors):
-        for sensor in [s for s in sensors if _modelled(s)]:
-            absent[sensor.name] = "not needed: power or energy is measured here"
-            sensors.remove(sensor)
+            sensors.extend(FoundSensor(sensor, choice) for sensor in found)
+    if any(_measures(each.sensor) for each in sensors):
+        for each in [s for s in sensors if _modelled(s.sensor)]:
+            absent[each.sensor.name] = "not needed: power or energy is measured here"
+            sensors.remove(each)
     return Found(tuple(sensors), absent)
 
 

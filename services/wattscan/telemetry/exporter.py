@@ -12,7 +12,8 @@ from wattscan import metrics
 from wattscan.contracts import Target
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.domains import Domain
-from wattscan.telemetry.sampler import Sampler, SensorState
+from wattscan.telemetry.sampler import Sampler
+from wattscan.telemetry.state import SensorState
 
 _Family: TypeAlias = CounterMetricFamily | GaugeMetricFamily
 

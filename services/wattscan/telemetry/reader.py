@@ -7,72 +7,64 @@ SystemExit. Here that is a failure of this sensor.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from queue import SimpleQueue
+from typing import Any, TypeAlias
 
-from wattscan.contracts import SensorFailed
 from wattscan.units import Seconds
-
-_Reading = TypeVar("_Reading")
 
 PATIENCE = Seconds(1.0)
 """So long a reading may take. The slowest bus that sensors hang on, SMBus, gives up after 35 ms."""
 
+Done: TypeAlias = Callable[[Seconds, Any], None]
+"""Is told when the reading was made, and the reading, or the exception that there was instead."""
+
 
 class Reader:
-    """One sensor's thread, which begins with the first reading. One caller at a time."""
+    """One sensor's thread, which begins with the first reading. `clock` stamps the readings."""
 
     def __init__(self, name: str, clock: Callable[[], float], patience: Seconds = PATIENCE) -> None:
         self._clock = clock
         self._patience = patience
-        self._questions: SimpleQueue[Callable[[], Any] | None] = SimpleQueue()
-        self._answers: SimpleQueue[tuple[Seconds, Any] | BaseException] = SimpleQueue()
-        self._blocked = False
+        self._questions: SimpleQueue[tuple[Callable[[], Any], Done] | None] = SimpleQueue()
+        self._asked: float | None = None
         self._thread = threading.Thread(target=self._run, name=f"sensor {name}", daemon=True)
 
-    def read(self, function: Callable[[], _Reading]) -> tuple[Seconds, _Reading]:
-        """When the function came back, and with what.
+    @property
+    def busy(self) -> bool:
+        """Whether it has been asked, and has not come back."""
+        return self._asked is not None
 
-        Raises:
-            SensorFailed: it does not come back (`blocked`), or has raised what would end a process.
-            Exception: what it raised.
+    @property
+    def blocked(self) -> bool:
+        """Whether it should have come back long ago."""
+        asked = self._asked
+        return asked is not None and time.monotonic() - asked >= self._patience
+
+    def ask(self, function: Callable[[], Any], done: Done) -> None:
+        """Have it read, if it is not busy; `done` is called on its thread.
+
+        It is not called where the answer comes too late: that is of no moment that anybody knows.
         """
         if not self._thread.is_alive():
             self._thread.start()
-        if self._blocked:
-            self._drop_late()
-        self._questions.put(function)
-        try:
-            answer = self._answers.get(timeout=self._patience)
-        except Empty:
-            self._blocked = True
-            raise SensorFailed("blocked", f"it took more than {self._patience:g} s") from None
-        if isinstance(answer, Exception):
-            raise answer
-        if isinstance(answer, BaseException):
-            raise SensorFailed("driver_error", f"it raised {type(answer).__name__}")
-        return answer
+        self._asked = time.monotonic()
+        self._questions.put((function, done))
 
     def close(self) -> None:
         """Let the thread end, once it comes back."""
         self._questions.put(None)
 
-    def _drop_late(self) -> None:
-        """A reading that came too late is of no moment that anybody knows.
-
-        Raises: SensorFailed, as long as none has come: it is not asked again meanwhile.
-        """
-        try:
-            self._answers.get_nowait()
-        except Empty:
-            raise SensorFailed("blocked", "it has not come back") from None
-        self._blocked = False
-
     def _run(self) -> None:
-        while (function := self._questions.get()) is not None:
+        while (question := self._questions.get()) is not None:
+            function, done = question
+            answer: Any
             try:
-                reading = function()
-                self._answers.put((Seconds(self._clock()), reading))
+                answer = function()
             except BaseException as error:  # the driver's, whatever it is
-                self._answers.put(error)
+                answer = error
+            now = Seconds(self._clock())
+            late, self._asked = self.blocked, None
+            if not late:
+                done(now, answer)

@@ -1,13 +1,12 @@
-"""One loop reads all sensors, integrates what they say and counts their failures."""
+"""Reads all sensors, each at its interval, integrates what they say and counts their failures."""
 
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from wattscan.contracts import (
     EnergyReading,
@@ -15,76 +14,47 @@ from wattscan.contracts import (
     Method,
     PowerReading,
     PowerSensor,
-    Sensor,
     SensorFailed,
 )
 from wattscan.metrics import COUNTER_RESET
 from wattscan.telemetry.attribution import Ledger, Source
+from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.domains import Domain, DomainKey
 from wattscan.telemetry.integrate import RESET
-from wattscan.telemetry.reader import Reader
-from wattscan.units import Celsius, Seconds
-
-_JITTER = 0.2
-_INTERVAL_WINDOW = Seconds(60.0)
+from wattscan.telemetry.reader import PATIENCE
+from wattscan.telemetry.state import SensorState
+from wattscan.telemetry.table_source import TableSource
+from wattscan.units import Seconds
 
 log = logging.getLogger(__name__)
 
 
-class SensorState:
-    """What the exporter shows of one sensor."""
-
-    def __init__(self, sensor: Sensor, clock: Callable[[], float]) -> None:
-        self.sensor = sensor
-        self.reader = Reader(sensor.name, clock)
-        self.up = False
-        self.errors: Counter[str] = Counter()
-        if isinstance(sensor, EnergySensor):
-            # There from the start: a reader needs the zero before it.
-            self.errors[COUNTER_RESET] = 0
-        self.domains: dict[str, Domain] = {}
-        self.temperatures: dict[str, Celsius] = {}
-        self._ticks: deque[Seconds] = deque()
-
-    @property
-    def interval(self) -> Seconds | None:
-        """Achieved sampling interval, mean of the last minute."""
-        if len(self._ticks) < 2:
-            return None
-        return Seconds((self._ticks[-1] - self._ticks[0]) / (len(self._ticks) - 1))
-
-    def note(self, now: Seconds) -> None:
-        """The loop has read the sensor, or failed to."""
-        if not self.up:
-            self._ticks.clear()
-            return
-        self._ticks.append(now)
-        while now - self._ticks[0] > _INTERVAL_WINDOW:
-            self._ticks.popleft()
-
-
 class Sampler:
-    """Reads the sensors every `interval`, with jitter, from `start` to `stop`.
+    """Reads every sensor at its own interval or the target's, with jitter, from `start` to `stop`.
 
-    The first domain of the first sensor (in the order given) with power or energy is the one that
-    tables read and whose energy the ledger gives to requests.
+    One that is slow or blocks delays nobody: each is read on a thread of its own.
     """
 
     def __init__(
         self,
-        sensors: Sequence[Sensor],
+        sensors: Sequence[FoundSensor],
         interval: Seconds,
         ledger: Ledger,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.states = [SensorState(sensor, clock) for sensor in sensors]
-        self.table: DomainKey | None = None
+        self.states = [SensorState(found, interval, clock) for found in sensors]
         self.lock = threading.Lock()
-        self._interval = interval
+        self._answered = threading.Condition(self.lock)
         self._ledger = ledger
         self._clock = clock
+        self._source = TableSource(self.states)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+
+    @property
+    def table(self) -> DomainKey | None:
+        """The domain that tables read and whose energy the ledger gives to requests."""
+        return self._source.key
 
     def start(self) -> None:
         """Take the first sample and start the loop."""
@@ -101,38 +71,67 @@ class Sampler:
 
     def sample(self) -> None:
         """Read every sensor once, now. A scrape calls it too, so that its figures are fresh."""
-        with self.lock:
-            for state in self.states:
-                self._read(state)
+        self._wait_for([state for state in self.states if self._ask(state, of_the_loop=False)])
 
     def tick(self) -> None:
-        """A sample of the loop: the ones that the achieved interval is told from."""
-        self.sample()
-        with self.lock:
-            for state in self.states:
-                state.note(Seconds(self._clock()))
+        """A sample of all, as the loop takes it: the achieved interval is told from those."""
+        self._wait_for([state for state in self.states if self._ask(state, of_the_loop=True)])
 
     def _run(self) -> None:
-        begin = self._clock()
-        tick = 0
         while True:
             now = self._clock()
-            # A machine that slept or stalled skips ticks instead of catching up.
-            tick = max(tick + 1, int((now - begin) / self._interval) + 1)
-            # Jitter keeps samples from falling in step with a periodic load.
-            jitter = random.uniform(-_JITTER, _JITTER)  # noqa: S311
-            due = begin + (tick + jitter) * self._interval
+            due = min((state.schedule.due for state in self.states), default=now + PATIENCE)
             if self._stopping.wait(max(0.0, due - now)):
                 return
-            self.tick()
+            now = self._clock()
+            for state in self.states:
+                if state.schedule.due <= now:
+                    state.schedule.advance(now)
+                    self._ask(state, of_the_loop=True)
 
-    def _read(self, state: SensorState) -> None:
+    def _ask(self, state: SensorState, of_the_loop: bool) -> bool:
+        """Have a sensor read, unless it still reads; returns whether an answer is to come."""
+        if state.reader.blocked:
+            with self.lock:
+                self._fail(state, "blocked", "it has not come back")
+            return False
+        if state.reader.busy:
+            return True
+
+        def done(now: Seconds, answer: Any) -> None:
+            with self._answered:
+                self._take(state, now, answer)
+                if of_the_loop:
+                    state.note(now)
+                if self.table is not None:  # the first is chosen when all have answered
+                    self._elect(now)
+                self._answered.notify_all()
+
+        state.reader.ask(state.read, done)
+        return True
+
+    def _wait_for(self, asked: Sequence[SensorState]) -> None:
+        def answered() -> bool:
+            return not any(state.reader.busy for state in asked)
+
+        with self._answered:
+            self._answered.wait_for(answered, PATIENCE)
+            for state in asked:
+                if state.reader.busy:
+                    self._fail(state, "blocked", f"it took more than {PATIENCE:g} s")
+            self._elect(Seconds(self._clock()))
+
+    def _take(self, state: SensorState, now: Seconds, answer: Any) -> None:
         try:
-            self._take(state)
+            if isinstance(answer, BaseException):
+                raise answer
+            self._add(state, now, answer)
         except SensorFailed as failure:
             self._fail(state, failure.reason, str(failure))
         except Exception as error:  # a driver's bug must not end the loop for the others
             self._fail(state, "driver_error", f"{type(error).__name__}: {error}")
+        except BaseException as error:  # nor what would end the process
+            self._fail(state, "driver_error", f"it raised {type(error).__name__}")
         else:
             if state.errors.total() and not state.up:
                 log.warning("sensor %s is back", state.sensor.name)
@@ -141,25 +140,20 @@ class Sampler:
     def _fail(self, state: SensorState, reason: str, detail: str) -> None:
         if state.up or not state.errors.total():
             log.warning("sensor %s failed: %s", state.sensor.name, detail)
-        state.up = False
-        state.errors[reason] += 1
-        state.temperatures = {}
-        for domain in state.domains.values():
-            domain.lose()
+        state.lose(reason)
 
-    def _take(self, state: SensorState) -> None:
+    def _add(self, state: SensorState, now: Seconds, answer: Any) -> None:
+        readings, doubted = state.doubt.sift(now, answer)
+        state.errors.update(doubted)
         sensor = state.sensor
         if isinstance(sensor, EnergySensor):
-            now, counts = state.reader.read(sensor.read_energy)
-            self._add(state, now, counts, sensor.method, sensor.uncertainty_ratio)
+            self._energy(state, now, readings, sensor.method, sensor.uncertainty_ratio)
         elif isinstance(sensor, PowerSensor):
-            now, powers = state.reader.read(sensor.read_power)
-            self._add(state, now, powers, "integrated", sensor.uncertainty_ratio)
+            self._energy(state, now, readings, "integrated", sensor.uncertainty_ratio)
         else:
-            _, degrees = state.reader.read(sensor.read_temperature)
-            state.temperatures = {r.zone: r.temperature for r in degrees}
+            state.temperatures = {r.zone: r.temperature for r in readings}
 
-    def _add(
+    def _energy(
         self,
         state: SensorState,
         now: Seconds,
@@ -173,9 +167,8 @@ class Sampler:
             domain = state.domains.get(reading.domain)
             if domain is None:
                 key = DomainKey(state.sensor.name, reading.domain, reading.scope, method)
-                domain = Domain(key, uncertainty_ratio, self._interval)
+                domain = Domain(key, uncertainty_ratio, state.schedule.interval)
                 state.domains[reading.domain] = domain
-                self._choose(key)
             since = domain.last_read
             step = domain.add(now, reading)
             if step is RESET:
@@ -184,7 +177,14 @@ class Sampler:
             if domain.key == self.table and since is not None and step.covered > 0:
                 self._ledger.settle(since, now, step.energy)
 
-    def _choose(self, key: DomainKey) -> None:
-        if self.table is None:
-            self.table = key
-            self._ledger.set_source(Source(key.method, key.scope))
+    def _elect(self, now: Seconds) -> None:
+        before = self.table
+        key = self._source.elect(now)
+        if key is None or key == before:
+            return
+        self._ledger.set_source(Source(key.method, key.scope))
+        if before is not None:
+            log.warning(
+                "%s of %s is silent: %s of %s takes its place, in series of its own",
+                *(before.domain, before.sensor, key.domain, key.sensor),
+            )

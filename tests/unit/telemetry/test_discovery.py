@@ -20,13 +20,13 @@ def rapl(tmp_path):
 
 def test_nothing_measured_leaves_the_model(tmp_path):
     found = discover(CPU, tmp_path)
-    assert [sensor.name for sensor in found.sensors] == ["cpu_model"]
+    assert [each.sensor.name for each in found.sensors] == ["cpu_model"]
     assert {"rapl", "hwmon", "thermal_zone"} == set(found.absent)
 
 
 def test_the_model_steps_back_when_something_measures(rapl):
     found = discover(CPU, rapl)
-    assert [sensor.name for sensor in found.sensors] == ["rapl"]
+    assert [each.sensor.name for each in found.sensors] == ["rapl"]
     assert "is measured" in found.absent["cpu_model"]
 
 

@@ -1,9 +1,11 @@
 import threading
+from queue import Empty, SimpleQueue
 
 import pytest
 
-from wattscan.contracts import PowerReading, SensorFailed, TemperatureReading
+from wattscan.contracts import PowerReading, SensorChoice, TemperatureReading
 from wattscan.telemetry.attribution import Ledger
+from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.reader import Reader
 from wattscan.telemetry.sampler import Sampler
 from wattscan.units import Celsius, Seconds, Watts
@@ -26,50 +28,44 @@ def reader(clock=lambda: 7.0):
     return Reader("test", clock, patience=Seconds(0.05))
 
 
-def failure(made, function):
-    with pytest.raises(SensorFailed) as caught:
-        made.read(function)
-    return caught.value.reason
+def read(made, function):
+    """When and what; None where nothing comes within the patience."""
+    answers = SimpleQueue()
+    made.ask(function, lambda *answer: answers.put(answer))
+    try:
+        return answers.get(timeout=0.2)
+    except Empty:
+        return None
 
 
 def test_a_reading_comes_with_its_time():
     made = reader()
-    assert made.read(lambda: 3) == (7.0, 3)
-    assert made.read(lambda: 4) == (7.0, 4)
+    assert read(made, lambda: 3) == (7.0, 3)
+    assert read(made, lambda: 4) == (7.0, 4)
+    assert not made.busy
     made.close()
 
 
-def test_what_the_sensor_raises_is_raised_and_the_next_reading_works():
-    made = reader()
-    with pytest.raises(ZeroDivisionError):
-        made.read(lambda: 1 // 0)
-    assert made.read(lambda: 5)[1] == 5
-    made.close()
-
-
-@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
-def test_what_would_end_a_process_is_the_sensors_failure(kind):
+@pytest.mark.parametrize("kind", [ZeroDivisionError, SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_what_the_sensor_raises_is_its_answer_and_the_next_reading_works(kind):
     def end():
         raise kind("SECRET")
 
     made = reader()
-    assert failure(made, end) == "driver_error"
-    assert made.read(lambda: 5)[1] == 5
+    assert isinstance(read(made, end)[1], kind)
+    assert read(made, lambda: 5)[1] == 5
     made.close()
 
 
-def test_one_that_blocks_is_not_asked_again_until_it_comes_back_and_its_late_reading_is_dropped():
+def test_one_that_blocks_is_told_and_its_late_reading_is_dropped():
     made, sensor = reader(), Blocking()
-    assert [failure(made, sensor.read) for _ in range(3)] == ["blocked"] * 3
-    assert sensor.calls == 1
+    assert read(made, sensor.read) is None
+    assert made.busy and made.blocked
     sensor.gate.set()
-    while True:
-        try:
-            _, reading = made.read(sensor.read)
-            break
-        except SensorFailed:
-            pass
-    assert reading == sensor.calls == 2
+    while made.busy:
+        pass
+    assert not made.blocked
+    assert read(made, sensor.read)[1] == sensor.calls == 2
     made.close()
     made._thread.join(5)
     assert not made._thread.is_alive()
@@ -93,9 +89,13 @@ class Thermometer:
         return [TemperatureReading("zone0", Celsius(41.5))]
 
 
+def found(sensor):
+    return FoundSensor(sensor, SensorChoice(sensor.name, {}))
+
+
 def test_a_sensor_that_blocks_holds_up_no_other_and_ends_with_the_sampler():
     blocking = Blocking()
-    sampler = Sampler([Meter(blocking), Thermometer()], Seconds(0.01), Ledger())
+    sampler = Sampler([found(Meter(blocking)), found(Thermometer())], Seconds(0.01), Ledger())
     sampler.start()
     meter, thermometer = sampler.states
     assert (meter.up, thermometer.up) == (False, True)

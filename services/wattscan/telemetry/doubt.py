@@ -1,0 +1,99 @@
+"""Which readings are not believed: of a source that stands still, or of less than its device takes.
+
+MEASUREMENT.md: a reading of 0 is a fault only where the target's TOML gives the source a floor; a
+source is frozen when its own time or count stands still, not when two values are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from wattscan.contracts import (
+    EnergyReading,
+    PowerReading,
+    SensorChoice,
+    SensorFailed,
+    TemperatureReading,
+)
+from wattscan.units import Joules, Seconds, Watts, mean_power
+
+FROZEN, BELOW_FLOOR = "frozen", "below_floor"
+_Reading = TypeVar("_Reading", PowerReading, EnergyReading, TemperatureReading)
+# A counter refreshes every 20 to 100 ms: its mean power means little over less.
+_COUNTER_WINDOW = Seconds(1.0)
+
+
+@dataclass
+class _Mark:
+    """A source's own time or count, and since when it has been that."""
+
+    value: float
+    since: Seconds
+
+
+class Doubt:
+    """What is known of one sensor's readings so far."""
+
+    def __init__(self, choice: SensorChoice) -> None:
+        self._choice = choice
+        self._marks: dict[str, _Mark] = {}
+        self._counts: dict[str, tuple[Seconds, Joules]] = {}
+        self._was_low: dict[str, bool] = {}
+
+    def sift(self, now: Seconds, readings: Sequence[_Reading]) -> tuple[list[_Reading], list[str]]:
+        """The readings that are believed, and for each other one why it is not.
+
+        Raises:
+            SensorFailed: none is.
+        """
+        believed: list[_Reading] = []
+        reasons = []
+        for reading in readings:
+            reason = self._reason(now, reading)
+            if reason:
+                reasons.append(reason)
+            else:
+                believed.append(reading)
+        if reasons and not believed:
+            raise SensorFailed(reasons[0], _EXPLAINED[reasons[0]])
+        return believed, reasons
+
+    def _reason(
+        self, now: Seconds, reading: PowerReading | EnergyReading | TemperatureReading
+    ) -> str:
+        if isinstance(reading, TemperatureReading):
+            return FROZEN if self._still(reading.zone, now, reading.stamp) else ""
+        floor = self._choice.floors.get(reading.domain)
+        if isinstance(reading, PowerReading):
+            if self._still(reading.domain, now, reading.stamp):
+                return FROZEN
+            return BELOW_FLOOR if floor is not None and reading.power < floor else ""
+        if self._still(reading.domain, now, reading.count):
+            return FROZEN
+        return BELOW_FLOOR if floor is not None and self._low(now, reading, floor) else ""
+
+    def _still(self, name: str, now: Seconds, value: float | None) -> bool:
+        if value is None:
+            return False
+        mark = self._marks.get(name)
+        if mark is None or mark.value != value:
+            self._marks[name] = _Mark(value, now)
+            return False
+        return now - mark.since > self._choice.frozen_after
+
+    def _low(self, now: Seconds, reading: EnergyReading, floor: Watts) -> bool:
+        since, count = self._counts.setdefault(reading.domain, (now, reading.count))
+        if now - since >= _COUNTER_WINDOW:
+            power = mean_power(Joules(reading.count - count), Seconds(now - since))
+            # One that has gone back is the integration's business.
+            self._was_low[reading.domain] = 0 <= power < floor
+            self._counts[reading.domain] = (now, reading.count)
+        return self._was_low.get(reading.domain, False)
+
+
+_EXPLAINED = {
+    FROZEN: "its own time or count stands still",
+    BELOW_FLOOR: "it shows less power than the target's floor_watts",
+}
