@@ -14,12 +14,13 @@ SYSTEM_PACKAGES := prometheus chromium faketime mosquitto umockdev
 BENCH ?=
 PYTEST ?=
 SERVING ?= --write
+TELEMETRY ?=
 FUZZ_SECONDS ?= 60
 FUZZ_READY := .venv/.ready-fuzz
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train run test check format lint types layers generated generate models \
-	models-notice benchmark-models benchmark-serving $(TASKS:%=models-%) clients \
+	models-notice benchmark-models benchmark-serving benchmark-telemetry $(TASKS:%=models-%) clients \
 	$(CLIENTS:%=clients-%) fuzz lock system-packages clean
 
 help: ## List the targets
@@ -75,6 +76,9 @@ benchmark-models: $(BENCHMARK_READY) ## FP32 and INT8 in every engine (the shipp
 
 benchmark-serving: $(READY) $(PEERS:%=build/benchmark/peers/%/.ready) ## This server beside a bare session and other servers (an hour)
 	$(BIN)/python -m loadtest.serving $(SERVING)
+
+benchmark-telemetry: $(READY) ## The error of each class of power source, and what sampling costs
+	$(BIN)/python -m wattscan.bench.telemetry --write docs/telemetry-benchmark.md $(TELEMETRY)
 
 clients: $(CLIENTS:%=clients-%) ## The stock clients that tests use, each in its own environment (1.8 GB)
 

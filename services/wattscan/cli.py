@@ -27,6 +27,7 @@ from wattscan.serving.logs import configure, private_stderr
 from wattscan.serving.repository.repository import Repository
 from wattscan.serving.server import Ports, place
 from wattscan.targets import load_target
+from wattscan.telemetry import cli as telemetry
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.exporter import TelemetryCollector
@@ -87,8 +88,8 @@ def _parser() -> argparse.ArgumentParser:
         run: Callable[[argparse.Namespace], int],
     ) -> None:
         p = commands.add_parser(name, help=summary, description=description)
-        add_arguments(p)
         p.set_defaults(execute=run)
+        add_arguments(p)
 
     command(
         "bench",
@@ -113,6 +114,15 @@ def _parser() -> argparse.ArgumentParser:
         "Reduces one run's series to the energy, paper and quality tables.",
         collector.add_arguments,
         collector.run,
+    )
+    command(
+        "sensors",
+        "what this machine can measure, read live, and why not the rest",
+        "Reads the target's sensors for a moment and prints what they show, with scope, method and "
+        "uncertainty; then why each other sensor is not there. Exit code 1: nothing here gives "
+        "power or energy.",
+        telemetry.add_arguments,
+        telemetry.run,
     )
     command(
         "models",

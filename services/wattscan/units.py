@@ -6,6 +6,7 @@ multiplies by a power of ten.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NewType
 
 Joules = NewType("Joules", float)
@@ -97,3 +98,22 @@ def energy(power: Watts, duration: Seconds) -> Joules:
 def mean_power(work: Joules, duration: Seconds) -> Watts:
     """Mean power over a duration, which must be above zero."""
     return Watts(work / duration)
+
+
+def celsius_from_fahrenheit(fahrenheit: float) -> Celsius:
+    """TG Pro logs degrees Fahrenheit where its user has set so."""
+    return Celsius((fahrenheit - 32) / 1.8)
+
+
+def watts_from_kilowatts(kilowatts: float) -> Watts:
+    """Some power meters and plugs give kilowatts."""
+    return Watts(kilowatts * 1e3)
+
+
+POWER_UNITS: dict[str, Callable[[float], Watts]] = {
+    "W": Watts, "mW": watts_from_milliwatts, "kW": watts_from_kilowatts,
+}  # fmt: skip
+ENERGY_UNITS: dict[str, Callable[[float], Joules]] = {
+    "Wh": joules_from_watt_hours, "kWh": joules_from_kilowatt_hours, "J": Joules,
+}  # fmt: skip
+"""Units as a user's settings name them."""

@@ -1,5 +1,7 @@
 """One suite over all sensors: on a machine that has nothing, and on one that has them all."""
 
+from pathlib import Path
+
 import pytest
 
 from wattscan import plugins
@@ -26,7 +28,22 @@ FILES = {
     "class/hwmon/hwmon0/power1_input": "65000000",
     "class/thermal/thermal_zone0/type": "x86_pkg_temp",
     "class/thermal/thermal_zone0/temp": "47000",
+    "bus/i2c/drivers/ina3221x/6-0040/iio:device0/rail_name_0": "POM_5V_IN",
+    "bus/i2c/drivers/ina3221x/6-0040/iio:device0/in_power0_input": "2380",
+    "class/apex/apex_0/temp": "48050",
+    "class/apex/apex_0/trip_point0_temp": "85050",
+    "class/power_supply/BAT0/type": "Battery",
+    "class/power_supply/BAT0/status": "Discharging",
+    "class/power_supply/BAT0/power_now": "12500000",
+    "class/power_supply/BAT0/temp": "315",
+    "tgpro.csv": "Date,CPU\n2026-11-22 10:00:05,41\n",
+    "bridge/camera.prom": 'wattscan_temperature_celsius{zone="lid"} 41.25\n',
 }
+# Where the file that a setting names lies.
+NAMED = {"tgpro": {"file": "tgpro.csv"}, "bridge": {"folder": "bridge"}}
+# What no file can stand for is read in the driver's own tests: a library, a system call, a tool, a
+# bus, a server.
+ELSEWHERE = {"nvml", "rapl-perf", "powermetrics", "scpi", "shelly", "tasmota", "mqtt"}
 
 
 @pytest.fixture(params=plugins.names("sensors"))
@@ -43,8 +60,14 @@ def sysfs(tmp_path):
     return tmp_path
 
 
+@pytest.fixture(params=sorted(set(plugins.names("sensors")) - ELSEWHERE))
+def read_from_files(request):
+    return request.param
+
+
 def find(name, sysfs):
-    return plugins.sensor(name).find(SETTINGS[name], sysfs)
+    named = {key: str(sysfs / path) for key, path in NAMED.get(name, {}).items()}
+    return plugins.sensor(name).find({**SETTINGS[name], **named}, sysfs)
 
 
 def readings(sensor):
@@ -60,6 +83,13 @@ def test_some_target_uses_it(name):
     assert name in SETTINGS
 
 
+def test_what_is_not_read_here_has_tests_of_its_own():
+    for name in ELSEWHERE & set(plugins.names("sensors")):
+        own = Path(__file__).parents[1] / "unit" / "sensors" / f"test_{name.replace('-', '_')}.py"
+        assert own.is_file()
+    assert set(plugins.names("sensors")) >= ELSEWHERE
+
+
 def test_where_there_is_nothing_it_says_so(name, tmp_path):
     try:
         found = find(name, tmp_path)
@@ -69,8 +99,8 @@ def test_where_there_is_nothing_it_says_so(name, tmp_path):
         assert all(sensor.method == "modelled" for sensor in found)
 
 
-def test_where_there_is_something_it_is_read(name, sysfs):
-    for sensor in find(name, sysfs):
+def test_where_there_is_something_it_is_read(read_from_files, sysfs):
+    for sensor in find(read_from_files, sysfs):
         got = readings(sensor)
         assert got
         assert len({label for label, _ in got}) == len(got)
@@ -79,8 +109,8 @@ def test_where_there_is_something_it_is_read(name, sysfs):
         assert isinstance(sensor.name, str)
 
 
-def test_what_vanishes_is_a_failure_and_not_a_zero(name, sysfs):
-    found = find(name, sysfs)
+def test_what_vanishes_is_a_failure_and_not_a_zero(read_from_files, sysfs):
+    found = find(read_from_files, sysfs)
     for path in FILES:
         (sysfs / path).unlink()
     for sensor in found:

@@ -1,7 +1,12 @@
-"""TFLite models in LiteRT, with XNNPACK; tflite-runtime where a board has no LiteRT."""
+"""TFLite models in LiteRT, with XNNPACK or a delegate; tflite-runtime where there is no LiteRT.
+
+The Edge TPU is reached through its delegate, `libedgetpu.so.1`: what pycoral wraps. A float model
+is left to the processor, since the Edge TPU runs integers only.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from wattscan.contracts import Array, Format, Tensor, TensorSpec, WattscanError
+from wattscan.contracts import Array, EngineAbsent, Format, Tensor, TensorSpec, WattscanError
 from wattscan.plugins import sdk
 from wattscan.settings import check_keys, whole_number
 
@@ -17,28 +22,69 @@ FORMAT: Format = "tflite"
 
 
 def open_engine(path: Path, settings: Mapping[str, Any]) -> LiteRTEngine:
-    """Open an interpreter. `settings`: `threads` (1). Raises: WattscanError."""
-    check_keys(settings, {"threads"})
+    """Open an interpreter.
+
+    Settings: `threads` (1); `delegate`, a shared library that runs the integer models (the file
+    `model_edgetpu.tflite` beside the model is taken, where there is one); `device`, which of the
+    delegate's devices (`usb`, `pci`, `usb:0`), else its first.
+
+    Raises:
+        EngineAbsent: the delegate's library or device is not here.
+        WattscanError: the file cannot be loaded.
+    """
+    check_keys(settings, {"threads", "delegate", "device"})
     old = importlib.util.find_spec("ai_edge_litert") is None and importlib.util.find_spec(
         "tflite_runtime"
     )
     module = sdk("tflite_runtime.interpreter" if old else "ai_edge_litert.interpreter", "litert")
+    threads = whole_number(settings, "threads", 1)
+    engine = _open(module, path, threads, [])
+    if "delegate" not in settings or _is_float(engine):
+        return engine
+    engine.close()
+    compiled = path.with_name("model_edgetpu.tflite")
+    delegate = _delegate(module, str(settings["delegate"]), settings.get("device"))
+    return _open(module, compiled if compiled.is_file() else path, threads, [delegate])
+
+
+def _open(module: Any, path: Path, threads: int, delegates: list[Any]) -> LiteRTEngine:
     try:
         interpreter = module.Interpreter(
-            model_path=str(path), num_threads=whole_number(settings, "threads", 1)
+            model_path=str(path), num_threads=threads, experimental_delegates=delegates
         )
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise WattscanError(f"LiteRT cannot load {path}: {str(error).splitlines()[0]}") from None
-    return LiteRTEngine(interpreter)
+    return LiteRTEngine(interpreter, "EdgeTPU" if delegates else "XNNPACK")
+
+
+def _is_float(engine: LiteRTEngine) -> bool:
+    return all(spec.dtype.kind == "f" for spec in engine.inputs)
+
+
+def _delegate(module: Any, library: str, device: object) -> Any:
+    options = {} if device is None else {"device": str(device)}
+    try:
+        ctypes.CDLL(library)  # LiteRT's own failure to load it leaves a traceback on stderr
+        return module.load_delegate(library, options)
+    except OSError as error:
+        raise EngineAbsent(
+            f"the delegate {library} cannot be loaded ({error}): install Coral's Edge TPU runtime "
+            "(libedgetpu1-std), in a build that matches the TFLite runtime here"
+        ) from None
+    except ValueError as error:
+        raise EngineAbsent(
+            f"the delegate {library} finds no device ({str(error).strip()}): connect the Edge TPU, "
+            "load its driver (gasket and apex for PCIe), and let this user open it (groups plugdev "
+            "and apex)"
+        ) from None
 
 
 class LiteRTEngine:
     """An interpreter with static shapes, one image at a time. One thread at a time."""
 
-    provider = "XNNPACK"
-
-    def __init__(self, interpreter: Any) -> None:
+    def __init__(self, interpreter: Any, provider: str) -> None:
+        self.provider = provider
         self._interpreter = interpreter
         self._inputs: list[dict[str, Any]] = interpreter.get_input_details()
         self._outputs: list[dict[str, Any]] = interpreter.get_output_details()

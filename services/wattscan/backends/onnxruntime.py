@@ -17,12 +17,24 @@ from wattscan.settings import check_keys, whole_number
 
 FORMAT: Format = "onnx"
 _OPENVINO = "OpenVINOExecutionProvider"
+_CPU = "CPUExecutionProvider"
+_NVIDIA = (
+    "it needs an NVIDIA GPU with its driver and, in place of onnxruntime, onnxruntime-gpu with "
+    "the CUDA libraries of its release: pip install 'wattscan[nvidia]'"
+)
+# Those that come with a build of ONNX Runtime, and what such a build needs.
+_BUILT_IN = {
+    "cuda": ("CUDAExecutionProvider", _NVIDIA),
+    "tensorrt": ("TensorrtExecutionProvider", f"{_NVIDIA}; and TensorRT's libraries"),
+    "coreml": ("CoreMLExecutionProvider", "it comes with onnxruntime for macOS, and runs there"),
+}
 # Else an FP32 model runs in bfloat16 where the processor has it.
 _EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
 def open_engine(path: Path, settings: Mapping[str, Any]) -> OnnxRuntimeEngine:
-    """Open a session. `settings`: `threads` (1), `provider` (`cpu` or `openvino`).
+    """Open a session. `settings`: `threads` (1), `provider` (`cpu`, `openvino`, `cuda`, `tensorrt`
+    or `coreml`).
 
     Raises: WattscanError.
     """
@@ -38,19 +50,36 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OnnxRuntimeEngine:
     # A waiting thread that spins takes the processor time, and the joules, of another request.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     provider = str(settings.get("provider", "cpu"))
+    providers = _providers(onnxruntime, provider)
     if provider == "openvino":
         _add_openvino(onnxruntime, options, threads)
-    elif provider != "cpu":
-        raise WattscanError(f"onnxruntime has no provider {provider!r} here: cpu or openvino")
     try:
-        session = onnxruntime.InferenceSession(str(path), options)
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # its exceptions share no base class but this
         raise WattscanError(
             f"ONNX Runtime cannot load {path}: {str(error).splitlines()[0]}"
         ) from None
+    if providers and session.get_providers()[0] != providers[0]:
+        # It goes on with the processor and says so on stderr only.
+        raise EngineAbsent(f"ONNX Runtime could not start {providers[0]}: {_BUILT_IN[provider][1]}")
     return OnnxRuntimeEngine(
         session, _specs(path, session.get_inputs()), _specs(path, session.get_outputs())
     )
+
+
+def _providers(onnxruntime: Any, provider: str) -> list[str] | None:
+    """In order of preference; None for what is not built in."""
+    if provider == "openvino":
+        return None
+    if provider == "cpu":
+        return [_CPU]
+    if provider not in _BUILT_IN:
+        known = ", ".join(["cpu", "openvino", *_BUILT_IN])
+        raise WattscanError(f"onnxruntime has no provider {provider!r}: {known}")
+    name, advice = _BUILT_IN[provider]
+    if name not in onnxruntime.get_available_providers():
+        raise EngineAbsent(f"the ONNX Runtime that is installed has no {name}: {advice}")
+    return [name, _CPU]
 
 
 def _add_openvino(onnxruntime: Any, options: Any, threads: int) -> None:

@@ -38,9 +38,11 @@ from wattscan.contracts.sensors import (
     SensorModule,
     TemperatureReading,
     TemperatureSensor,
+    Throttling,
 )
 from wattscan.contracts.targets import (
     Batching,
+    Correction,
     PaperReading,
     SensorChoice,
     Target,
@@ -69,6 +71,7 @@ __all__ = [
     "Array",
     "Backend",
     "Batching",
+    "Correction",
     "DataSet",
     "Difference",
     "EnergyAccount",
@@ -109,5 +112,6 @@ __all__ = [
     "Tensor",
     "TensorSpec",
     "WattscanError",
+    "Throttling",
     "last_line",
 ]

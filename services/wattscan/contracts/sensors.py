@@ -83,6 +83,15 @@ class TemperatureSensor(Protocol):
         ...
 
 
+@runtime_checkable
+class Throttling(Protocol):
+    """What a sensor adds that also tells whether its device limits its clock."""
+
+    def throttled(self) -> bool:
+        """Whether it does now, for heat or for power. Raises: SensorFailed."""
+        ...
+
+
 Sensor: TypeAlias = PowerSensor | EnergySensor | TemperatureSensor
 
 

@@ -13,12 +13,25 @@ _FROZEN_AFTER = Seconds(10.0)
 
 
 @dataclass(frozen=True)
+class Correction:
+    """How one domain's power is put right: gain x power + offset, found against a better meter.
+
+    `uncertainty_ratio` is what is left, one standard uncertainty over the reading.
+    """
+
+    gain: float
+    offset: Watts
+    uncertainty_ratio: float
+
+
+@dataclass(frozen=True)
 class SensorChoice:
     """One `[[sensors]]` entry: a module's name and what is passed to its `find`.
 
     `interval` is how often it is read, where that is not the target's; `floors` is, for a domain,
     the least power that its device takes; `frozen_after` is how long a source's own time or count
-    may stand still.
+    may stand still (0: for ever). Where the sensor `unless` has been found, this one is not looked
+    for. `corrections` are of its domains, by name.
     """
 
     name: str
@@ -26,6 +39,8 @@ class SensorChoice:
     interval: Seconds | None = None
     floors: Mapping[str, Watts] = field(default_factory=dict)
     frozen_after: Seconds = _FROZEN_AFTER
+    unless: str = ""
+    corrections: Mapping[str, Correction] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

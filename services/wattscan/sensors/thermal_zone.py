@@ -18,15 +18,19 @@ from wattscan.units import celsius_from_millidegrees
 def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa: ARG001
     """All thermal zones as one sensor; see `contracts.SensorModule.find`."""
     folder = sysfs / "class" / "thermal"
-    zones = {_label(zone): zone / "temp" for zone in sorted(folder.glob("thermal_zone*"))}
+    zones = sorted(folder.glob("thermal_zone*"))
     if not zones:
         raise SensorAbsent(f"no thermal zone under {folder} (usual in virtual machines)")
-    return [ThermalZones(zones)]
-
-
-def _label(zone: Path) -> str:
-    # The number keeps two zones of one type apart.
-    return f"{zone.name.removeprefix('thermal_')}:{read_label(zone / 'type') or 'unknown'}"
+    types = [read_label(zone / "type") or "unknown" for zone in zones]
+    return [
+        ThermalZones(
+            {
+                # The number keeps two zones of one type apart.
+                kind if types.count(kind) == 1 else f"{kind}:{zone.name}": zone / "temp"
+                for kind, zone in zip(types, zones, strict=True)
+            }
+        )
+    ]
 
 
 class ThermalZones:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from wattscan.contracts import (
     PRECISIONS,
     Batching,
+    Correction,
     PaperReading,
     SensorChoice,
     Target,
@@ -19,7 +21,7 @@ from wattscan.units import Seconds, Watts
 
 _FOLDER = Path(__file__).parent
 _INTERVAL = (0.001, 3600.0)
-_COMMON = {"interval_seconds", "frozen_after_seconds"}
+_COMMON = {"interval_seconds", "frozen_after_seconds", "unless", "calibration"}
 _TABLES = {
     "title", "sample_interval_seconds", "queue_limit", "batching", "backend", "sensors", "paper",
 }  # fmt: skip
@@ -46,13 +48,13 @@ def load_target(name_or_path: str) -> Target:
         path = _FOLDER / f"{name_or_path}.toml"
     data = read_toml(path, f"the target file {path}")
     try:
-        return _target(path.stem, data)
+        return _target(path, data)
     except (KeyError, ValueError, WattscanError) as error:
         missing = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise WattscanError(f"the target file {path} is wrong: {missing}") from None
 
 
-def _target(name: str, data: Mapping[str, Any]) -> Target:
+def _target(path: Path, data: Mapping[str, Any]) -> Target:
     unknown = set(data) - _TABLES
     if unknown:
         raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
@@ -63,11 +65,11 @@ def _target(name: str, data: Mapping[str, Any]) -> Target:
         raise ValueError("sensors must be tables, [[sensors]] with a name each")
     settings = dict(backend)
     return Target(
-        name=name,
+        name=path.stem,
         title=str(data["title"]),
         backend=str(settings.pop("name")),
         backend_settings=settings,
-        sensors=tuple(_sensor(entry) for entry in sensors),
+        sensors=tuple(_sensor(entry, path.parent) for entry in sensors),
         sample_interval=_interval(data, "sample_interval_seconds"),
         paper=_paper(data.get("paper", {})),
         batching=batching(
@@ -76,7 +78,7 @@ def _target(name: str, data: Mapping[str, Any]) -> Target:
     )
 
 
-def _sensor(entry: Mapping[str, Any]) -> SensorChoice:
+def _sensor(entry: Mapping[str, Any], folder: Path) -> SensorChoice:
     settings = dict(entry)
     name = str(settings.pop("name"))
     floors = settings.pop("floor_watts", {})
@@ -89,7 +91,26 @@ def _sensor(entry: Mapping[str, Any]) -> SensorChoice:
         interval=_interval(common, "interval_seconds") if "interval_seconds" in common else None,
         floors={domain: Watts(number(floors, domain)) for domain in floors},
         frozen_after=Seconds(number(common, "frozen_after_seconds", 10.0)),
+        unless=str(common.get("unless", "")),
+        corrections=_corrections(folder / str(common["calibration"]), name)
+        if "calibration" in common
+        else {},
     )
+
+
+def _corrections(path: Path, sensor: str) -> dict[str, Correction]:
+    data = read_toml(path, f"the calibration {path}")
+    try:
+        if data["sensor"] != sensor:
+            raise ValueError(f"it is of the sensor {data['sensor']}, not of {sensor}")
+        offset = float(data["offset_watts"])
+        if not math.isfinite(offset) or not number(data, "gain") > 0:
+            raise ValueError("gain must be above 0, and offset_watts a number")
+        ratio = number(data, "uncertainty_ratio")
+        return {str(data["domain"]): Correction(number(data, "gain"), Watts(offset), ratio)}
+    except (KeyError, ValueError, TypeError) as error:
+        missing = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise WattscanError(f"the calibration {path} is wrong: {missing}") from None
 
 
 def _interval(table: Mapping[str, Any], key: str) -> Seconds:

@@ -45,6 +45,9 @@ def discover(target: Target, sysfs: Path) -> Found:
     sensors: list[FoundSensor] = []
     absent: dict[str, str] = {}
     for choice in target.sensors:
+        if any(each.choice.name == choice.unless for each in sensors):
+            absent[choice.name] = f"not needed: {choice.unless} is here"
+            continue
         try:
             found: Sequence[Sensor] = plugins.sensor(choice.name).find(choice.settings, sysfs)
         except SensorAbsent as reason:

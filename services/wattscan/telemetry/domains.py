@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wattscan.contracts import EnergyReading, Method, PowerReading, Scope
+from wattscan.contracts import Correction, EnergyReading, Method, PowerReading, Scope
 from wattscan.telemetry.integrate import NOTHING, Step, counter_step, power_step
-from wattscan.units import Joules, Seconds, Watts, mean_power
+from wattscan.units import Joules, Seconds, Watts, energy, mean_power
+
+
+def corrected(correction: Correction, power: Watts) -> Watts:
+    """What the better meter would have shown."""
+    return Watts(correction.gain * power + correction.offset)
 
 
 @dataclass(frozen=True)
@@ -22,9 +27,16 @@ class DomainKey:
 class Domain:
     """Accumulates one domain. Not thread-safe: the sampler holds a lock."""
 
-    def __init__(self, key: DomainKey, uncertainty_ratio: float, interval: Seconds) -> None:
+    def __init__(
+        self,
+        key: DomainKey,
+        uncertainty_ratio: float,
+        interval: Seconds,
+        correction: Correction | None = None,
+    ) -> None:
         self.key = key
-        self.uncertainty_ratio = uncertainty_ratio
+        self.uncertainty_ratio = correction.uncertainty_ratio if correction else uncertainty_ratio
+        self._correction = correction
         self.energy = Joules(0.0)
         self.covered = Seconds(0.0)
         self.power: Watts | None = None
@@ -40,7 +52,7 @@ class Domain:
 
     def add(self, now: Seconds, reading: EnergyReading | PowerReading) -> Step:
         """Take in a reading made at the monotonic time `now`; returns what it added."""
-        step = self._step(now, reading)
+        step = self._corrected(self._step(now, reading))
         self._last = (now, reading)
         self.energy = Joules(self.energy + step.energy)
         self.covered = Seconds(self.covered + step.covered)
@@ -65,17 +77,25 @@ class Domain:
             return power_step(previous.power, reading.power, elapsed, self._interval)
         return NOTHING
 
+    def _corrected(self, step: Step) -> Step:
+        if self._correction is None or step.covered <= 0:
+            return step
+        power = corrected(self._correction, mean_power(step.energy, step.covered))
+        return Step(energy(power, step.covered), step.covered)
+
     def _update_power(
         self, now: Seconds, reading: EnergyReading | PowerReading, step: Step
     ) -> None:
         if isinstance(reading, PowerReading):
             self.power = reading.power
+            if self._correction is not None:
+                self.power = corrected(self._correction, reading.power)
             return
         if self._power_since is None or step == NOTHING:  # or RESET, its equal
             self._power_since = (now, self.energy)
             return
-        then, energy = self._power_since
+        then, before = self._power_since
         # Two readings close together would divide a counter's quantum by next to nothing.
         if now - then >= self._interval / 2:
-            self.power = mean_power(Joules(self.energy - energy), Seconds(now - then))
+            self.power = mean_power(Joules(self.energy - before), Seconds(now - then))
             self._power_since = (now, self.energy)

@@ -75,7 +75,7 @@ class Doubt:
         return BELOW_FLOOR if floor is not None and self._low(now, reading, floor) else ""
 
     def _still(self, name: str, now: Seconds, value: float | None) -> bool:
-        if value is None:
+        if value is None or not self._choice.frozen_after:
             return False
         mark = self._marks.get(name)
         if mark is None or mark.value != value:

@@ -48,13 +48,15 @@ class TelemetryCollector(Collector):
             metrics.INFERENCE_ENERGY_JOULES,
             metrics.IDLE_ENERGY_JOULES,
         )
-        return {m.name: family(m) for m in exported if m is not metrics.THROTTLED}
+        return {m.name: family(m) for m in exported}
 
     def _sensor(self, families: dict[str, _Family], state: SensorState) -> None:
         labels = [self._target.name, state.sensor.name]
         families[metrics.SENSOR_UP.name].add_metric(labels, float(state.up))
         for reason, count in state.errors.items():
             families[metrics.SENSOR_READ_ERRORS.name].add_metric([*labels, reason], count)
+        if state.throttled is not None:
+            families[metrics.THROTTLED.name].add_metric(labels, float(state.throttled))
         if state.interval is not None:
             families[metrics.SENSOR_INTERVAL_SECONDS.name].add_metric(labels, state.interval)
         for zone, temperature in state.temperatures.items():

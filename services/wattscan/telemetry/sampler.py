@@ -140,7 +140,7 @@ class Sampler:
     def _fail(self, state: SensorState, reason: str, detail: str) -> None:
         if state.up or not state.errors.total():
             log.warning("sensor %s failed: %s", state.sensor.name, detail)
-        state.lose(reason)
+        state.lose(reason, detail)
 
     def _add(self, state: SensorState, now: Seconds, answer: Any) -> None:
         readings, doubted = state.doubt.sift(now, answer)
@@ -167,7 +167,8 @@ class Sampler:
             domain = state.domains.get(reading.domain)
             if domain is None:
                 key = DomainKey(state.sensor.name, reading.domain, reading.scope, method)
-                domain = Domain(key, uncertainty_ratio, state.schedule.interval)
+                correction = state.corrections.get(reading.domain)
+                domain = Domain(key, uncertainty_ratio, state.schedule.interval, correction)
                 state.domains[reading.domain] = domain
             since = domain.last_read
             step = domain.add(now, reading)

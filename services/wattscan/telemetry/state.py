@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wattscan.contracts import EnergySensor, PowerSensor
+from wattscan.contracts import EnergySensor, PowerSensor, SensorFailed, Throttling
 from wattscan.metrics import COUNTER_RESET
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.domains import Domain
@@ -15,7 +15,9 @@ from wattscan.telemetry.doubt import Doubt
 from wattscan.telemetry.reader import Reader
 from wattscan.units import Celsius, Seconds
 
-_JITTER = 0.2
+# A whole interval's: at less, samples keep their phase to a periodic load, and its edges bias the
+# energy however long the window (`make benchmark-telemetry`).
+_JITTER = 0.5
 _INTERVAL_WINDOW = Seconds(60.0)
 
 
@@ -33,7 +35,6 @@ class Schedule:
         """It is read now: set when it is due next."""
         # A machine that slept or stalled skips ticks instead of catching up.
         self._tick = max(self._tick + 1, int((now - self._begin) / self.interval) + 1)
-        # Jitter keeps samples from falling in step with a periodic load.
         jitter = random.uniform(-_JITTER, _JITTER)  # noqa: S311
         self.due = self._begin + (self._tick + jitter) * self.interval
 
@@ -46,13 +47,18 @@ class SensorState:
         self.reader = Reader(found.sensor.name, clock)
         self.schedule = Schedule(found.choice.interval or interval, clock())
         self.doubt = Doubt(found.choice)
+        self.corrections = found.choice.corrections
         self.up = False
+        self.trouble = "it has not been read yet"
         self.errors: Counter[str] = Counter()
         if isinstance(found.sensor, EnergySensor):
             # There from the start: a reader needs the zero before it.
             self.errors[COUNTER_RESET] = 0
         self.domains: dict[str, Domain] = {}
         self.temperatures: dict[str, Celsius] = {}
+        self.throttled: bool | None = None
+        """None: it does not tell."""
+
         self._ticks: deque[Seconds] = deque()
 
     @property
@@ -64,6 +70,15 @@ class SensorState:
 
     def read(self) -> Sequence[Any]:
         """Its readings, of whatever kind it gives. Raises: SensorFailed."""
+        readings = self._read()
+        if isinstance(self.sensor, Throttling):
+            try:
+                self.throttled = self.sensor.throttled()
+            except SensorFailed:  # its temperature is known all the same
+                self.throttled = None
+        return readings
+
+    def _read(self) -> Sequence[Any]:
         if isinstance(self.sensor, EnergySensor):
             return self.sensor.read_energy()
         if isinstance(self.sensor, PowerSensor):
@@ -79,11 +94,13 @@ class SensorState:
         while now - self._ticks[0] > _INTERVAL_WINDOW:
             self._ticks.popleft()
 
-    def lose(self, reason: str) -> None:
+    def lose(self, reason: str, detail: str) -> None:
         """It could not be read: nothing of it is shown until it can."""
         self.up = False
+        self.trouble = detail
         self.errors[reason] += 1
         self.temperatures = {}
+        self.throttled = None
         self._ticks.clear()
         for domain in self.domains.values():
             domain.lose()

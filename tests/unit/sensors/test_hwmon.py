@@ -51,7 +51,14 @@ def test_one_channel_asleep_does_not_silence_the_others(sysfs):
 def test_thermal_zones_are_in_degrees(sysfs):
     (sensor,) = thermal_zone.find({}, sysfs)
     readings = {r.zone: r.temperature for r in sensor.read_temperature()}
-    assert readings == {"zone0:x86_pkg_temp": 47.0, "zone1:acpitz": -5.0}
+    assert readings == {"x86_pkg_temp": 47.0, "acpitz": -5.0}
+
+
+def test_two_thermal_zones_of_one_type_are_told_apart(sysfs):
+    (sysfs / "class" / "thermal" / "thermal_zone1" / "type").write_text("x86_pkg_temp")
+    (sensor,) = thermal_zone.find({}, sysfs)
+    zones = {r.zone for r in sensor.read_temperature()}
+    assert zones == {"x86_pkg_temp:thermal_zone0", "x86_pkg_temp:thermal_zone1"}
 
 
 @pytest.mark.parametrize("module", [hwmon, thermal_zone])

@@ -21,7 +21,7 @@ def rapl(tmp_path):
 def test_nothing_measured_leaves_the_model(tmp_path):
     found = discover(CPU, tmp_path)
     assert [each.sensor.name for each in found.sensors] == ["cpu_model"]
-    assert {"rapl", "hwmon", "thermal_zone"} == set(found.absent)
+    assert {"rapl", "rapl_perf", "power_supply", "hwmon", "thermal_zone"} == set(found.absent)
 
 
 def test_the_model_steps_back_when_something_measures(rapl):
@@ -48,3 +48,17 @@ def test_a_setting_that_is_no_number_from_0_on(tmp_path, value):
     target = replace(CPU, sensors=(SensorChoice("cpu_model", settings),))
     with pytest.raises(WattscanError, match="idle_watts_per_core must be a number from 0 on"):
         discover(target, tmp_path)
+
+
+def test_a_sensor_that_another_one_replaces_is_not_looked_for(rapl):
+    assert discover(CPU, rapl).absent["rapl_perf"] == "not needed: rapl is here"
+
+
+def test_a_driver_s_bug_hides_its_own_sensor_only(rapl, monkeypatch):
+    def fail(settings, sysfs):
+        raise ZeroDivisionError("bug")
+
+    monkeypatch.setattr("wattscan.sensors.hwmon.find", fail)
+    found = discover(CPU, rapl)
+    assert found.absent["hwmon"] == "its driver failed: ZeroDivisionError: bug"
+    assert [each.sensor.name for each in found.sensors] == ["rapl"]

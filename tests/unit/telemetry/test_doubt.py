@@ -103,3 +103,9 @@ def test_a_domain_that_counts_nothing_does_not_silence_the_others():
     believed, reasons = made.sift(Seconds(3), [count(9.0), count(0.0, "psys")])
     assert [reading.domain for reading in believed] == ["package-0"]
     assert reasons == ["frozen"]
+
+
+def test_a_counter_may_stand_still_where_the_target_says_so():
+    made = doubt(frozen_after=Seconds(0))
+    for now in range(100):
+        assert made.sift(Seconds(now), [count(7.0)])[1] == []

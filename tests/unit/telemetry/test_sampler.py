@@ -339,3 +339,16 @@ def test_a_slow_sensor_with_an_interval_of_its_own_delays_nobody():
     assert 0.15 <= plug.interval <= 0.4
     assert plug.domains["inlet"].energy == pytest.approx(9.0 * plug.domains["inlet"].covered)
     assert plug.domains["inlet"].covered > 0.15
+
+
+def test_a_device_that_limits_its_clock_is_told(rig):
+    assert "wattscan_throttled{" not in rig.page(), "none of them tells"
+    rig.thermometer.throttled = lambda: True
+    rig.tick()
+    assert rig.value("wattscan_throttled", sensor="zones") == 1
+    rig.thermometer.throttled = lambda: False
+    rig.tick()
+    assert rig.value("wattscan_throttled", sensor="zones") == 0
+    rig.thermometer.failure = SensorFailed("gone")
+    rig.tick()
+    assert rig.value("wattscan_throttled", sensor="zones") is None

@@ -1,0 +1,1 @@
+"""How wrong the telemetry is, and what it costs: `make benchmark-telemetry`."""

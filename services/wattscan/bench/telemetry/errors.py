@@ -1,0 +1,89 @@
+"""The error of each class of source, for loads whose energy is known.
+
+The code under test is the exporter's own: its schedule with jitter, its domains, its integration.
+The clock is simulated, so that 600 s take no time and nothing else disturbs them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from wattscan.bench.telemetry.loads import Load
+from wattscan.contracts import EnergyReading, PowerReading
+from wattscan.telemetry.domains import Domain, DomainKey
+from wattscan.telemetry.state import Schedule
+from wattscan.units import Joules, Seconds, Watts
+
+WINDOWS = (5.0, 60.0, 600.0)
+"""Seconds."""
+
+_START = 10.0  # past the begin of what a source averages over
+
+
+@dataclass(frozen=True)
+class SourceClass:
+    """A kind of source. `read` gives what it shows at a moment; `interval` is how often it is."""
+
+    name: str
+    interval: float
+    read: Callable[[Load, float], EnergyReading | PowerReading]
+
+
+def _counter(load: Load, now: float) -> EnergyReading:
+    """A counter that is refreshed every 50 ms, in millijoules: NVML's."""
+    refreshed = now // 0.05 * 0.05
+    return EnergyReading("d", "board", Joules(round(load.energy(refreshed), 3)))
+
+
+def _instant(load: Load, now: float) -> PowerReading:
+    return PowerReading("d", "board", Watts(load.power(now)))
+
+
+def _averaged(load: Load, now: float) -> PowerReading:
+    """The mean of the last second, refreshed every 100 ms: NVML's power on Ampere."""
+    refreshed = now // 0.1 * 0.1
+    return PowerReading("d", "board", Watts(load.mean(refreshed - 1.0, refreshed)))
+
+
+CLASSES = (
+    SourceClass("counter, read at 10 Hz", 0.1, _counter),
+    SourceClass("power at 1 Hz", 1.0, _instant),
+    SourceClass("power at 10 Hz", 0.1, _instant),
+    SourceClass("power at 50 Hz", 0.02, _instant),
+    SourceClass("1 s mean, read at 10 Hz", 0.1, _averaged),
+)
+
+
+@dataclass(frozen=True)
+class Error:
+    """Of a window's energy, over its truth: of most trials (95 %), and the mean, with its sign."""
+
+    most: float
+    mean: float
+
+
+def measure(load: Load, source: SourceClass, window: float, trials: int, seed: int) -> Error:
+    """Repeat with another phase of load and source each time. Deterministic for a seed."""
+    random.seed(seed)
+    found = np.array([_trial(load, source, window) for _ in range(trials)])
+    return Error(float(np.quantile(np.abs(found), 0.95)), float(found.mean()))
+
+
+def _trial(load: Load, source: SourceClass, window: float) -> float:
+    start = _START + random.uniform(0, 7)  # noqa: S311
+    end = start + window
+    domain = Domain(DomainKey("s", "d", "board", "counter"), 0.0, Seconds(source.interval))
+    # The recorder scrapes at a phase's edges, and a scrape reads afresh.
+    moments = [start]
+    schedule = Schedule(Seconds(source.interval), start)
+    while schedule.due < end:
+        moments.append(schedule.due)
+        schedule.advance(schedule.due)
+    for now in (*moments, end):
+        domain.add(Seconds(now), source.read(load, now))
+    truth = load.energy(end) - load.energy(start)
+    return (domain.energy - truth) / truth

@@ -1,0 +1,151 @@
+"""Readings that other programs hand over as text files: thermal cameras, loggers, scripts.
+
+The format is `wattscan.textfile`'s; `wattscan sensors push` writes it, and so may anything else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from wattscan import textfile
+from wattscan.contracts import (
+    EnergyReading,
+    Method,
+    PowerReading,
+    Sensor,
+    SensorAbsent,
+    SensorFailed,
+    TemperatureReading,
+)
+from wattscan.settings import check_keys, number
+from wattscan.units import Seconds
+
+_SETTINGS = {"folder", "stale_after_seconds", "uncertainty_ratio"}
+_STALE_AFTER = Seconds(10.0)
+# What is handed over does not say; 5 % is what regulators' telemetry commonly states.
+_UNCERTAINTY_RATIO = 0.05
+_HINT = "fill it with: wattscan sensors push"
+
+_Kind = TypeVar("_Kind", PowerReading, EnergyReading, TemperatureReading)
+
+
+def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa: ARG001
+    """Energy, power and temperatures, as far as the folder holds such; see `SensorModule.find`.
+
+    Settings: `folder`, `stale_after_seconds` (10) since a file's last change,
+    `uncertainty_ratio` (0.05).
+    """
+    check_keys(settings, _SETTINGS)
+    stale_after = Seconds(number(settings, "stale_after_seconds", _STALE_AFTER))
+    ratio = number(settings, "uncertainty_ratio", _UNCERTAINTY_RATIO)
+    if not settings.get("folder"):
+        raise SensorAbsent(f"no folder of readings is set: give folder in the TOML, and {_HINT}")
+    folder = _Folder(Path(str(settings["folder"])), stale_after, time.time)
+    try:
+        readings, failure = folder.readings()
+    except SensorFailed as error:
+        readings, failure = [], error
+    kinds = {type(reading) for reading in readings}
+    found: list[Sensor] = []
+    if EnergyReading in kinds:
+        found.append(BridgeEnergy(folder, ratio))
+    if PowerReading in kinds:
+        found.append(BridgePower(folder, ratio))
+    if TemperatureReading in kinds:
+        found.append(BridgeTemperature(folder))
+    if not found:
+        raise SensorAbsent(f"nothing can be read from {folder.path}: {failure}; {_HINT}")
+    return found
+
+
+class _Folder:
+    """The files of one folder."""
+
+    def __init__(self, path: Path, stale_after: Seconds, clock: Callable[[], float]) -> None:
+        self.path = path
+        self._stale_after = stale_after
+        self._clock = clock
+
+    def readings(self) -> tuple[list[textfile.Reading], SensorFailed]:
+        """Those of all files that can be read now, and why there are no more.
+
+        One logger's end does not silence the others. Raises: SensorFailed: `permission`.
+        """
+        try:
+            files = sorted(f for f in self.path.glob(f"*{textfile.SUFFIX}") if f.is_file())
+        except OSError as error:
+            raise SensorFailed("permission", f"the folder: {error.strerror}") from None
+        readings: list[textfile.Reading] = []
+        failure = SensorFailed("gone", f"no *{textfile.SUFFIX} file gives it")
+        for file in files:
+            try:
+                readings += self._fresh(file)
+            except SensorFailed as error:
+                failure = error
+        return readings, failure
+
+    def of_kind(self, kind: type[_Kind]) -> list[_Kind]:
+        """The readings of one kind. Raises: SensorFailed."""
+        readings, failure = self.readings()
+        found: list[_Kind] = [reading for reading in readings if isinstance(reading, kind)]
+        if not found:
+            raise failure
+        if len({_name(reading) for reading in found}) < len(found):
+            raise SensorFailed("garbage", "two files give a reading of one name")
+        return found
+
+    def _fresh(self, file: Path) -> list[textfile.Reading]:
+        readings, changed = textfile.read(file)
+        age = self._clock() - changed
+        if age > self._stale_after:
+            raise SensorFailed("stale", f"{file.name} has not changed for {age:.0f} s")
+        return readings
+
+
+def _name(reading: textfile.Reading) -> str:
+    return reading.zone if isinstance(reading, TemperatureReading) else reading.domain
+
+
+class BridgePower:
+    """Power that others measure."""
+
+    name = "bridge"
+
+    def __init__(self, folder: _Folder, uncertainty_ratio: float) -> None:
+        self.uncertainty_ratio = uncertainty_ratio
+        self._folder = folder
+
+    def read_power(self) -> Sequence[PowerReading]:
+        """One reading a domain. Raises: SensorFailed."""
+        return self._folder.of_kind(PowerReading)
+
+
+class BridgeEnergy:
+    """Energy that others count."""
+
+    name = "bridge_energy"
+    method: Method = "counter"
+
+    def __init__(self, folder: _Folder, uncertainty_ratio: float) -> None:
+        self.uncertainty_ratio = uncertainty_ratio
+        self._folder = folder
+
+    def read_energy(self) -> Sequence[EnergyReading]:
+        """One reading a domain. Raises: SensorFailed."""
+        return self._folder.of_kind(EnergyReading)
+
+
+class BridgeTemperature:
+    """Temperatures that others measure. A camera's is of a surface, not of the die."""
+
+    name = "bridge_temperature"
+
+    def __init__(self, folder: _Folder) -> None:
+        self._folder = folder
+
+    def read_temperature(self) -> Sequence[TemperatureReading]:
+        """One reading a zone. Raises: SensorFailed."""
+        return self._folder.of_kind(TemperatureReading)

@@ -1,0 +1,157 @@
+"""`wattscan sensors calibrate`: stepped loads, a sensor and a meter side by side."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from wattscan.contracts import WattscanError
+from wattscan.targets import load_target
+from wattscan.telemetry.attribution import Ledger
+from wattscan.telemetry.calibration import LEAST_STEPS, Point, fit, write
+from wattscan.telemetry.discovery import discover
+from wattscan.telemetry.domains import Domain
+from wattscan.telemetry.sampler import Sampler
+from wattscan.units import Joules, Seconds, Watts, mean_power
+
+# Keeps a processor busy for that part of every tenth of a second.
+_BUSY = """
+import os, sys, time
+level, parent = float(sys.argv[1]), os.getppid()
+while os.getppid() == parent:
+    until = time.monotonic() + 0.1 * level
+    while time.monotonic() < until:
+        pass
+    time.sleep(0.1 * (1 - level))
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `wattscan sensors calibrate`."""
+    for flag, what in (
+        ("--sensor", "the sensor that is to be put right, or SENSOR/DOMAIN"),
+        ("--against", "the better meter, another sensor of the target, or SENSOR/DOMAIN"),
+    ):
+        parser.add_argument(flag, required=True, metavar="SENSOR", help=what)
+    parser.add_argument("--target", default="cpu", metavar="NAME", help="whose sensors (cpu)")
+    parser.add_argument("--steps", type=int, default=5, help="loads, from none to all (5)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each step (20)")
+    parser.add_argument(
+        "--settle", type=float, default=5.0, help="seconds before each step is measured (5)"
+    )
+    parser.add_argument(
+        "--load",
+        metavar="COMMAND",
+        help="a command that makes the load, for a device that is not the processor; it finds the "
+        "level, 0 to 1, in WATTSCAN_LOAD, and is ended after its step (all processors, in turn)",
+    )
+    parser.add_argument(
+        "--sysfs", type=Path, default=Path("/sys"), help="where sysfs is mounted (/sys)"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the TOML to write")
+    parser.set_defaults(execute=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, fit and write; returns 0. Raises: WattscanError, OSError."""
+    if options.steps < LEAST_STEPS or options.seconds <= 0 or options.settle < 0:
+        raise WattscanError(f"at least {LEAST_STEPS} steps, and seconds above 0")
+    if not options.out.absolute().parent.is_dir():
+        raise WattscanError(f"{options.out} cannot be written: there is no such folder")
+    target = load_target(options.target)
+    found = discover(target, options.sysfs)
+    sampler = Sampler(found.sensors, target.sample_interval, Ledger())
+    sampler.start()
+    try:
+        sensor, meter = (
+            _domain(sampler, name, found.absent) for name in (options.sensor, options.against)
+        )
+        if sensor is meter:
+            raise WattscanError("a sensor cannot be calibrated against itself")
+        points = []
+        for number in range(options.steps):
+            level = number / (options.steps - 1)
+            with _load(level, options.load):
+                points.append(_step(sampler, sensor, meter, options.settle, options.seconds))
+            _tell(f"load {level:4.0%}: {_told(sensor, points[-1].sensor)}, "
+                  f"{_told(meter, points[-1].meter)}")  # fmt: skip
+    finally:
+        sampler.stop()
+    made = fit(points, meter.uncertainty_ratio)
+    against = f"{meter.key.sensor} {meter.key.domain}"
+    write(options.out, made, sensor.key.sensor, sensor.key.domain, against)
+    best = made.correction
+    print(
+        f"{sensor.key.sensor} {sensor.key.domain}: {best.gain:.4g} x reading {best.offset:+.4g} W, "
+        f"residual {made.residual:.3g} W, uncertainty {best.uncertainty_ratio:.1%}; {options.out}"
+    )
+    return 0
+
+
+def _domain(sampler: Sampler, name: str, absent: dict[str, str]) -> Domain:
+    sensor, _, wanted = name.partition("/")
+    for state in sampler.states:
+        if state.sensor.name == sensor:
+            domains = [d for d in state.domains.values() if wanted in ("", d.key.domain)]
+            if domains:
+                return domains[0]
+    present = [
+        f"{state.sensor.name}/{domain}" for state in sampler.states for domain in state.domains
+    ]
+    why = absent.get(sensor, f"there is: {', '.join(present) or 'nothing that has power'}")
+    raise WattscanError(f"{name} gives no power here: {why}")
+
+
+def _step(sampler: Sampler, sensor: Domain, meter: Domain, settle: float, seconds: float) -> Point:
+    """Mean power of both over the same stretch. Raises: WattscanError, where one falls silent."""
+    time.sleep(settle)
+    sampler.sample()
+    before = [(domain.energy, domain.covered) for domain in (sensor, meter)]
+    time.sleep(seconds)
+    sampler.sample()
+    powers: list[Watts] = []
+    for domain, (energy, covered) in zip((sensor, meter), before, strict=True):
+        spanned = Seconds(domain.covered - covered)
+        if not domain.present or spanned < 0.9 * seconds:
+            raise WattscanError(
+                f"{domain.key.sensor} {domain.key.domain} fell silent: it told of {spanned:.3g} of "
+                f"{seconds:g} s"
+            )
+        powers.append(mean_power(Joules(domain.energy - energy), spanned))
+    return Point(*powers)
+
+
+@contextlib.contextmanager
+def _load(level: float, command: str | None) -> Iterator[None]:
+    """A load while inside: the command's, or all processors'."""
+    if command is None:
+        commands = [[sys.executable, "-c", _BUSY, str(level)]] * (os.cpu_count() or 1)
+    else:
+        commands = [["/bin/sh", "-c", command]]
+    variables = {**os.environ, "WATTSCAN_LOAD": f"{level:g}"}
+    made = [
+        subprocess.Popen(each, env=variables, start_new_session=True)  # noqa: S603
+        for each in (commands if level > 0 or command else [])
+    ]
+    try:
+        yield
+    finally:
+        for process in made:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _told(domain: Domain, power: Watts) -> str:
+    return f"{domain.key.sensor} {power:.3f} W"
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

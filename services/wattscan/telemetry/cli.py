@@ -1,0 +1,135 @@
+"""`wattscan sensors`: what this machine can measure, and why not the rest."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from wattscan.targets import load_target, target_names
+from wattscan.telemetry import calibrate, push
+from wattscan.telemetry.attribution import Ledger
+from wattscan.telemetry.discovery import discover
+from wattscan.telemetry.live import Row, rows
+from wattscan.telemetry.sampler import Sampler
+
+_CLEAR = "\x1b[H\x1b[2J"
+_HEADINGS = (
+    "sensor", "domain or zone", "power [W]", "energy [J]", "temp. [C]", "scope", "method",
+    "interval [s]", "uncertainty", "state",
+)  # fmt: skip
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `wattscan sensors` and of what it has below it."""
+    below = parser.add_subparsers(metavar="[push | calibrate]", required=False)
+    push.add_arguments(
+        below.add_parser(
+            "push",
+            help="hand over a reading of a camera, a logger or a script",
+            description="Writes readings into a folder, from where the sensor `bridge` takes them. "
+            "They count as stale after the bridge's stale_after_seconds.",
+        )
+    )
+    calibrate.add_arguments(
+        below.add_parser(
+            "calibrate",
+            help="find a sensor's gain and offset against a better meter",
+            description="Runs loads in steps, reads a sensor and a meter side by side, fits gain "
+            "and offset, and writes them. Named as `calibration` in the sensor's entry of the "
+            "target's TOML, they put right all that the exporter shows of it.",
+        )
+    )
+    parser.add_argument(
+        "--target",
+        default="cpu",
+        metavar="NAME",
+        help=f"whose sensors: {', '.join(target_names())}, or the path of a .toml file (cpu)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=1.0,
+        help="how long to measure before the table is printed, and between two tables (1)",
+    )
+    parser.add_argument("--watch", action="store_true", help="print it again until Ctrl-C")
+    parser.add_argument(
+        "--format",
+        choices=("text", "json"),
+        default="text",
+        help="json: one line for each table, in base units (text)",
+    )
+    parser.add_argument(
+        "--sysfs", type=Path, default=Path("/sys"), help="where sysfs is mounted (/sys)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the table; 0 where something gives power or energy, else 1. Raises: WattscanError."""
+    logging.getLogger("wattscan").setLevel(logging.ERROR)  # the table tells
+    target = load_target(options.target)
+    found = discover(target, options.sysfs)
+    sampler = Sampler(found.sensors, target.sample_interval, Ledger())
+    sampler.start()
+    try:
+        while True:
+            time.sleep(options.seconds)
+            sampler.sample()
+            table = rows(found, sampler)
+            if options.format == "json":
+                line = {"target": target.name, "sensors": [asdict(row) for row in table]}
+                print(json.dumps(line), flush=True)
+            else:
+                clear = _CLEAR if options.watch and sys.stdout.isatty() else ""
+                print(f"{clear}{target.title} ({target.name})\n\n{text(table)}", flush=True)
+            if not options.watch:
+                return 0 if any(row.energy is not None for row in table) else 1
+    finally:
+        sampler.stop()
+
+
+def text(table: Sequence[Row]) -> str:
+    """The table for a terminal: columns, then a line for each sensor that is not here."""
+    here = [row for row in table if row.state in ("table", "up")]
+    lines = [_HEADINGS, *(_cells(row) for row in here)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADINGS))]
+    shown = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    missing = [f"{row.sensor}: {row.state}: {row.why}" for row in table if row not in here]
+    if not any(row.energy is not None for row in here):
+        missing.insert(0, "Nothing here gives power or energy.")
+    return "\n".join([*(shown if here else []), "", *missing]).strip("\n") + "\n"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    ratio = row.uncertainty_ratio
+    return (
+        *(row.sensor, row.covers),
+        *(_number(value, 3) for value in (row.power, row.energy)),
+        *(_number(row.temperature, 1), row.scope, row.method, _number(row.interval, 3)),
+        *(
+            "" if ratio is None else f"{ratio:.1%}",
+            "read by tables" if row.state == "table" else "",
+        ),
+    )
+
+
+def _number(value: float | None, places: int) -> str:
+    return "" if value is None else f"{value:.{places}f}"
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.1 <= value <= 3600:
+        raise argparse.ArgumentTypeError("seconds from 0.1 to 3600")
+    return value

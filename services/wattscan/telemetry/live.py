@@ -1,0 +1,60 @@
+"""What this machine can measure, as it is measured now: the rows of `wattscan sensors`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from wattscan.telemetry.discovery import Found
+from wattscan.telemetry.sampler import Sampler
+from wattscan.telemetry.state import SensorState
+
+
+@dataclass(frozen=True)
+class Row:
+    """A domain, a zone, or a sensor that is not here. In W, J, degrees Celsius, s; None: has none.
+
+    `state` is `table` (the domain that tables read), `up`, `down` or `absent`; `why` says why it is
+    down or absent.
+    """
+
+    sensor: str
+    covers: str
+    state: str
+    power: float | None = None
+    energy: float | None = None
+    temperature: float | None = None
+    scope: str = ""
+    method: str = ""
+    interval: float | None = None
+    uncertainty_ratio: float | None = None
+    why: str = ""
+
+
+def rows(found: Found, sampler: Sampler) -> list[Row]:
+    """All sensors of the target, in its order; those that are absent last."""
+    with sampler.lock:
+        present = [row for state in sampler.states for row in _sensor(state, sampler)]
+    return [*present, *(Row(name, "", "absent", why=why) for name, why in found.absent.items())]
+
+
+def _sensor(state: SensorState, sampler: Sampler) -> Iterator[Row]:
+    name, interval = state.sensor.name, state.interval
+    if not state.up:
+        yield Row(name, "", "down", why=state.trouble)
+        return
+    for domain in state.domains.values():
+        if domain.present:
+            yield Row(
+                sensor=name,
+                covers=domain.key.domain,
+                state="table" if domain.key == sampler.table else "up",
+                power=domain.power,
+                energy=domain.energy,
+                scope=domain.key.scope,
+                method=domain.key.method,
+                interval=interval,
+                uncertainty_ratio=domain.uncertainty_ratio,
+            )
+    for zone, temperature in state.temperatures.items():
+        yield Row(name, zone, "up", temperature=temperature, interval=interval)

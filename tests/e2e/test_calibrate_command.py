@@ -1,0 +1,107 @@
+"""`wattscan sensors calibrate`, over a board whose sensor shows too little."""
+
+import json
+import subprocess
+import threading
+import time
+
+import pytest
+
+from commands import WATTSCAN
+
+GAIN, OFFSET, LOWEST = 1.25, 0.75, 2.0
+RAIL = "bus/i2c/drivers/ina3221x/6-0040/iio:device0"
+
+
+@pytest.fixture
+def board(tmp_path):
+    """A sysfs whose meter (hwmon) and sensor (INA3221) follow the level in a file."""
+    rail, meter, level = tmp_path / RAIL, tmp_path / "class/hwmon/hwmon0", tmp_path / "level"
+    for folder in (rail, meter):
+        folder.mkdir(parents=True)
+    (rail / "rail_name_0").write_text("VDD_IN")
+    (meter / "name").write_text("meter")
+    level.write_text("0")
+    stopping = threading.Event()
+
+    def put(file, text):
+        file.with_suffix(".new").write_text(text)
+        file.with_suffix(".new").replace(file)
+
+    def follow():
+        while not stopping.is_set():
+            true = LOWEST + 8 * float(level.read_text() or 0)
+            put(meter / "power1_input", f"{true * 1e6:.0f}")
+            put(rail / "in_power0_input", f"{(true - OFFSET) / GAIN * 1e3:.0f}")
+            time.sleep(0.005)
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    while not (rail / "in_power0_input").exists():
+        time.sleep(0.01)
+    (tmp_path / "board.toml").write_text(
+        "title = 'A board'\nsample_interval_seconds = 0.02\nqueue_limit = 4\n[backend]\n"
+        "name = 'litert'\n[[sensors]]\nname = 'ina3221'\n[[sensors]]\nname = 'hwmon'\n"
+        "uncertainty_ratio = 0.01\n"
+    )
+    yield tmp_path
+    stopping.set()
+    thread.join()
+
+
+def wattscan(board, *arguments):
+    command = [*WATTSCAN, "sensors", *arguments]
+    common = ["--target", str(board / "board.toml"), "--sysfs", str(board)]
+    return subprocess.run([*command, *common], capture_output=True, text=True, timeout=60)
+
+
+def calibrate(board, *arguments, sensor="ina3221", against="hwmon_power", out="mine.toml"):
+    return wattscan(
+        board, "calibrate", "--sensor", sensor, "--against", against, "--seconds", "0.3",
+        "--settle", "0.1", "--out", str(board / out), *arguments,
+    )  # fmt: skip
+
+
+def power_of(board):
+    table = json.loads(wattscan(board, "--format", "json", "--seconds", "0.3").stdout)["sensors"]
+    (row,) = [row for row in table if row["sensor"] == "ina3221"]
+    return row
+
+
+def test_a_sensor_that_shows_too_little_is_put_right(board):
+    load = f"echo $WATTSCAN_LOAD > {board}/level.new; mv {board}/level.new {board}/level; sleep 60"
+    assert power_of(board)["power"] == pytest.approx((LOWEST - OFFSET) / GAIN, rel=1e-2)
+    done = calibrate(board, "--load", load, "--steps", "3")
+    assert done.returncode == 0, done.stderr
+    assert "1.25 x reading +0.75 W" in done.stdout
+    assert done.stderr.count("load ") == 3
+    text = (board / "board.toml").read_text()
+    (board / "board.toml").write_text(
+        text.replace("name = 'ina3221'", "name = 'ina3221'\ncalibration = 'mine.toml'")
+    )
+    (board / "level").write_text("0.5")
+    row = power_of(board)
+    assert row["power"] == pytest.approx(LOWEST + 4, rel=1e-2)
+    assert 0.01 <= row["uncertainty_ratio"] < 0.015
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        ({"sensor": "nvml"}, "nvml gives no power here: there is: ina3221/VDD_IN"),
+        ({"against": "ina3221"}, "against itself"),
+        ({"out": "nowhere/mine.toml"}, "no such folder"),
+    ],
+)
+def test_what_cannot_be_calibrated_is_told(board, arguments, told):
+    done = calibrate(board, **arguments)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert not (board / "mine.toml").exists()
+
+
+def test_a_load_that_changes_nothing_gives_no_calibration(board):
+    done = calibrate(board, "--load", "sleep 60", "--steps", "3")
+    assert done.returncode == 2
+    assert "use a load that takes more" in done.stderr
+    assert not (board / "mine.toml").exists()

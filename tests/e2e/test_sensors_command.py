@@ -1,0 +1,126 @@
+"""`wattscan sensors` as a user runs it, over a sysfs of ours."""
+
+import json
+import subprocess
+
+import pytest
+
+from commands import WATTSCAN
+
+FILES = {
+    "class/powercap/intel-rapl:0/name": "package-0",
+    "class/powercap/intel-rapl:0/energy_uj": "1000000",
+    "class/powercap/intel-rapl:0/max_energy_range_uj": "262143328850",
+    "class/thermal/thermal_zone0/type": "x86_pkg_temp",
+    "class/thermal/thermal_zone0/temp": "47000",
+}
+
+
+@pytest.fixture
+def sysfs(tmp_path):
+    for path, text in FILES.items():
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return tmp_path
+
+
+def sensors(*arguments):
+    return subprocess.run(
+        [*WATTSCAN, "sensors", "--seconds", "0.3", *map(str, arguments)],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
+def test_the_table_names_what_is_here_and_why_the_rest_is_not(sysfs):
+    done = sensors("--sysfs", sysfs)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "CPU (cpu)"
+    (rapl,) = [line for line in lines if line.startswith("rapl ")]
+    assert "package-0" in rapl and "counter" in rapl and "5.0%" in rapl
+    assert rapl.endswith("read by tables")
+    (zone,) = [line for line in lines if line.startswith("thermal_zone ")]
+    assert zone.split()[1:3] == ["x86_pkg_temp", "47.0"]
+    assert "hwmon: absent: no temperature or power under" in done.stdout
+    assert "cpu_model: absent: not needed: power or energy is measured here" in done.stdout
+    assert done.stderr == ""
+
+
+def test_json_is_a_line_in_base_units(sysfs):
+    done = sensors("--sysfs", sysfs, "--format", "json")
+    (line,) = done.stdout.splitlines()
+    found = json.loads(line)
+    assert found["target"] == "cpu"
+    rows = {row["sensor"]: row for row in found["sensors"]}
+    assert rows["thermal_zone"]["temperature"] == 47.0
+    assert rows["rapl"]["state"] == "table" and rows["rapl"]["energy"] == 0.0
+    assert rows["hwmon"]["state"] == "absent" and rows["hwmon"]["why"]
+
+
+def test_a_target_that_this_machine_is_not(tmp_path):
+    done = sensors("--target", "jetson-nano", "--sysfs", tmp_path)
+    assert done.returncode == 1
+    assert "Nothing here gives power or energy." in done.stdout
+    assert "ina3221: absent: " in done.stdout
+
+
+def test_watch_goes_on_until_it_is_interrupted(sysfs):
+    process = subprocess.Popen(
+        [*WATTSCAN, "sensors", "--watch", "--seconds", "0.1", "--format", "json", "--sysfs", sysfs],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with process.stdout:
+        lines = [process.stdout.readline() for _ in range(3)]
+        process.send_signal(2)
+        assert process.wait(10) == 130
+    assert all(json.loads(line)["target"] == "cpu" for line in lines)
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "x"])
+def test_a_wrong_duration_is_told(seconds):
+    done = sensors("--seconds", seconds)
+    assert done.returncode == 2
+    assert "seconds from 0.1 to 3600" in done.stderr
+
+
+def push(*arguments):
+    return subprocess.run(
+        [*WATTSCAN, "sensors", "push", *map(str, arguments)],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
+def test_a_reading_that_is_pushed_is_read(tmp_path):
+    folder, target = tmp_path / "bridge", tmp_path / "camera.toml"
+    target.write_text(
+        "title = 'A board with a camera'\nsample_interval_seconds = 0.1\nqueue_limit = 4\n"
+        "[backend]\nname = 'litert'\n[[sensors]]\nname = 'bridge'\n"
+        f"folder = '{folder}'\nuncertainty_ratio = 0.1\n"
+    )
+    nothing = sensors("--target", target)
+    assert nothing.returncode == 1 and "wattscan sensors push" in nothing.stdout
+    done = push(
+        "--folder", folder, "--name", "camera", "--temperature", "lid=41.25", "--power", "inlet=4.5"
+    )
+    assert (done.returncode, done.stdout) == (0, f"{folder / 'camera.prom'}\n")
+    shown = json.loads(sensors("--target", target, "--format", "json").stdout)["sensors"]
+    rows = {row["covers"]: row for row in shown}
+    assert rows["lid"]["temperature"] == 41.25
+    assert (rows["inlet"]["power"], rows["inlet"]["state"]) == (4.5, "table")
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (("--name", "camera"), "no reading"),
+        (("--name", "../x", "--power", "a=1"), "the name must be"),
+        (("--name", "camera", "--power", "a=x"), "NAME=VALUE with a number"),
+        (("--name", "camera", "--power", "a=-1"), "cannot be handed over"),
+    ],
+)
+def test_what_cannot_be_pushed_is_told(tmp_path, arguments, told):
+    done = push("--folder", tmp_path / "bridge", *arguments)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert not (tmp_path / "bridge").exists()

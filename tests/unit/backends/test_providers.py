@@ -1,0 +1,39 @@
+"""ONNX Runtime's providers that this machine has not: told, never replaced in silence."""
+
+import pytest
+
+from wattscan.artifacts import default_models, find_cards, model_file
+from wattscan.backends import onnxruntime as backend
+from wattscan.contracts import EngineAbsent, WattscanError
+
+PATH = model_file(find_cards(default_models())[0], "onnx").path
+
+
+@pytest.mark.parametrize(
+    "provider, advice",
+    [("cuda", "onnxruntime-gpu"), ("tensorrt", "TensorRT's libraries"), ("coreml", "macOS")],
+)
+def test_a_provider_that_the_build_has_not(provider, advice):
+    with pytest.raises(EngineAbsent, match=advice):
+        backend.open_engine(PATH, {"provider": provider})
+
+
+def test_a_provider_that_the_build_has_and_the_machine_has_not(monkeypatch):
+    """It would go on with the processor."""
+    import onnxruntime
+
+    available = [*onnxruntime.get_available_providers(), "CUDAExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: available)
+    session = onnxruntime.InferenceSession
+
+    def fall_back(path, options, providers):
+        return session(path, options, providers=[p for p in providers if p.startswith("CPU")])
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", fall_back)
+    with pytest.raises(EngineAbsent, match="could not start CUDAExecutionProvider"):
+        backend.open_engine(PATH, {"provider": "cuda"})
+
+
+def test_an_unknown_provider():
+    with pytest.raises(WattscanError, match="no provider 'npu'"):
+        backend.open_engine(PATH, {"provider": "npu"})

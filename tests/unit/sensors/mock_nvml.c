@@ -1,0 +1,129 @@
+/* A stand-in for libnvidia-ml.so.1, controlled by environment variables that are read anew at each
+ * call. NVML_COUNT is how many GPUs there are; NVML_<QUANTITY>_<GPU> is a value, or !<code> for the
+ * NVML error of that code; what is not set is not supported. The macro WITHOUT_<function> leaves a
+ * function out of the library, as an older driver does.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOT_SUPPORTED 3
+#define INVALID_ARGUMENT 2
+
+typedef struct {
+    uint32_t field, scope;
+    int64_t timestamp, latency;
+    int type, status;
+    union {
+        double d;
+        unsigned int ui;
+        unsigned long long ull;
+    } value;
+} field_value;
+
+typedef struct {
+    unsigned int version, kind;
+    int degrees;
+} temperature_v1;
+
+static int answer(const char *quantity, long gpu, unsigned long long *value) {
+    char name[64];
+    snprintf(name, sizeof name, gpu < 0 ? "NVML_%s" : "NVML_%s_%ld", quantity, gpu);
+    const char *text = getenv(name);
+    if (!text) return NOT_SUPPORTED;
+    if (text[0] == '!') return atoi(text + 1);
+    *value = strtoull(text, NULL, 10);
+    return 0;
+}
+
+/* A handle is the GPU's number plus one. */
+static long gpu_of(void *handle) { return (long)(intptr_t)handle - 1; }
+
+static int answer_uint(const char *quantity, void *handle, unsigned int *value) {
+    unsigned long long wide = 0;
+    int status = answer(quantity, gpu_of(handle), &wide);
+    *value = (unsigned int)wide;
+    return status;
+}
+
+int nvmlInitWithFlags(unsigned int flags) {
+    unsigned long long ignored;
+    (void)flags;
+    return getenv("NVML_INIT") ? answer("INIT", -1, &ignored) : 0;
+}
+
+int nvmlShutdown(void) { return 0; }
+
+const char *nvmlErrorString(int code) {
+    (void)code;
+    return "as the mock was told";
+}
+
+int nvmlDeviceGetCount_v2(unsigned int *count) {
+    unsigned long long wide = 0;
+    int status = answer("COUNT", -1, &wide);
+    *count = (unsigned int)wide;
+    return status;
+}
+
+int nvmlDeviceGetHandleByIndex_v2(unsigned int index, void **handle) {
+    unsigned long long ignored;
+    *handle = (void *)(intptr_t)(index + 1);
+    int status = answer("HANDLE", index, &ignored);
+    return status == NOT_SUPPORTED ? 0 : status;
+}
+
+int nvmlDeviceGetUUID(void *handle, char *uuid, unsigned int length) {
+    snprintf(uuid, length, "GPU-%ld", gpu_of(handle));
+    return 0;
+}
+
+#ifndef WITHOUT_nvmlDeviceGetTotalEnergyConsumption
+int nvmlDeviceGetTotalEnergyConsumption(void *handle, unsigned long long *millijoules) {
+    return answer("ENERGY", gpu_of(handle), millijoules);
+}
+#endif
+
+#ifndef WITHOUT_nvmlDeviceGetFieldValues
+int nvmlDeviceGetFieldValues(void *handle, int count, field_value *values) {
+    for (int i = 0; i < count; i++) {
+        unsigned long long wide = 0, stamp = 0;
+        if (values[i].field != 186) return INVALID_ARGUMENT; /* NVML_FI_DEV_POWER_INSTANT */
+        values[i].status = answer("INSTANT", gpu_of(handle), &wide);
+        values[i].type = 1; /* NVML_VALUE_TYPE_UNSIGNED_INT */
+        values[i].value.ui = (unsigned int)wide;
+        answer("STAMP", gpu_of(handle), &stamp);
+        values[i].timestamp = (int64_t)stamp;
+    }
+    return 0;
+}
+#endif
+
+int nvmlDeviceGetPowerUsage(void *handle, unsigned int *milliwatts) {
+    return answer_uint("USAGE", handle, milliwatts);
+}
+
+#ifndef WITHOUT_nvmlDeviceGetTemperatureV
+int nvmlDeviceGetTemperatureV(void *handle, temperature_v1 *asked) {
+    unsigned int degrees = 0;
+    if (asked->version != 0x100000C || asked->kind != 0) return INVALID_ARGUMENT;
+    int status = answer_uint("DEGREES", handle, &degrees);
+    asked->degrees = (int)degrees;
+    return status;
+}
+#endif
+
+int nvmlDeviceGetTemperature(void *handle, int kind, unsigned int *degrees) {
+    return kind == 0 ? answer_uint("OLD_DEGREES", handle, degrees) : INVALID_ARGUMENT;
+}
+
+#ifndef WITHOUT_nvmlDeviceGetCurrentClocksEventReasons
+int nvmlDeviceGetCurrentClocksEventReasons(void *handle, unsigned long long *bits) {
+    return answer("CLOCKS", gpu_of(handle), bits);
+}
+#endif
+
+int nvmlDeviceGetCurrentClocksThrottleReasons(void *handle, unsigned long long *bits) {
+    return answer("OLD_CLOCKS", gpu_of(handle), bits);
+}

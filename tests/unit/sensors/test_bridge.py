@@ -1,0 +1,131 @@
+import os
+import time
+
+import pytest
+
+from wattscan import textfile
+from wattscan.contracts import (
+    EnergyReading,
+    PowerReading,
+    SensorAbsent,
+    SensorFailed,
+    TemperatureReading,
+    WattscanError,
+)
+from wattscan.sensors import bridge
+
+POWER = PowerReading("inlet", "system", 4.2, 1000.0)
+ENERGY = EnergyReading("inlet", "system", 123.0)
+CAMERA = TemperatureReading("camera", 41.2, 1000.0)
+
+
+def find(folder, **settings):
+    return bridge.find({"folder": str(folder), **settings}, folder)
+
+
+def reason(read):
+    with pytest.raises(SensorFailed) as caught:
+        read()
+    return caught.value.reason
+
+
+def age(file, seconds):
+    then = time.time() - seconds
+    os.utime(file, (then, then))
+
+
+def test_all_three_kinds_are_read_in_base_units(tmp_path):
+    textfile.write(tmp_path, "meter", [POWER, ENERGY])
+    textfile.write(tmp_path, "camera", [CAMERA])
+    energy, power, temperature = find(tmp_path, uncertainty_ratio=0.01)
+    assert energy.read_energy() == [ENERGY]
+    assert power.read_power() == [POWER]
+    assert temperature.read_temperature() == [CAMERA]
+    assert [s.name for s in (energy, power, temperature)] == [
+        "bridge_energy", "bridge", "bridge_temperature",
+    ]  # fmt: skip
+    assert (energy.method, energy.uncertainty_ratio, power.uncertainty_ratio) == (
+        "counter", 0.01, 0.01,
+    )  # fmt: skip
+
+
+def test_only_what_the_folder_holds_is_found(tmp_path):
+    textfile.write(tmp_path, "camera", [CAMERA])
+    (sensor,) = find(tmp_path)
+    assert sensor.name == "bridge_temperature"
+
+
+@pytest.mark.parametrize("content", [None, "", "# nothing\n", "junk", "other_metric 1\n"])
+def test_a_folder_without_readings_is_absent_with_the_way_to_fill_it(tmp_path, content):
+    if content is not None:
+        (tmp_path / "a.prom").write_text(content)
+    with pytest.raises(SensorAbsent, match="wattscan sensors push"):
+        find(tmp_path / "missing" if content is None else tmp_path)
+
+
+def test_no_folder_is_absent(tmp_path):
+    with pytest.raises(SensorAbsent, match="give folder in the TOML"):
+        bridge.find({}, tmp_path)
+
+
+def test_unknown_settings_are_refused(tmp_path):
+    with pytest.raises(WattscanError, match="unknown key path"):
+        find(tmp_path, path="x")
+
+
+def test_a_file_that_is_not_renewed_is_stale_and_comes_back(tmp_path):
+    file = textfile.write(tmp_path, "camera", [CAMERA])
+    (sensor,) = find(tmp_path)
+    age(file, 11)
+    assert reason(sensor.read_temperature) == "stale"
+    textfile.write(tmp_path, "camera", [CAMERA])
+    assert sensor.read_temperature() == [CAMERA]
+
+
+def test_how_long_is_a_setting(tmp_path):
+    file = textfile.write(tmp_path, "camera", [CAMERA])
+    (sensor,) = find(tmp_path, stale_after_seconds=60)
+    age(file, 30)
+    assert sensor.read_temperature() == [CAMERA]
+    age(file, 61)
+    assert reason(sensor.read_temperature) == "stale"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [("x", "half_written"), ("x\n", "garbage"), ("#" * (1 << 21), "too_large"), (None, "gone")],
+)
+def test_a_spoilt_file_is_a_failure_and_not_a_zero(tmp_path, content, expected):
+    file = textfile.write(tmp_path, "meter", [POWER])
+    (sensor,) = find(tmp_path)
+    if content is None:
+        file.unlink()
+    else:
+        file.write_text(content)
+    assert reason(sensor.read_power) == expected
+
+
+def test_one_logger_s_end_does_not_silence_the_others(tmp_path):
+    textfile.write(tmp_path, "camera", [CAMERA])
+    probe = textfile.write(tmp_path, "probe", [TemperatureReading("probe", 30.0, 5.0)])
+    (sensor,) = find(tmp_path)
+    assert {r.zone for r in sensor.read_temperature()} == {"camera", "probe"}
+    age(probe, 20)
+    assert [r.zone for r in sensor.read_temperature()] == ["camera"]
+
+
+def test_two_files_of_one_zone_are_refused(tmp_path):
+    textfile.write(tmp_path, "a", [CAMERA])
+    (sensor,) = find(tmp_path)
+    textfile.write(tmp_path, "b", [CAMERA])
+    assert reason(sensor.read_temperature) == "garbage"
+
+
+def test_only_whole_files_of_its_kind_are_opened(tmp_path):
+    textfile.write(tmp_path, "camera", [CAMERA])
+    (tmp_path / ".camera.x.tmp").write_text("half")
+    (tmp_path / "folder.prom").mkdir()
+    # Opening a pipe that nobody writes to would wait for ever.
+    os.mkfifo(tmp_path / "pipe.prom")
+    (sensor,) = find(tmp_path)
+    assert sensor.read_temperature() == [CAMERA]

@@ -1,0 +1,208 @@
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from wattscan import answers
+from wattscan.contracts import (
+    EnergySensor,
+    PowerSensor,
+    SensorAbsent,
+    SensorFailed,
+    WattscanError,
+)
+from wattscan.sensors import shelly
+
+STATUS = {
+    "id": 0,
+    "output": True,
+    "apower": 12.5,
+    "voltage": 230.4,
+    "aenergy": {"total": 2.5, "by_minute": [1.0, 2.0, 3.0], "minute_ts": 1_760_000_040},
+    "temperature": {"tC": 41.25, "tF": 106.25},
+}
+
+
+class Plug(ThreadingHTTPServer):
+    """Answers every request with `status` and `body`; `hang` holds an answer back."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, port=0):
+        super().__init__(("127.0.0.1", port), Answer)
+        self.status, self.body, self.paths = 200, json.dumps(STATUS).encode(), []
+        self.headers = {}
+        self.hang = threading.Event()
+        self.hang.set()
+        self.thread = threading.Thread(target=self.serve_forever, args=(0.01,))
+        self.thread.start()
+
+    @property
+    def host(self):
+        return f"127.0.0.1:{self.server_port}"
+
+    def end(self):
+        self.hang.set()
+        self.shutdown()
+        self.server_close()
+        self.thread.join()
+
+
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.paths.append(self.path)
+        self.server.hang.wait(5)
+        try:
+            self.send_response(self.server.status)
+            for name, value in self.server.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(self.server.body)
+        except OSError:
+            pass
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def plug():
+    plug = Plug()
+    yield plug
+    plug.end()
+
+
+def find(host, **settings):
+    return shelly.find({"host": host, **settings}, None)
+
+
+def reason(read):
+    with pytest.raises(SensorFailed) as caught:
+        read()
+    # A log is read by others than the network's owner.
+    assert "127.0.0.1" not in str(caught.value)
+    return caught.value.reason
+
+
+def test_watts_and_degrees_are_taken_as_they_are(plug):
+    power, temperature = find(plug.host)
+    assert isinstance(power, PowerSensor)
+    (reading,) = power.read_power()
+    assert (reading.domain, reading.scope, reading.power) == ("inlet", "system", 12.5)
+    # minute_ts stands still for a minute: as a stamp it would make a plug look frozen.
+    assert reading.stamp is None
+    (warmth,) = temperature.read_temperature()
+    assert (warmth.zone, warmth.temperature) == ("plug", 41.25)
+    assert (power.name, temperature.name) == ("shelly", "shelly_temperature")
+    assert set(plug.paths) == {"/rpc/Switch.GetStatus?id=0"}
+
+
+def test_watt_hours_become_joules(plug):
+    energy, _ = find(plug.host, use="energy", domain="desk", uncertainty_ratio=0.02)
+    assert isinstance(energy, EnergySensor)
+    (reading,) = energy.read_energy()
+    assert (reading.domain, reading.count) == ("desk", pytest.approx(9000))
+    assert (energy.name, energy.method, energy.uncertainty_ratio) == ("shelly", "counter", 0.02)
+
+
+def test_a_plug_without_a_thermometer_has_no_temperature(plug):
+    plug.body = json.dumps({"apower": 1.0}).encode()
+    assert [sensor.name for sensor in find(plug.host, channel=2)] == ["shelly"]
+    assert plug.paths == ["/rpc/Switch.GetStatus?id=2"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (500, b"oops", "http_error"),
+        (404, b"No handler", "http_error"),
+        (302, b"", "http_error"),
+        (401, b"", "permission"),
+        (200, b"", "garbage"),
+        (200, b"\xff\x00", "garbage"),
+        (200, b"[1, 2]", "garbage"),
+        (200, b"[" * 50_000, "garbage"),
+        (200, b'{"apower": null}', "garbage"),
+        (200, b'{"apower": "much"}', "garbage"),
+        (200, b'{"apower": true}', "garbage"),
+        (200, b'{"apower": NaN}', "garbage"),
+        (200, b'{"apower": 1e999}', "garbage"),
+        (200, b'{"apower": ' + b"9" * 400 + b"}", "garbage"),
+        (200, b'{"apower": 1' + b" " * 70_000 + b"}", "too_large"),
+    ],
+)
+def test_what_is_no_measurement_is_a_failure(plug, status, body, expected):
+    power, temperature = find(plug.host)
+    plug.status, plug.body = status, body
+    if status == 302:
+        plug.headers = {"Location": "http://127.0.0.1:1/elsewhere"}
+    assert reason(power.read_power) == expected
+    assert reason(temperature.read_temperature) == expected
+    plug.status, plug.body = 200, json.dumps(STATUS).encode()
+    assert power.read_power()[0].power == 12.5
+
+
+def test_a_plug_that_does_not_answer_is_late(plug, monkeypatch):
+    monkeypatch.setattr(answers, "_TIMEOUT_SECONDS", 0.1)
+    power, _ = find(plug.host)
+    plug.hang.clear()
+    assert reason(power.read_power) == "timeout"
+    plug.hang.set()
+    assert power.read_power()[0].power == 12.5
+
+
+def test_a_plug_that_is_gone_comes_back():
+    plug = Plug()
+    try:
+        power, _ = find(plug.host)
+        plug.end()
+        assert reason(power.read_power) == "unreachable"
+        plug = Plug(plug.server_port)
+        assert power.read_power()[0].power == 12.5
+    finally:
+        plug.end()
+
+
+def test_a_proxy_of_the_environment_is_not_asked(plug, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert find(plug.host)[0].read_power()[0].power == 12.5
+
+
+def test_a_plug_that_was_never_there_is_absent_with_what_to_do():
+    plug = Plug()
+    plug.end()
+    with pytest.raises(SensorAbsent, match=r"cannot be reached: .*plugged in"):
+        find(plug.host)
+
+
+@pytest.mark.parametrize("host", ["not a host", "127.0.0.1:port", "[::"])
+def test_an_address_that_is_none_is_absent(host):
+    with pytest.raises(SensorAbsent, match="cannot be read"):
+        find(host)
+
+
+def test_a_password_is_told(plug):
+    plug.status = 401
+    with pytest.raises(SensorAbsent, match="asks for a password"):
+        find(plug.host)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"host": "x", "use": "volts"}, "use must be power or energy"),
+        ({"host": "x", "channel": -1}, "channel must be a whole number"),
+        ({"hosts": "x"}, "unknown key hosts"),
+    ],
+)
+def test_wrong_settings_are_refused(settings, told):
+    with pytest.raises(WattscanError, match=told):
+        shelly.find(settings, None)
+
+
+def test_no_host_is_absent():
+    with pytest.raises(SensorAbsent, match="give its address as host"):
+        shelly.find({}, None)
