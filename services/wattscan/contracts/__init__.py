@@ -111,7 +111,7 @@ __all__ = [
     "TemperatureSensor",
     "Tensor",
     "TensorSpec",
-    "WattscanError",
     "Throttling",
+    "WattscanError",
     "last_line",
 ]

@@ -10,10 +10,8 @@ from typing import Any
 
 from wattscan.contracts import (
     EnergyReading,
-    EnergySensor,
     Method,
     PowerReading,
-    PowerSensor,
     SensorFailed,
 )
 from wattscan.metrics import COUNTER_RESET
@@ -22,9 +20,12 @@ from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.domains import Domain, DomainKey
 from wattscan.telemetry.integrate import RESET
 from wattscan.telemetry.reader import PATIENCE
+from wattscan.telemetry.schedule import Schedule
 from wattscan.telemetry.state import SensorState
 from wattscan.telemetry.table_source import TableSource
 from wattscan.units import Seconds
+
+_BLOCKED = f"it takes more than {PATIENCE:g} s"
 
 log = logging.getLogger(__name__)
 
@@ -42,14 +43,14 @@ class Sampler:
         ledger: Ledger,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.states = [SensorState(found, interval, clock) for found in sensors]
+        self.states = [SensorState(found, interval, clock, self._take) for found in sensors]
         self.lock = threading.Lock()
         self._answered = threading.Condition(self.lock)
         self._ledger = ledger
         self._clock = clock
         self._source = TableSource(self.states)
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="sampler", daemon=True)
 
     @property
     def table(self) -> DomainKey | None:
@@ -57,12 +58,15 @@ class Sampler:
         return self._source.key
 
     def start(self) -> None:
-        """Take the first sample and start the loop."""
+        """Take the first sample, and go on."""
         self.tick()
+        begin, seed = self._clock(), time.time()
+        for state in self.states:
+            state.reader.follow(Schedule(state.wanted_interval, begin, seed))
         self._thread.start()
 
     def stop(self) -> None:
-        """End the loop; returns when it has ended."""
+        """End the loops; those of sensors that block end when these come back."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -71,57 +75,44 @@ class Sampler:
 
     def sample(self) -> None:
         """Read every sensor once, now. A scrape calls it too, so that its figures are fresh."""
-        self._wait_for([state for state in self.states if self._ask(state, of_the_loop=False)])
+        self._read_all(as_scheduled=False)
 
     def tick(self) -> None:
-        """A sample of all, as the loop takes it: the achieved interval is told from those."""
-        self._wait_for([state for state in self.states if self._ask(state, of_the_loop=True)])
+        """The same, as one of the samples that the achieved interval is told from."""
+        self._read_all(as_scheduled=True)
 
-    def _run(self) -> None:
-        while True:
-            now = self._clock()
-            due = min((state.schedule.due for state in self.states), default=now + PATIENCE)
-            if self._stopping.wait(max(0.0, due - now)):
-                return
-            now = self._clock()
-            for state in self.states:
-                if state.schedule.due <= now:
-                    state.schedule.advance(now)
-                    self._ask(state, of_the_loop=True)
-
-    def _ask(self, state: SensorState, of_the_loop: bool) -> bool:
-        """Have a sensor read, unless it still reads; returns whether an answer is to come."""
-        if state.reader.blocked:
-            with self.lock:
-                self._fail(state, "blocked", "it has not come back")
-            return False
-        if state.reader.busy:
-            return True
-
-        def done(now: Seconds, answer: Any) -> None:
-            with self._answered:
-                self._take(state, now, answer)
-                if of_the_loop:
-                    state.note(now)
-                if self.table is not None:  # the first is chosen when all have answered
-                    self._elect(now)
-                self._answered.notify_all()
-
-        state.reader.ask(state.read, done)
-        return True
-
-    def _wait_for(self, asked: Sequence[SensorState]) -> None:
-        def answered() -> bool:
-            return not any(state.reader.busy for state in asked)
-
+    def _read_all(self, as_scheduled: bool) -> None:
+        asked = {s: s.answers for s in self.states if not s.reader.blocked}
+        for state in asked:
+            state.reader.ask(as_scheduled)
         with self._answered:
-            self._answered.wait_for(answered, PATIENCE)
-            for state in asked:
-                if state.reader.busy:
-                    self._fail(state, "blocked", f"it took more than {PATIENCE:g} s")
+            self._answered.wait_for(
+                lambda: all(state.answers > before for state, before in asked.items()), PATIENCE
+            )
+            for state in self.states:
+                if state.answers == asked.get(state, state.answers):
+                    self._fail(state, "blocked", _BLOCKED)
             self._elect(Seconds(self._clock()))
 
-    def _take(self, state: SensorState, now: Seconds, answer: Any) -> None:
+    def _watch(self) -> None:
+        while not self._stopping.wait(PATIENCE):
+            with self.lock:
+                for state in self.states:
+                    if state.reader.blocked:
+                        self._fail(state, "blocked", _BLOCKED)
+                self._elect(Seconds(self._clock()))
+
+    def _take(self, state: SensorState, now: Seconds, answer: Any, as_scheduled: bool) -> None:
+        with self._answered:
+            state.answers += 1
+            self._try(state, now, answer)
+            if as_scheduled:
+                state.note(now)
+            if self.table is not None:  # the first is chosen when all have answered
+                self._elect(now)
+            self._answered.notify_all()
+
+    def _try(self, state: SensorState, now: Seconds, answer: Any) -> None:
         try:
             if isinstance(answer, BaseException):
                 raise answer
@@ -145,13 +136,10 @@ class Sampler:
     def _add(self, state: SensorState, now: Seconds, answer: Any) -> None:
         readings, doubted = state.doubt.sift(now, answer)
         state.errors.update(doubted)
-        sensor = state.sensor
-        if isinstance(sensor, EnergySensor):
-            self._energy(state, now, readings, sensor.method, sensor.uncertainty_ratio)
-        elif isinstance(sensor, PowerSensor):
-            self._energy(state, now, readings, "integrated", sensor.uncertainty_ratio)
-        else:
+        if state.method is None:
             state.temperatures = {r.zone: r.temperature for r in readings}
+        else:
+            self._energy(state, now, readings, state.method)
 
     def _energy(
         self,
@@ -159,7 +147,6 @@ class Sampler:
         now: Seconds,
         readings: Sequence[EnergyReading | PowerReading],
         method: Method,
-        uncertainty_ratio: float,
     ) -> None:
         for name in state.domains.keys() - {reading.domain for reading in readings}:
             state.domains[name].lose()
@@ -168,7 +155,7 @@ class Sampler:
             if domain is None:
                 key = DomainKey(state.sensor.name, reading.domain, reading.scope, method)
                 correction = state.corrections.get(reading.domain)
-                domain = Domain(key, uncertainty_ratio, state.schedule.interval, correction)
+                domain = Domain(key, state.uncertainty_ratio, state.wanted_interval, correction)
                 state.domains[reading.domain] = domain
             since = domain.last_read
             step = domain.add(now, reading)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from wattscan.contracts import EnergySensor, PowerSensor, SensorFailed, Throttling
+from wattscan.contracts import (
+    EnergySensor,
+    Method,
+    PowerSensor,
+    Sensor,
+    SensorFailed,
+    Throttling,
+)
 from wattscan.metrics import COUNTER_RESET
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.domains import Domain
@@ -15,39 +22,28 @@ from wattscan.telemetry.doubt import Doubt
 from wattscan.telemetry.reader import Reader
 from wattscan.units import Celsius, Seconds
 
-# A whole interval's: at less, samples keep their phase to a periodic load, and its edges bias the
-# energy however long the window (`make benchmark-telemetry`).
-_JITTER = 0.5
 _INTERVAL_WINDOW = Seconds(60.0)
-
-
-class Schedule:
-    """When a sensor is due: every `interval`, with jitter, which does not add up."""
-
-    def __init__(self, interval: Seconds, now: float) -> None:
-        self.interval = interval
-        self.due = now
-        self._begin = now
-        self._tick = 0
-        self.advance(now)
-
-    def advance(self, now: float) -> None:
-        """It is read now: set when it is due next."""
-        # A machine that slept or stalled skips ticks instead of catching up.
-        self._tick = max(self._tick + 1, int((now - self._begin) / self.interval) + 1)
-        jitter = random.uniform(-_JITTER, _JITTER)  # noqa: S311
-        self.due = self._begin + (self._tick + jitter) * self.interval
 
 
 class SensorState:
     """What the exporter shows of one sensor."""
 
-    def __init__(self, found: FoundSensor, interval: Seconds, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        found: FoundSensor,
+        interval: Seconds,
+        clock: Callable[[], float],
+        take: Callable[[SensorState, Seconds, Any, bool], None],
+    ) -> None:
+        """`take` is told of each reading, on the sensor's thread: see `reader.Done`."""
         self.sensor = found.sensor
-        self.reader = Reader(found.sensor.name, clock)
-        self.schedule = Schedule(found.choice.interval or interval, clock())
+        self.reader = Reader(found.sensor.name, clock, self.read, partial(take, self))
+        self._read, self.method, self.uncertainty_ratio = _kind(found.sensor)
+        self._throttling = found.sensor if isinstance(found.sensor, Throttling) else None
+        self.wanted_interval = found.choice.interval or interval
         self.doubt = Doubt(found.choice)
         self.corrections = found.choice.corrections
+        self.answers = 0
         self.up = False
         self.trouble = "it has not been read yet"
         self.errors: Counter[str] = Counter()
@@ -71,19 +67,12 @@ class SensorState:
     def read(self) -> Sequence[Any]:
         """Its readings, of whatever kind it gives. Raises: SensorFailed."""
         readings = self._read()
-        if isinstance(self.sensor, Throttling):
+        if self._throttling is not None:
             try:
-                self.throttled = self.sensor.throttled()
+                self.throttled = self._throttling.throttled()
             except SensorFailed:  # its temperature is known all the same
                 self.throttled = None
         return readings
-
-    def _read(self) -> Sequence[Any]:
-        if isinstance(self.sensor, EnergySensor):
-            return self.sensor.read_energy()
-        if isinstance(self.sensor, PowerSensor):
-            return self.sensor.read_power()
-        return self.sensor.read_temperature()
 
     def note(self, now: Seconds) -> None:
         """The loop has read the sensor, or failed to."""
@@ -104,3 +93,15 @@ class SensorState:
         self._ticks.clear()
         for domain in self.domains.values():
             domain.lose()
+
+
+def _kind(sensor: Sensor) -> tuple[Callable[[], Sequence[Any]], Method | None, float]:
+    """How it is read, how its energy comes about (None: it gives temperatures), its uncertainty.
+
+    Asked once: whether something fulfils a Protocol costs more than to read a file.
+    """
+    if isinstance(sensor, EnergySensor):
+        return sensor.read_energy, sensor.method, sensor.uncertainty_ratio
+    if isinstance(sensor, PowerSensor):
+        return sensor.read_power, "integrated", sensor.uncertainty_ratio
+    return sensor.read_temperature, None, 0.0

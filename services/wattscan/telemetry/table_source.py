@@ -41,5 +41,5 @@ class TableSource:
 
     def _silent(self, state: SensorState, domain: Domain, now: Seconds) -> bool:
         last = domain.last_read
-        patience = GAP_INTERVALS * state.schedule.interval
+        patience = GAP_INTERVALS * state.wanted_interval
         return not domain.present and (last is None or now - last > patience)

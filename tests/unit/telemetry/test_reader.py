@@ -1,4 +1,5 @@
 import threading
+import time
 from queue import Empty, SimpleQueue
 
 import pytest
@@ -8,6 +9,7 @@ from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.reader import Reader
 from wattscan.telemetry.sampler import Sampler
+from wattscan.telemetry.schedule import Schedule
 from wattscan.units import Celsius, Seconds, Watts
 
 
@@ -24,51 +26,70 @@ class Blocking:
         return self.calls
 
 
-def reader(clock=lambda: 7.0):
-    return Reader("test", clock, patience=Seconds(0.05))
+class Rig:
+    """A reader, what it is to read next, and its answers."""
+
+    def __init__(self):
+        self.read = lambda: None
+        self.answers = SimpleQueue()
+        self.reader = Reader(
+            "test", lambda: 7.0, self._call, lambda *a: self.answers.put(a), Seconds(0.05)
+        )
+
+    def _call(self):
+        return self.read()
+
+    def ask(self, read):
+        """When and what; None where nothing comes within the patience."""
+        self.read = read
+        self.reader.ask()
+        try:
+            return self.answers.get(timeout=0.2)
+        except Empty:
+            return None
 
 
-def read(made, function):
-    """When and what; None where nothing comes within the patience."""
-    answers = SimpleQueue()
-    made.ask(function, lambda *answer: answers.put(answer))
-    try:
-        return answers.get(timeout=0.2)
-    except Empty:
-        return None
+@pytest.fixture
+def rig():
+    made = Rig()
+    yield made
+    made.reader.close()
+    made.reader._thread.join(5)
+    assert not made.reader._thread.is_alive()
 
 
-def test_a_reading_comes_with_its_time():
-    made = reader()
-    assert read(made, lambda: 3) == (7.0, 3)
-    assert read(made, lambda: 4) == (7.0, 4)
-    assert not made.busy
-    made.close()
+def test_a_reading_comes_with_its_time(rig):
+    assert rig.ask(lambda: 3) == (7.0, 3, False)
+    assert rig.ask(lambda: 4) == (7.0, 4, False)
 
 
 @pytest.mark.parametrize("kind", [ZeroDivisionError, SystemExit, KeyboardInterrupt, GeneratorExit])
-def test_what_the_sensor_raises_is_its_answer_and_the_next_reading_works(kind):
+def test_what_the_sensor_raises_is_its_answer_and_the_next_reading_works(rig, kind):
     def end():
         raise kind("SECRET")
 
-    made = reader()
-    assert isinstance(read(made, end)[1], kind)
-    assert read(made, lambda: 5)[1] == 5
-    made.close()
+    assert isinstance(rig.ask(end)[1], kind)
+    assert rig.ask(lambda: 5)[1] == 5
 
 
-def test_one_that_blocks_is_told_and_its_late_reading_is_dropped():
-    made, sensor = reader(), Blocking()
-    assert read(made, sensor.read) is None
-    assert made.busy and made.blocked
+def test_one_that_blocks_is_told_and_its_late_reading_is_dropped(rig):
+    sensor = Blocking()
+    assert rig.ask(sensor.read) is None
+    assert rig.reader.blocked
     sensor.gate.set()
-    while made.busy:
+    while rig.reader.blocked:
         pass
-    assert not made.blocked
-    assert read(made, sensor.read)[1] == sensor.calls == 2
+    assert rig.ask(sensor.read)[1] == sensor.calls == 2
+
+
+def test_it_follows_a_schedule_and_answers_questions_between():
+    answers = SimpleQueue()
+    made = Reader("test", time.monotonic, lambda: 1, lambda *answer: answers.put(answer))
+    made.follow(Schedule(Seconds(0.05), time.monotonic()))
+    assert [answers.get(timeout=2)[2] for _ in range(3)] == [True] * 3
+    made.ask()
+    assert False in [answers.get(timeout=2)[2] for _ in range(3)]
     made.close()
-    made._thread.join(5)
-    assert not made._thread.is_alive()
 
 
 class Meter:

@@ -73,9 +73,10 @@ class Thermometer(Fallible):
 
 
 class Rig:
-    def __init__(self, **choice):
+    def __init__(self, thermometer=None, **choice):
         self.clock = Clock()
-        self.counter, self.meter, self.thermometer = Counter(), Meter(), Thermometer()
+        self.counter, self.meter = Counter(), Meter()
+        self.thermometer = thermometer or Thermometer()
         self.ledger = Ledger(self.clock)
         sensors = [
             FoundSensor(sensor, SensorChoice(sensor.name, {}, **choice))
@@ -341,14 +342,23 @@ def test_a_slow_sensor_with_an_interval_of_its_own_delays_nobody():
     assert plug.domains["inlet"].covered > 0.15
 
 
+class Chip(Thermometer):
+    slow = True
+
+    def throttled(self):
+        if self.slow is None:
+            raise SensorFailed("not_supported")
+        return self.slow
+
+
 def test_a_device_that_limits_its_clock_is_told(rig):
     assert "wattscan_throttled{" not in rig.page(), "none of them tells"
-    rig.thermometer.throttled = lambda: True
-    rig.tick()
-    assert rig.value("wattscan_throttled", sensor="zones") == 1
-    rig.thermometer.throttled = lambda: False
-    rig.tick()
-    assert rig.value("wattscan_throttled", sensor="zones") == 0
+    rig = Rig(Chip())
+    for slow, told in ((True, 1), (False, 0), (None, None), (True, 1)):
+        rig.thermometer.slow = slow
+        rig.tick()
+        assert rig.value("wattscan_throttled", sensor="zones") == told
+        assert rig.value("wattscan_temperature_celsius", sensor="zones", zone="zone0") == 41.5
     rig.thermometer.failure = SensorFailed("gone")
     rig.tick()
     assert rig.value("wattscan_throttled", sensor="zones") is None

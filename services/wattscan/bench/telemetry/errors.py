@@ -15,7 +15,7 @@ import numpy as np
 from wattscan.bench.telemetry.loads import Load
 from wattscan.contracts import EnergyReading, PowerReading
 from wattscan.telemetry.domains import Domain, DomainKey
-from wattscan.telemetry.state import Schedule
+from wattscan.telemetry.schedule import Schedule
 from wattscan.units import Joules, Seconds, Watts
 
 WINDOWS = (5.0, 60.0, 600.0)
@@ -79,7 +79,7 @@ def _trial(load: Load, source: SourceClass, window: float) -> float:
     domain = Domain(DomainKey("s", "d", "board", "counter"), 0.0, Seconds(source.interval))
     # The recorder scrapes at a phase's edges, and a scrape reads afresh.
     moments = [start]
-    schedule = Schedule(Seconds(source.interval), start)
+    schedule = Schedule(Seconds(source.interval), start, random.random())  # noqa: S311
     while schedule.due < end:
         moments.append(schedule.due)
         schedule.advance(schedule.due)
