@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+# No quantity here comes near it, and its square is finite.
+_MOST = 1e15
 _BATCHING = {
     "max_batch_size", "queue_delay_seconds", "instances", "queue_limit", "priority_levels",
 }  # fmt: skip
@@ -53,8 +54,9 @@ def number(settings: Mapping[str, Any], key: str, default: float | None = None) 
     value = settings.get(key, default)
     if value is None:
         raise WattscanError(f"{key} is missing")
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
-        raise WattscanError(f"{key} must be a number from 0 on, not {value!r}")
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    if not known or not 0 <= value <= _MOST:
+        raise WattscanError(f"{key} must be a number from 0 on, up to {_MOST:g}, not {value!r:.40}")
     return float(value)
 
 

@@ -1,6 +1,7 @@
 """`wattscan sensors calibrate`, over a board whose sensor shows too little."""
 
 import json
+import os
 import subprocess
 import threading
 import time
@@ -90,7 +91,8 @@ def test_a_sensor_that_shows_too_little_is_put_right(board):
     [
         ({"sensor": "nvml"}, "nvml gives no power here: there is: ina3221/VDD_IN"),
         ({"against": "ina3221"}, "against itself"),
-        ({"out": "nowhere/mine.toml"}, "no such folder"),
+        ({"out": "nowhere/mine.toml"}, "No such file or directory"),
+        ({"out": "bus"}, "Is a directory"),
     ],
 )
 def test_what_cannot_be_calibrated_is_told(board, arguments, told):
@@ -105,3 +107,50 @@ def test_a_load_that_changes_nothing_gives_no_calibration(board):
     assert done.returncode == 2
     assert "use a load that takes more" in done.stderr
     assert not (board / "mine.toml").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (("--load", "exit 3"), "ended before its step, with exit code 3"),
+        (("--seconds", "nan"), "seconds from 0.1 to 3600"),
+        (("--settle", "inf"), "seconds from 0.1 to 3600"),
+        (("--steps", "2"), "from 3 to 1000 steps"),
+    ],
+)
+def test_options_that_would_measure_nonsense_are_told(board, arguments, told):
+    done = calibrate(board, *arguments)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert not (board / "mine.toml").exists()
+
+
+def test_a_calibrated_sensor_is_calibrated_anew_from_what_it_shows(board):
+    load = f"echo $WATTSCAN_LOAD > {board}/level.new; mv {board}/level.new {board}/level; sleep 60"
+    (board / "mine.toml").write_text(
+        "sensor = 'ina3221'\ndomain = 'VDD_IN'\ngain = 3\noffset_watts = 1\nuncertainty_ratio = 0\n"
+    )
+    text = (board / "board.toml").read_text()
+    (board / "board.toml").write_text(
+        text.replace("name = 'ina3221'", "name = 'ina3221'\ncalibration = 'mine.toml'")
+    )
+    done = calibrate(board, "--load", load, "--steps", "3", out="anew.toml")
+    assert "1.25 x reading +0.75 W" in done.stdout, done.stderr
+
+
+def test_the_load_ends_with_the_command(board):
+    command = [
+        *WATTSCAN, "sensors", "--target", str(board / "board.toml"), "--sysfs", str(board),
+        "calibrate", "--sensor", "ina3221", "--against", "hwmon_power", "--out",
+        str(board / "mine.toml"), "--load", f"echo $$ > {board}/pid; sleep 300",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    while not (board / "pid").exists() or not (board / "pid").read_text():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    process.terminate()
+    process.communicate(timeout=20)
+    assert process.returncode == 143
+    load = int((board / "pid").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(load, 0)

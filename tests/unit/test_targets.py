@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from wattscan.contracts import WattscanError
@@ -76,3 +78,26 @@ def test_a_wrong_file_is_told_with_what_is_wrong(write, text, complaint):
 def test_a_missing_file(tmp_path):
     with pytest.raises(WattscanError, match="No such file"):
         load_target(str(tmp_path / "none.toml"))
+
+
+BOARD = "title = 'B'\nsample_interval_seconds = 0.1\nqueue_limit = 4\n[backend]\nname = 'litert'\n"
+RAPL = "[[sensors]]\nname = 'rapl'\n"
+
+
+@pytest.mark.parametrize(
+    "sensors, told",
+    [
+        (RAPL + RAPL, "two sensors are called rapl"),
+        (RAPL + "unless = 'rapll'\n", "unless must name a sensor above rapl"),
+        (RAPL + "unless = 'rapl'\n", "unless must name a sensor above rapl"),
+        (RAPL + "floor_watts = 3\n", "floor_watts must be a table"),
+        (RAPL + "interval_seconds = 0\n", "interval_seconds must be from"),
+        (RAPL + "frozen_after_seconds = 1e300\n", "up to 1e+15"),
+        (RAPL + f"frozen_after_seconds = 1{'0' * 400}\n", "up to 1e+15"),
+    ],
+)
+def test_what_a_sensor_s_entry_must_not_say(tmp_path, sensors, told):
+    path = tmp_path / "board.toml"
+    path.write_text(BOARD + sensors)
+    with pytest.raises(WattscanError, match=re.escape(told)):
+        load_target(str(path))

@@ -31,7 +31,7 @@ class SensorChoice:
     `interval` is how often it is read, where that is not the target's; `floors` is, for a domain,
     the least power that its device takes; `frozen_after` is how long a source's own time or count
     may stand still (0: for ever). Where the sensor `unless` has been found, this one is not looked
-    for. `corrections` are of its domains, by name.
+    for. `corrections` are of its sensors' domains, by sensor and domain.
     """
 
     name: str
@@ -40,7 +40,7 @@ class SensorChoice:
     floors: Mapping[str, Watts] = field(default_factory=dict)
     frozen_after: Seconds = _FROZEN_AFTER
     unless: str = ""
-    corrections: Mapping[str, Correction] = field(default_factory=dict)
+    corrections: Mapping[tuple[str, str], Correction] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

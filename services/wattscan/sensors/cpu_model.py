@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import EnergyReading, Method, Sensor
-from wattscan.settings import number
+from wattscan.settings import check_keys, number
 from wattscan.units import Joules, Seconds, Watts, energy
 
 
@@ -24,6 +24,7 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
 
     Settings: `idle_watts_per_core`, `busy_watts_per_core`, `uncertainty_ratio`.
     """
+    check_keys(settings, {"idle_watts_per_core", "busy_watts_per_core", "uncertainty_ratio"})
     cores = os.cpu_count() or 1
     return [
         CpuModel(

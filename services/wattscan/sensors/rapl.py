@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import EnergyReading, Method, Scope, Sensor, SensorAbsent, SensorFailed
-from wattscan.settings import number
+from wattscan.settings import check_keys, number
 from wattscan.sysfs import read_int, read_label
 from wattscan.units import Joules, joules_from_microjoules
 
@@ -34,6 +34,7 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:
 
     Settings: `uncertainty_ratio`.
     """
+    check_keys(settings, {"uncertainty_ratio"})
     powercap = sysfs / "class" / "powercap"
     folders = [f for kind in _CONTROL_TYPES for f in sorted(powercap.glob(f"{kind}:*"))]
     if not folders:

@@ -102,6 +102,8 @@ class TgProSensor:
 def _first_and_last_row(file: Path) -> tuple[str, str, float]:
     """The header, the last row that is whole, and where in the file that row ends."""
     try:
+        if file.exists() and not file.is_file():  # a FIFO would never answer
+            raise SensorFailed("unreadable", f"{file.name} is no file")
         with file.open("rb") as opened:
             head = opened.read(_CHUNK)
             start = max(0, opened.seek(0, os.SEEK_END) - _CHUNK)

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import Sensor, SensorAbsent, TemperatureReading
+from wattscan.settings import check_keys
 from wattscan.sysfs import read_available, read_label
 from wattscan.units import celsius_from_millidegrees
 
 
-def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa: ARG001
+def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:
     """All thermal zones as one sensor; see `contracts.SensorModule.find`."""
+    check_keys(settings, set())
     folder = sysfs / "class" / "thermal"
     zones = sorted(folder.glob("thermal_zone*"))
     if not zones:

@@ -51,8 +51,9 @@ class RequestThreads(Executor):
             if self._idle:
                 self._idle.pop().give(work)
             elif len(self._threads) < self._most:
-                self._threads.append(_Thread(self, f"{self._name}_{len(self._threads)}", work))
-                self._threads[-1].start()
+                thread = _Thread(self, f"{self._name}_{len(self._threads)}", work)
+                thread.start()
+                self._threads.append(thread)
             else:
                 self._waiting.append((future, work))
         return future

@@ -69,13 +69,26 @@ def _target(path: Path, data: Mapping[str, Any]) -> Target:
         title=str(data["title"]),
         backend=str(settings.pop("name")),
         backend_settings=settings,
-        sensors=tuple(_sensor(entry, path.parent) for entry in sensors),
+        sensors=_sensors(sensors, path.parent),
         sample_interval=_interval(data, "sample_interval_seconds"),
         paper=_paper(data.get("paper", {})),
         batching=batching(
             data.get("batching", {}), Batching(queue_limit=whole_number(data, "queue_limit", 0))
         ),
     )
+
+
+def _sensors(entries: list[Mapping[str, Any]], folder: Path) -> tuple[SensorChoice, ...]:
+    choices: list[SensorChoice] = []
+    for entry in entries:
+        choice = _sensor(entry, folder)
+        before = [each.name for each in choices]
+        if choice.name in before:
+            raise ValueError(f"two sensors are called {choice.name}: their series would be one")
+        if choice.unless and choice.unless not in before:
+            raise ValueError(f"unless must name a sensor above {choice.name}")
+        choices.append(choice)
+    return tuple(choices)
 
 
 def _sensor(entry: Mapping[str, Any], folder: Path) -> SensorChoice:
@@ -98,16 +111,20 @@ def _sensor(entry: Mapping[str, Any], folder: Path) -> SensorChoice:
     )
 
 
-def _corrections(path: Path, sensor: str) -> dict[str, Correction]:
+def _corrections(path: Path, module: str) -> dict[tuple[str, str], Correction]:
     data = read_toml(path, f"the calibration {path}")
     try:
-        if data["sensor"] != sensor:
-            raise ValueError(f"it is of the sensor {data['sensor']}, not of {sensor}")
+        sensor = str(data["sensor"])
+        # A module may give several, such as bridge and bridge_energy.
+        if sensor != module and not sensor.startswith(f"{module}_"):
+            raise ValueError(f"it is of the sensor {sensor}, not of {module}")
         offset = float(data["offset_watts"])
         if not math.isfinite(offset) or not number(data, "gain") > 0:
             raise ValueError("gain must be above 0, and offset_watts a number")
         ratio = number(data, "uncertainty_ratio")
-        return {str(data["domain"]): Correction(number(data, "gain"), Watts(offset), ratio)}
+        return {
+            (sensor, str(data["domain"])): Correction(number(data, "gain"), Watts(offset), ratio)
+        }
     except (KeyError, ValueError, TypeError) as error:
         missing = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise WattscanError(f"the calibration {path} is wrong: {missing}") from None

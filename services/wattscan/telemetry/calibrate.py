@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from wattscan.contracts import WattscanError
 from wattscan.targets import load_target
+from wattscan.telemetry.arguments import seconds, steps
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.calibration import LEAST_STEPS, Point, fit, write
 from wattscan.telemetry.discovery import discover
@@ -40,11 +42,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--against", "the better meter, another sensor of the target, or SENSOR/DOMAIN"),
     ):
         parser.add_argument(flag, required=True, metavar="SENSOR", help=what)
-    parser.add_argument("--target", default="cpu", metavar="NAME", help="whose sensors (cpu)")
-    parser.add_argument("--steps", type=int, default=5, help="loads, from none to all (5)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each step (20)")
     parser.add_argument(
-        "--settle", type=float, default=5.0, help="seconds before each step is measured (5)"
+        "--target", default=argparse.SUPPRESS, metavar="NAME", help="whose sensors (cpu)"
+    )
+    parser.add_argument(
+        "--steps", type=steps, default=5, help=f"loads, from none to all, {LEAST_STEPS} or more (5)"
+    )
+    parser.add_argument("--seconds", type=seconds, default=20.0, help="of each step (20)")
+    parser.add_argument(
+        "--settle", type=seconds, default=5.0, help="seconds before each step is measured (5)"
     )
     parser.add_argument(
         "--load",
@@ -53,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "level, 0 to 1, in WATTSCAN_LOAD, and is ended after its step (all processors, in turn)",
     )
     parser.add_argument(
-        "--sysfs", type=Path, default=Path("/sys"), help="where sysfs is mounted (/sys)"
+        "--sysfs", type=Path, default=argparse.SUPPRESS, help="where sysfs is mounted (/sys)"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the TOML to write")
     parser.set_defaults(execute=run)
@@ -61,13 +67,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, fit and write; returns 0. Raises: WattscanError, OSError."""
-    if options.steps < LEAST_STEPS or options.seconds <= 0 or options.settle < 0:
-        raise WattscanError(f"at least {LEAST_STEPS} steps, and seconds above 0")
-    if not options.out.absolute().parent.is_dir():
-        raise WattscanError(f"{options.out} cannot be written: there is no such folder")
+    _check_writable(options.out)
+    # Else the load would go on without us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     target = load_target(options.target)
     found = discover(target, options.sysfs)
-    sampler = Sampler(found.sensors, target.sample_interval, Ledger())
+    # What is to be put right is read as it is.
+    name = options.sensor.partition("/")[0]
+    sensors = [
+        replace(each, choice=replace(each.choice, corrections={}))
+        if each.sensor.name == name
+        else each
+        for each in found.sensors
+    ]
+    sampler = Sampler(sensors, target.sample_interval, Ledger())
     sampler.start()
     try:
         sensor, meter = (
@@ -78,8 +91,9 @@ def run(options: argparse.Namespace) -> int:
         points = []
         for number in range(options.steps):
             level = number / (options.steps - 1)
-            with _load(level, options.load):
+            with _load(level, options.load) as load:
                 points.append(_step(sampler, sensor, meter, options.settle, options.seconds))
+                _check_lasted(load, level)
             _tell(f"load {level:4.0%}: {_told(sensor, points[-1].sensor)}, "
                   f"{_told(meter, points[-1].meter)}")  # fmt: skip
     finally:
@@ -93,6 +107,26 @@ def run(options: argparse.Namespace) -> int:
         f"residual {made.residual:.3g} W, uncertainty {best.uncertainty_ratio:.1%}; {options.out}"
     )
     return 0
+
+
+def _check_writable(file: Path) -> None:
+    """Raises: WattscanError, before minutes are spent."""
+    there = file.exists()
+    try:
+        file.open("a").close()
+    except OSError as error:
+        raise WattscanError(f"{file} cannot be written: {error.strerror}") from None
+    if not there:
+        file.unlink()
+
+
+def _check_lasted(load: Sequence[subprocess.Popen[bytes]], level: float) -> None:
+    ended = [process.returncode for process in load if process.poll() is not None]
+    if ended:
+        raise WattscanError(
+            f"the load of {level:.0%} ended before its step, with exit code {ended[0]}: it must "
+            "last until it is ended"
+        )
 
 
 def _domain(sampler: Sampler, name: str, absent: dict[str, str]) -> Domain:
@@ -129,7 +163,7 @@ def _step(sampler: Sampler, sensor: Domain, meter: Domain, settle: float, second
 
 
 @contextlib.contextmanager
-def _load(level: float, command: str | None) -> Iterator[None]:
+def _load(level: float, command: str | None) -> Iterator[list[subprocess.Popen[bytes]]]:
     """A load while inside: the command's, or all processors'."""
     if command is None:
         commands = [[sys.executable, "-c", _BUSY, str(level)]] * (os.cpu_count() or 1)
@@ -141,7 +175,7 @@ def _load(level: float, command: str | None) -> Iterator[None]:
         for each in (commands if level > 0 or command else [])
     ]
     try:
-        yield
+        yield made
     finally:
         for process in made:
             with contextlib.suppress(ProcessLookupError):

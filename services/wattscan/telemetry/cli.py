@@ -13,6 +13,7 @@ from pathlib import Path
 
 from wattscan.targets import load_target, target_names
 from wattscan.telemetry import calibrate, push
+from wattscan.telemetry.arguments import seconds
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.live import Row, rows
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seconds",
-        type=_seconds,
+        type=seconds,
         default=1.0,
         help="how long to measure before the table is printed, and between two tables (1)",
     )
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
             table = rows(found, sampler)
             if options.format == "json":
                 line = {"target": target.name, "sensors": [asdict(row) for row in table]}
-                print(json.dumps(line), flush=True)
+                print(json.dumps(line, allow_nan=False), flush=True)
             else:
                 clear = _CLEAR if options.watch and sys.stdout.isatty() else ""
                 print(f"{clear}{target.title} ({target.name})\n\n{text(table)}", flush=True)
@@ -123,13 +124,3 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _number(value: float | None, places: int) -> str:
     return "" if value is None else f"{value:.{places}f}"
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0.1 <= value <= 3600:
-        raise argparse.ArgumentTypeError("seconds from 0.1 to 3600")
-    return value

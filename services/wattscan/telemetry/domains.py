@@ -10,8 +10,8 @@ from wattscan.units import Joules, Seconds, Watts, energy, mean_power
 
 
 def corrected(correction: Correction, power: Watts) -> Watts:
-    """What the better meter would have shown."""
-    return Watts(correction.gain * power + correction.offset)
+    """What the better meter would have shown; never less than nothing, which no device takes."""
+    return Watts(max(0.0, correction.gain * power + correction.offset))
 
 
 @dataclass(frozen=True)

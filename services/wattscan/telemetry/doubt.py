@@ -85,7 +85,8 @@ class Doubt:
 
     def _low(self, now: Seconds, reading: EnergyReading, floor: Watts) -> bool:
         since, count = self._counts.setdefault(reading.domain, (now, reading.count))
-        if now - since >= _COUNTER_WINDOW:
+        # A coarse counter may not move for long: standing still is another fault.
+        if now - since >= _COUNTER_WINDOW and reading.count != count:
             power = mean_power(Joules(reading.count - count), Seconds(now - since))
             # One that has gone back is the integration's business.
             self._was_low[reading.domain] = 0 <= power < floor

@@ -63,9 +63,12 @@ def run(options: argparse.Namespace) -> int:
 def _named(text: str) -> tuple[str, float]:
     name, _, number = text.rpartition("=")
     try:
+        name.encode()
         value = float(number)
-    except ValueError:
+    except ValueError:  # or a name of no characters that there are
         value = math.nan
     if not name or not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"NAME=VALUE with a number, such as inlet=4.2, not {text}")
+        raise argparse.ArgumentTypeError(
+            f"NAME=VALUE with a number, such as inlet=4.2, not {text!r}"
+        )
     return name, value

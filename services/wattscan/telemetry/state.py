@@ -42,7 +42,11 @@ class SensorState:
         self._throttling = found.sensor if isinstance(found.sensor, Throttling) else None
         self.wanted_interval = found.choice.interval or interval
         self.doubt = Doubt(found.choice)
-        self.corrections = found.choice.corrections
+        self.corrections = {
+            domain: correction
+            for (name, domain), correction in found.choice.corrections.items()
+            if name == found.sensor.name
+        }
         self.answers = 0
         self.up = False
         self.trouble = "it has not been read yet"

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from wattscan.contracts import Correction, EnergyReading, PowerReading, WattscanError
 from wattscan.targets import load_target
 from wattscan.telemetry.calibration import Point, fit, write
+from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.domains import Domain, DomainKey
+from wattscan.telemetry.state import SensorState
 from wattscan.units import Joules, Seconds, Watts
 
 KEY = DomainKey("ina3221", "VDD_IN", "board", "integrated")
@@ -73,10 +75,44 @@ def test_a_counter_is_corrected():
     assert made.power == pytest.approx(4.9)
 
 
-def target_with(tmp_path, text):
+def test_a_corrected_counter_never_goes_back():
+    made = domain(Correction(1.0, Watts(-5.0), 0.012))
+    for tick in range(11):
+        made.add(Seconds(tick * 0.1), PowerReading("VDD_IN", "board", Watts(2.0)))
+    assert (made.power, made.energy) == (0.0, 0.0)
+
+
+class Bridge:
+    """A module of two sensors, with a domain of one name."""
+
+    uncertainty_ratio = 0.05
+    method = "counter"
+
+    def __init__(self, name):
+        self.name = name
+        if name == "bridge":
+            self.read_power = list
+        else:
+            self.read_energy = list
+
+
+@pytest.mark.parametrize("sensor", ["bridge", "bridge_energy"])
+def test_a_calibration_is_of_its_own_sensor_alone(tmp_path, sensor):
+    text = f"sensor = '{sensor}'\ndomain = 'a'\ngain = 2\noffset_watts = 0\nuncertainty_ratio = 0"
+    choice = load_target(target_with(tmp_path, text, "bridge")).sensors[0]
+    corrected = {
+        name: SensorState(
+            FoundSensor(Bridge(name), choice), Seconds(1), lambda: 0.0, lambda *_: None
+        ).corrections
+        for name in ("bridge", "bridge_energy")
+    }
+    assert {name for name, found in corrected.items() if "a" in found} == {sensor}
+
+
+def target_with(tmp_path, text, name="ina3221"):
     (tmp_path / "board.toml").write_text(
         "title = 'B'\nsample_interval_seconds = 0.1\nqueue_limit = 4\n[backend]\nname = 'litert'\n"
-        "[[sensors]]\nname = 'ina3221'\ncalibration = 'mine.toml'\n"
+        f"[[sensors]]\nname = '{name}'\ncalibration = 'mine.toml'\n"
     )
     (tmp_path / "mine.toml").write_text(text)
     return str(tmp_path / "board.toml")
@@ -87,7 +123,7 @@ def test_what_is_written_is_read_by_the_target(tmp_path):
     write(tmp_path / "made.toml", made, "ina3221", 'VDD "IN"', "scpi inlet")
     target = load_target(target_with(tmp_path, (tmp_path / "made.toml").read_text()))
     (read,) = target.sensors[0].corrections.items()
-    assert read[0] == 'VDD "IN"'
+    assert read[0] == ("ina3221", 'VDD "IN"')
     assert read[1].gain == pytest.approx(1.1, rel=1e-5)
     assert read[1].offset == pytest.approx(0.5, rel=1e-5)
 

@@ -109,3 +109,10 @@ def test_a_counter_may_stand_still_where_the_target_says_so():
     made = doubt(frozen_after=Seconds(0))
     for now in range(100):
         assert made.sift(Seconds(now), [count(7.0)])[1] == []
+
+
+def test_a_coarse_counter_is_judged_when_it_moves():
+    """Once a minute, 5 W: between two steps it seems to take nothing."""
+    made = doubt(floors={"package-0": Watts(0.5)}, frozen_after=Seconds(120))
+    for now in range(300):
+        assert made.sift(Seconds(now), [count(now // 60 * 300.0)])[1] == []
