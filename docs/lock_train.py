@@ -22,15 +22,18 @@ def main() -> None:
         pins = Path(folder) / "constraints.txt"
         locked = (ROOT / "requirements.txt").read_text().splitlines()
         pins.write_text("\n".join(line.rstrip(" \\") for line in locked if "==" in line))
+        # Installed or not: what this environment has must not change the lock.
         command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet"]
+        command += ["--ignore-installed"]
         command += ["--report", str(report), "-c", str(pins), "-e", f"{ROOT}[train]"]
         subprocess.run(command, check=True)  # noqa: S603
         installs = [item["metadata"] for item in json.loads(report.read_text())["install"]]
+    base = {line.partition("==")[0] for line in locked if "==" in line}
     rows = sorted(
         # A local build's tag (`+cpu`) is not part of what is asked for.
         f"{item['name'].lower().replace('_', '-')}=={item['version'].partition('+')[0]}"
         for item in installs
-        if item["name"] != "wattscan"
+        if item["name"] != "wattscan" and item["name"].lower().replace("_", "-") not in base
     )
     (ROOT / "requirements-train.txt").write_text(HEADER + "\n".join(rows) + "\n")
 
