@@ -6,6 +6,7 @@ pip resolves it, not uv, so that a machine's own CPU build of torch is taken whe
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,14 +29,19 @@ def main() -> None:
         command += ["--report", str(report), "-c", str(pins), "-e", f"{ROOT}[train]"]
         subprocess.run(command, check=True)  # noqa: S603
         installs = [item["metadata"] for item in json.loads(report.read_text())["install"]]
-    base = {line.partition("==")[0] for line in locked if "==" in line}
+    base = {_plain(line.partition("==")[0]) for line in locked if "==" in line}
     rows = sorted(
         # A local build's tag (`+cpu`) is not part of what is asked for.
-        f"{item['name'].lower().replace('_', '-')}=={item['version'].partition('+')[0]}"
+        f"{_plain(item['name'])}=={item['version'].partition('+')[0]}"
         for item in installs
-        if item["name"] != "wattscan" and item["name"].lower().replace("_", "-") not in base
+        if _plain(item["name"]) not in {"wattscan", *base}
     )
     (ROOT / "requirements-train.txt").write_text(HEADER + "\n".join(rows) + "\n")
+
+
+def _plain(name: str) -> str:
+    """As package indexes compare names."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 if __name__ == "__main__":
