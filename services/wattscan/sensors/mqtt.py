@@ -12,21 +12,14 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wattscan import plugins
 from wattscan.answers import number_at, parse_json
-from wattscan.contracts import (
-    EnergyReading,
-    EngineAbsent,
-    Method,
-    PowerReading,
-    Sensor,
-    SensorAbsent,
-    SensorFailed,
-    WattscanError,
-)
+from wattscan.contracts import EngineAbsent, Sensor, SensorAbsent, SensorFailed, WattscanError
+from wattscan.inlet import InletEnergy, InletPower, domain_of
 from wattscan.settings import check_keys, number, whole_number
 from wattscan.units import ENERGY_UNITS, Joules, Seconds, Watts
 
@@ -55,8 +48,7 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     unit = settings.get("energy_unit", "Wh")
     if unit not in ENERGY_UNITS:
         raise WattscanError(f"energy_unit must be one of {', '.join(ENERGY_UNITS)}, not {unit!r}")
-    ratio = number(settings, "uncertainty_ratio")
-    domain = str(settings.get("domain", "inlet"))
+    told = (domain_of(settings), number(settings, "uncertainty_ratio"))
     try:
         plugins.sdk("paho.mqtt.client", "meters")
     except EngineAbsent as error:
@@ -66,10 +58,11 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     )
     found: list[Sensor] = []
     if "power_field" in settings or "energy_field" not in settings:
-        found.append(MqttPower(topic, str(settings.get("power_field", "")), domain, ratio))
+        read = partial(topic.power, str(settings.get("power_field", "")))
+        found.append(InletPower("mqtt", *told, read))
     if "energy_field" in settings:
-        field = str(settings["energy_field"])
-        found.append(MqttEnergy(topic, field, ENERGY_UNITS[unit], domain, ratio))
+        count = partial(topic.energy, str(settings["energy_field"]), ENERGY_UNITS[unit])
+        found.append(InletEnergy("mqtt_energy", *told, count))
     return found
 
 
@@ -176,6 +169,15 @@ class _Topic:
             raise SensorFailed("too_large", f"a message is over {_LARGEST_MESSAGE} bytes")
         return number_at(parse_json(payload), field), received
 
+    def power(self, field: str) -> tuple[Watts, float]:
+        """Watts; their stamp counts the messages. Raises: SensorFailed."""
+        watts, received = self.number(field)
+        return Watts(watts), float(received)
+
+    def energy(self, field: str, to_joules: Callable[[float], Joules]) -> Joules:
+        """What the plug has counted. Raises: SensorFailed."""
+        return to_joules(self.number(field)[0])
+
 
 def _subscribe(access: _Access, inbox: _Inbox) -> Callable[[], None]:
     """Start a client that fills the inbox; returns how to end it."""
@@ -209,46 +211,3 @@ def _subscribe(access: _Access, inbox: _Inbox) -> Callable[[], None]:
             client.loop_stop()
 
     return stop
-
-
-class MqttPower:
-    """Power that a plug publishes."""
-
-    name = "mqtt"
-
-    def __init__(self, topic: _Topic, field: str, domain: str, uncertainty_ratio: float) -> None:
-        self.uncertainty_ratio = uncertainty_ratio
-        self._topic = topic
-        self._field = field
-        self._domain = domain
-
-    def read_power(self) -> Sequence[PowerReading]:
-        """One reading; its stamp counts the messages. Raises: SensorFailed."""
-        power, received = self._topic.number(self._field)
-        return [PowerReading(self._domain, "system", Watts(power), float(received))]
-
-
-class MqttEnergy:
-    """Energy that a plug counts and publishes."""
-
-    name = "mqtt_energy"
-    method: Method = "counter"
-
-    def __init__(
-        self,
-        topic: _Topic,
-        field: str,
-        to_joules: Callable[[float], Joules],
-        domain: str,
-        ratio: float,
-    ) -> None:
-        self.uncertainty_ratio = ratio
-        self._topic = topic
-        self._field = field
-        self._to_joules = to_joules
-        self._domain = domain
-
-    def read_energy(self) -> Sequence[EnergyReading]:
-        """One reading. Raises: SensorFailed."""
-        count = self._to_joules(self._topic.number(self._field)[0])
-        return [EnergyReading(self._domain, "system", count)]

@@ -17,18 +17,16 @@ from typing import Any
 
 from wattscan import plugins
 from wattscan.contracts import (
-    EnergyReading,
     EngineAbsent,
-    Method,
-    PowerReading,
     Sensor,
     SensorAbsent,
     SensorFailed,
     WattscanError,
     last_line,
 )
+from wattscan.inlet import InletEnergy, InletPower, domain_of
 from wattscan.settings import check_keys, number
-from wattscan.units import ENERGY_UNITS, POWER_UNITS, Joules, Watts, joules_from_watt_hours
+from wattscan.units import ENERGY_UNITS, POWER_UNITS, Joules, joules_from_watt_hours
 
 _SETTINGS = {
     "resource", "library", "model", "element", "power_query", "energy_query", "setup",
@@ -37,6 +35,7 @@ _SETTINGS = {
 _GENERIC_ONLY = _SETTINGS & {"power_query", "energy_query", "setup", "power_unit", "energy_unit"}
 # Opening, asking for the state and asking for values fit into a reader's one second.
 _TIMEOUT_MS = 300
+_NAME = "scpi"
 # SCPI-99, volume 1, 7.2.1.4 and 7.2.1.5: these and above stand for infinity and for no number.
 _OVERRANGE = 9.9e37
 # Yokogawa's bulletin WT300E-01EN: basic power accuracy 0.15 % at 50/60 Hz.
@@ -76,7 +75,7 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
         raise WattscanError(f"{', '.join(sorted(odd))}: for a generic meter only")
     sensor = _wt300(settings) if model == "wt300" else _generic(settings)
     try:
-        sensor.read_energy() if isinstance(sensor, ScpiEnergy) else sensor.read_power()
+        sensor.read_energy() if isinstance(sensor, InletEnergy) else sensor.read_power()
     except EngineAbsent as error:
         raise SensorAbsent(str(error)) from None
     except SensorFailed as error:
@@ -88,7 +87,7 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     return [sensor]
 
 
-def _wt300(settings: Mapping[str, Any]) -> ScpiEnergy:
+def _wt300(settings: Mapping[str, Any]) -> InletEnergy:
     element = str(settings.get("element", 1))
     dialect = _Dialect(
         setup=(
@@ -109,10 +108,10 @@ def _wt300(settings: Mapping[str, Any]) -> ScpiEnergy:
     )
     ratio = number(settings, "uncertainty_ratio", _WT300_UNCERTAINTY_RATIO)
     meter = _Meter(settings, dialect)
-    return ScpiEnergy(meter, joules_from_watt_hours, 1, _domain(settings), ratio)
+    return _energy(settings, ratio, lambda: joules_from_watt_hours(meter.value(1)))
 
 
-def _generic(settings: Mapping[str, Any]) -> ScpiEnergy | ScpiPower:
+def _generic(settings: Mapping[str, Any]) -> InletEnergy | InletPower:
     setup = settings.get("setup", [])
     if not isinstance(setup, list) or not all(isinstance(command, str) for command in setup):
         raise WattscanError("setup must be a list of commands")
@@ -124,8 +123,12 @@ def _generic(settings: Mapping[str, Any]) -> ScpiEnergy | ScpiPower:
         raise WattscanError("a generic meter needs an energy_query or a power_query")
     meter = _Meter(settings, _Dialect(setup, str(query)))
     if settings.get("energy_query"):
-        return ScpiEnergy(meter, to_joules, 0, _domain(settings), ratio)
-    return ScpiPower(meter, to_watts, _domain(settings), ratio)
+        return _energy(settings, ratio, lambda: to_joules(meter.value(0)))
+    return InletPower(_NAME, domain_of(settings), ratio, lambda: (to_watts(meter.value(0)), None))
+
+
+def _energy(settings: Mapping[str, Any], ratio: float, read: Callable[[], Joules]) -> InletEnergy:
+    return InletEnergy(_NAME, domain_of(settings), ratio, read)
 
 
 def _unit(known: Mapping[str, Any], settings: Mapping[str, Any], key: str, default: str) -> Any:
@@ -133,10 +136,6 @@ def _unit(known: Mapping[str, Any], settings: Mapping[str, Any], key: str, defau
     if unit not in known:
         raise WattscanError(f"{key} must be one of {', '.join(known)}, not {unit!r}")
     return known[unit]
-
-
-def _domain(settings: Mapping[str, Any]) -> str:
-    return str(settings.get("domain", "inlet"))
 
 
 class _Meter:
@@ -149,8 +148,14 @@ class _Meter:
         self._dialect = dialect
         self._line: Any = None
 
-    def values(self) -> list[float]:
-        """The numbers of one answer. Raises: SensorFailed, EngineAbsent."""
+    def value(self, place: int) -> float:
+        """The number at that place of one answer. Raises: SensorFailed, EngineAbsent."""
+        values = self._values()
+        if len(values) <= place:
+            raise SensorFailed("garbage", "its answer is too short")
+        return values[place]
+
+    def _values(self) -> list[float]:
         visa = plugins.sdk("pyvisa", "meters")
         try:
             if self._line is None:
@@ -204,49 +209,3 @@ def _value(text: str) -> float:
     if not math.isfinite(value) or abs(value) >= _OVERRANGE:
         raise SensorFailed("overrange", f"it answers {text.strip()}: over its range, or no value")
     return value
-
-
-class ScpiEnergy:
-    """A meter's own energy counter."""
-
-    name = "scpi"
-    method: Method = "counter"
-
-    def __init__(
-        self,
-        meter: _Meter,
-        to_joules: Callable[[float], Joules],
-        place: int,
-        domain: str,
-        uncertainty_ratio: float,
-    ) -> None:
-        self.uncertainty_ratio = uncertainty_ratio
-        self._meter = meter
-        self._to_joules = to_joules
-        self._place = place
-        self._domain = domain
-
-    def read_energy(self) -> Sequence[EnergyReading]:
-        """One reading. Raises: SensorFailed."""
-        values = self._meter.values()
-        if len(values) <= self._place:
-            raise SensorFailed("garbage", "its answer is too short")
-        return [EnergyReading(self._domain, "system", self._to_joules(values[self._place]))]
-
-
-class ScpiPower:
-    """A meter's power."""
-
-    name = "scpi"
-
-    def __init__(
-        self, meter: _Meter, to_watts: Callable[[float], Watts], domain: str, ratio: float
-    ) -> None:
-        self.uncertainty_ratio = ratio
-        self._meter = meter
-        self._to_watts = to_watts
-        self._domain = domain
-
-    def read_power(self) -> Sequence[PowerReading]:
-        """One reading. Raises: SensorFailed."""
-        return [PowerReading(self._domain, "system", self._to_watts(self._meter.values()[0]))]

@@ -12,22 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from wattscan.answers import get_json, number_at
-from wattscan.contracts import (
-    EnergyReading,
-    Method,
-    PowerReading,
-    Sensor,
-    SensorAbsent,
-    SensorFailed,
-    TemperatureReading,
-    WattscanError,
-)
+from wattscan.contracts import Sensor, SensorAbsent, SensorFailed, TemperatureReading
+from wattscan.inlet import InletEnergy, InletPower, counts, domain_of
 from wattscan.settings import check_keys, number, whole_number
-from wattscan.units import Celsius, Watts, joules_from_watt_hours
+from wattscan.units import Celsius, Joules, Watts, joules_from_watt_hours
 
 _SETTINGS = {"host", "channel", "use", "domain", "uncertainty_ratio"}
 # Shelly states no accuracy in its API documentation; users see low loads jump. Calibrate it.
 _UNCERTAINTY_RATIO = 0.05
+_NAME = "shelly"
+_POWER, _TOTAL, _TEMPERATURE = "apower", "aenergy.total", "temperature.tC"
 
 
 def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa: ARG001
@@ -37,28 +31,22 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     (`power`, or `energy` for its coarse counter), `domain` (`inlet`), `uncertainty_ratio` (0.05).
     """
     check_keys(settings, _SETTINGS)
-    use = settings.get("use", "power")
-    if use not in {"power", "energy"}:
-        raise WattscanError(f"use must be power or energy, not {use!r}")
+    counter = counts(settings)
     if not settings.get("host"):
         raise SensorAbsent("no Shelly plug is set: give its address as host in the target's TOML")
     channel = 0 if settings.get("channel", 0) == 0 else whole_number(settings, "channel", 1)
     plug = _Plug(str(settings["host"]), channel)
-    ratio = number(settings, "uncertainty_ratio", _UNCERTAINTY_RATIO)
-    domain = str(settings.get("domain", "inlet"))
-    meter = ShellyEnergy if use == "energy" else ShellyPower
+    told = (_NAME, domain_of(settings), number(settings, "uncertainty_ratio", _UNCERTAINTY_RATIO))
     try:
         status = plug.status()
-        number_at(status, meter.field)
+        number_at(status, _TOTAL if counter else _POWER)
     except SensorFailed as error:
         raise SensorAbsent(
             f"the Shelly plug cannot be read: {error}; is it plugged in, of the second "
             "generation or later, with power metering, and its address right?"
         ) from None
-    found: list[Sensor] = [meter(plug, domain, ratio)]
-    if _has_temperature(status):
-        found.append(ShellyTemperature(plug))
-    return found
+    meter = InletEnergy(*told, plug.energy) if counter else InletPower(*told, plug.power)
+    return [meter, ShellyTemperature(plug)] if _has_temperature(status) else [meter]
 
 
 class _Plug:
@@ -72,59 +60,31 @@ class _Plug:
         """Its status document. Raises: SensorFailed."""
         return get_json(self._host, "/rpc/Switch.GetStatus", {"id": str(self._channel)})
 
+    def power(self) -> tuple[Watts, None]:
+        """Active power. Raises: SensorFailed."""
+        return Watts(number_at(self.status(), _POWER)), None
+
+    def energy(self) -> Joules:
+        """The plug's own count, which it updates rarely. Raises: SensorFailed."""
+        return joules_from_watt_hours(number_at(self.status(), _TOTAL))
+
 
 def _has_temperature(status: Any) -> bool:
     try:
-        number_at(status, ShellyTemperature.field)
+        number_at(status, _TEMPERATURE)
     except SensorFailed:
         return False
     return True
-
-
-class ShellyPower:
-    """The plug's active power."""
-
-    name = "shelly"
-    field = "apower"
-
-    def __init__(self, plug: _Plug, domain: str, uncertainty_ratio: float) -> None:
-        self.uncertainty_ratio = uncertainty_ratio
-        self._plug = plug
-        self._domain = domain
-
-    def read_power(self) -> Sequence[PowerReading]:
-        """One reading. Raises: SensorFailed."""
-        power = Watts(number_at(self._plug.status(), self.field))
-        return [PowerReading(self._domain, "system", power)]
-
-
-class ShellyEnergy:
-    """The plug's own energy counter, which it updates rarely."""
-
-    name = "shelly"
-    field = "aenergy.total"
-    method: Method = "counter"
-
-    def __init__(self, plug: _Plug, domain: str, uncertainty_ratio: float) -> None:
-        self.uncertainty_ratio = uncertainty_ratio
-        self._plug = plug
-        self._domain = domain
-
-    def read_energy(self) -> Sequence[EnergyReading]:
-        """One reading. Raises: SensorFailed."""
-        count = joules_from_watt_hours(number_at(self._plug.status(), self.field))
-        return [EnergyReading(self._domain, "system", count)]
 
 
 class ShellyTemperature:
     """The temperature inside the plug: not of what it feeds."""
 
     name = "shelly_temperature"
-    field = "temperature.tC"
 
     def __init__(self, plug: _Plug) -> None:
         self._plug = plug
 
     def read_temperature(self) -> Sequence[TemperatureReading]:
         """One reading. Raises: SensorFailed."""
-        return [TemperatureReading("plug", Celsius(number_at(self._plug.status(), self.field)))]
+        return [TemperatureReading("plug", Celsius(number_at(self._plug.status(), _TEMPERATURE)))]

@@ -8,25 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wattscan.answers import get_json, number_at
-from wattscan.contracts import (
-    EnergyReading,
-    Method,
-    PowerReading,
-    Sensor,
-    SensorAbsent,
-    SensorFailed,
-    WattscanError,
-)
+from wattscan.contracts import Sensor, SensorAbsent, SensorFailed
+from wattscan.inlet import InletEnergy, InletPower, counts, domain_of
 from wattscan.settings import check_keys, number
-from wattscan.units import Watts, joules_from_kilowatt_hours
+from wattscan.units import Joules, Watts, joules_from_kilowatt_hours
 
 _SETTINGS = {"host", "use", "domain", "uncertainty_ratio"}
 # Tasmota's meters come uncalibrated (its documentation, "Power Monitoring Calibration").
 _UNCERTAINTY_RATIO = 0.05
+_NAME = "tasmota"
+_POWER, _TOTAL = "StatusSNS.ENERGY.Power", "StatusSNS.ENERGY.Total"
 
 
 def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa: ARG001
@@ -36,23 +32,21 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     counter, 0.001 kWh a step), `domain` (`inlet`), `uncertainty_ratio` (0.05).
     """
     check_keys(settings, _SETTINGS)
-    use = settings.get("use", "power")
-    if use not in {"power", "energy"}:
-        raise WattscanError(f"use must be power or energy, not {use!r}")
+    counter = counts(settings)
     if not settings.get("host"):
         raise SensorAbsent("no Tasmota plug is set: give its address as host in the target's TOML")
-    domain = str(settings.get("domain", "inlet"))
-    ratio = number(settings, "uncertainty_ratio", _UNCERTAINTY_RATIO)
     host = str(settings["host"])
-    meter = TasmotaEnergy if use == "energy" else TasmotaPower
+    told = (_NAME, domain_of(settings), number(settings, "uncertainty_ratio", _UNCERTAINTY_RATIO))
     try:
-        number_at(_status(host), meter.field)
+        number_at(_status(host), _TOTAL if counter else _POWER)
     except SensorFailed as error:
         raise SensorAbsent(
             f"the Tasmota plug cannot be read: {error}; is it plugged in, with power metering, "
             "and its address right?"
         ) from None
-    return [meter(host, domain, ratio)]
+    if counter:
+        return [InletEnergy(*told, partial(_energy, host))]
+    return [InletPower(*told, partial(_power, host))]
 
 
 def _status(host: str) -> Any:
@@ -72,37 +66,12 @@ def _stamp(status: Any) -> float | None:
     return time.replace(tzinfo=timezone.utc).timestamp()
 
 
-class TasmotaPower:
-    """The plug's active power."""
-
-    name = "tasmota"
-    field = "StatusSNS.ENERGY.Power"
-
-    def __init__(self, host: str, domain: str, uncertainty_ratio: float) -> None:
-        self.uncertainty_ratio = uncertainty_ratio
-        self._host = host
-        self._domain = domain
-
-    def read_power(self) -> Sequence[PowerReading]:
-        """One reading. Raises: SensorFailed."""
-        status = _status(self._host)
-        power = Watts(number_at(status, self.field))
-        return [PowerReading(self._domain, "system", power, _stamp(status))]
+def _power(host: str) -> tuple[Watts, float | None]:
+    """Active power. Raises: SensorFailed."""
+    status = _status(host)
+    return Watts(number_at(status, _POWER)), _stamp(status)
 
 
-class TasmotaEnergy:
-    """The plug's own energy counter."""
-
-    name = "tasmota"
-    field = "StatusSNS.ENERGY.Total"
-    method: Method = "counter"
-
-    def __init__(self, host: str, domain: str, uncertainty_ratio: float) -> None:
-        self.uncertainty_ratio = uncertainty_ratio
-        self._host = host
-        self._domain = domain
-
-    def read_energy(self) -> Sequence[EnergyReading]:
-        """One reading. Raises: SensorFailed."""
-        count = joules_from_kilowatt_hours(number_at(_status(self._host), self.field))
-        return [EnergyReading(self._domain, "system", count)]
+def _energy(host: str) -> Joules:
+    """The plug's own count. Raises: SensorFailed."""
+    return joules_from_kilowatt_hours(number_at(_status(host), _TOTAL))

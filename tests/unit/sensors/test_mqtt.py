@@ -153,12 +153,17 @@ def test_messages_that_stop_are_stale(broker, monkeypatch):
     assert reason(sensor.read_power) == "stale"
 
 
+def topic_of(sensor):
+    """The subscription that a sensor reads."""
+    return sensor._read.func.__self__
+
+
 @needs_broker
 def test_what_the_broker_has_kept_says_nothing_of_now(broker):
     broker.publish(b"99", retain=True)
     (sensor,) = find(broker)
     assert publish_until(broker, b"1", sensor.read_power, is_reading).power == 1.0
-    assert sensor._topic._inbox.received == int(sensor.read_power()[0].stamp)
+    assert topic_of(sensor)._inbox.received == int(sensor.read_power()[0].stamp)
 
 
 @needs_broker
@@ -196,7 +201,7 @@ def test_a_password_comes_from_its_file_and_is_told_to_nobody(tmp_path, caplog):
         file.write_text("s3cret\n")
         (sensor,) = find(broker, username="meter", password_file=str(file))
         assert until(sensor.read_power, lambda got: got == "stale")
-        assert "s3cret" not in repr(sensor._topic._access)
+        assert "s3cret" not in repr(topic_of(sensor)._access)
         file.write_text("wrong\n")
         (refused,) = find(broker, username="meter", password_file=str(file))
         assert until(refused.read_power, lambda got: got == "permission")

@@ -1,15 +1,13 @@
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from fake_plug import Plug, reason
 
 from wattscan import answers
 from wattscan.contracts import (
     EnergySensor,
     PowerSensor,
     SensorAbsent,
-    SensorFailed,
     WattscanError,
 )
 from wattscan.sensors import shelly
@@ -24,66 +22,15 @@ STATUS = {
 }
 
 
-class Plug(ThreadingHTTPServer):
-    """Answers every request with `status` and `body`; `hang` holds an answer back."""
-
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def __init__(self, port=0):
-        super().__init__(("127.0.0.1", port), Answer)
-        self.status, self.body, self.paths = 200, json.dumps(STATUS).encode(), []
-        self.headers = {}
-        self.hang = threading.Event()
-        self.hang.set()
-        self.thread = threading.Thread(target=self.serve_forever, args=(0.01,))
-        self.thread.start()
-
-    @property
-    def host(self):
-        return f"127.0.0.1:{self.server_port}"
-
-    def end(self):
-        self.hang.set()
-        self.shutdown()
-        self.server_close()
-        self.thread.join()
-
-
-class Answer(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.server.paths.append(self.path)
-        self.server.hang.wait(5)
-        try:
-            self.send_response(self.server.status)
-            for name, value in self.server.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(self.server.body)
-        except OSError:
-            pass
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def plug():
-    plug = Plug()
+    plug = Plug(STATUS)
     yield plug
     plug.end()
 
 
 def find(host, **settings):
     return shelly.find({"host": host, **settings}, None)
-
-
-def reason(read):
-    with pytest.raises(SensorFailed) as caught:
-        read()
-    # A log is read by others than the network's owner.
-    assert "127.0.0.1" not in str(caught.value)
-    return caught.value.reason
 
 
 def test_watts_and_degrees_are_taken_as_they_are(plug):
@@ -154,12 +101,12 @@ def test_a_plug_that_does_not_answer_is_late(plug, monkeypatch):
 
 
 def test_a_plug_that_is_gone_comes_back():
-    plug = Plug()
+    plug = Plug(STATUS)
     try:
         power, _ = find(plug.host)
         plug.end()
         assert reason(power.read_power) == "unreachable"
-        plug = Plug(plug.server_port)
+        plug = Plug(STATUS, plug.server_port)
         assert power.read_power()[0].power == 12.5
     finally:
         plug.end()
@@ -172,7 +119,7 @@ def test_a_proxy_of_the_environment_is_not_asked(plug, monkeypatch):
 
 
 def test_a_plug_that_was_never_there_is_absent_with_what_to_do():
-    plug = Plug()
+    plug = Plug(STATUS)
     plug.end()
     with pytest.raises(SensorAbsent, match=r"cannot be reached: .*plugged in"):
         find(plug.host)

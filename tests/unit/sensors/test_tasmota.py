@@ -1,14 +1,10 @@
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
 import pytest
+from fake_plug import Plug, reason
 
 from wattscan.contracts import (
     EnergySensor,
     PowerSensor,
     SensorAbsent,
-    SensorFailed,
     WattscanError,
 )
 from wattscan.sensors import tasmota
@@ -22,35 +18,9 @@ STATUS = {
 }
 
 
-class Plug(HTTPServer):
-    allow_reuse_address = True
-
-    def __init__(self, port=0):
-        super().__init__(("127.0.0.1", port), Answer)
-        self.status, self.document, self.paths = 200, STATUS, []
-        self.thread = threading.Thread(target=self.serve_forever, args=(0.01,))
-        self.thread.start()
-
-    def end(self):
-        self.shutdown()
-        self.server_close()
-        self.thread.join()
-
-
-class Answer(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.server.paths.append(self.path)
-        self.send_response(self.server.status)
-        self.end_headers()
-        self.wfile.write(json.dumps(self.server.document).encode())
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def plug():
-    plug = Plug()
+    plug = Plug(STATUS)
     yield plug
     plug.end()
 
@@ -62,12 +32,6 @@ def find(plug, **settings):
 
 def energy_table(**figures):
     return {"StatusSNS": {"Time": "2026-11-22T10:00:06", "ENERGY": figures}}
-
-
-def reason(read):
-    with pytest.raises(SensorFailed) as caught:
-        read()
-    return caught.value.reason
 
 
 def test_watts_are_taken_as_they_are(plug):
@@ -119,12 +83,12 @@ def test_what_is_no_measurement_is_a_failure(plug, status, document, expected):
 
 
 def test_a_plug_that_is_gone_comes_back():
-    plug = Plug()
+    plug = Plug(STATUS)
     try:
         sensor = find(plug)
         plug.end()
         assert reason(sensor.read_power) == "unreachable"
-        plug = Plug(plug.server_port)
+        plug = Plug(STATUS, plug.server_port)
         assert sensor.read_power()[0].power == 48.0
     finally:
         plug.end()

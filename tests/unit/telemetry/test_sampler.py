@@ -1,114 +1,15 @@
+"""What the page shows of sensors that work, fail, are slow, and come back."""
+
 import time
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
+from sampler_rig import COUNTER, METER, Rig, Thermometer
 
-from wattscan.contracts import (
-    Batching,
-    EnergyReading,
-    PaperReading,
-    PowerReading,
-    SensorChoice,
-    SensorFailed,
-    Target,
-    TemperatureReading,
-)
+from wattscan.contracts import PowerReading, SensorChoice, SensorFailed
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import FoundSensor
-from wattscan.telemetry.exporter import TelemetryCollector
 from wattscan.telemetry.sampler import Sampler
-from wattscan.units import Celsius, Joules, Seconds, Watts
-
-TARGET = Target(
-    name="bench-board",
-    title="A board",
-    backend="openvino",
-    backend_settings={},
-    sensors=(),
-    sample_interval=Seconds(0.1),
-    paper=PaperReading(domain="gpu-rail"),
-    batching=Batching(queue_limit=4),
-)
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
-class Fallible:
-    failure = None
-
-    def check(self):
-        if self.failure:
-            raise self.failure
-
-
-class Counter(Fallible):
-    name, method, uncertainty_ratio = "rapl", "counter", 0.05
-    count = 100.0
-
-    def read_energy(self):
-        self.check()
-        return [EnergyReading("package-0", "chip", Joules(self.count), Joules(1000.0))]
-
-
-class Meter(Fallible):
-    name, uncertainty_ratio = "ina3221", 0.02
-    watts = 4.0
-
-    def read_power(self):
-        self.check()
-        return [PowerReading("gpu-rail", "rail", Watts(self.watts))]
-
-
-class Thermometer(Fallible):
-    name = "zones"
-
-    def read_temperature(self):
-        self.check()
-        return [TemperatureReading("zone0", Celsius(41.5))]
-
-
-class Rig:
-    def __init__(self, thermometer=None, **choice):
-        self.clock = Clock()
-        self.counter, self.meter = Counter(), Meter()
-        self.thermometer = thermometer or Thermometer()
-        self.ledger = Ledger(self.clock)
-        sensors = [
-            FoundSensor(sensor, SensorChoice(sensor.name, {}, **choice))
-            for sensor in (self.counter, self.meter, self.thermometer)
-        ]
-        self.sampler = Sampler(sensors, Seconds(0.1), self.ledger, self.clock)
-        self.registry = CollectorRegistry()
-        self.registry.register(TelemetryCollector(TARGET, self.sampler, self.ledger))
-
-    def tick(self, joules=1.0, seconds=0.1):
-        self.clock.now += seconds
-        self.counter.count += joules
-        self.sampler.tick()
-
-    def page(self):
-        return generate_latest(self.registry).decode()
-
-    def value(self, name, **labels):
-        return self.registry.get_sample_value(name, {"target": "bench-board", **labels})
-
-
-@pytest.fixture
-def rig():
-    rig = Rig()
-    rig.sampler.tick()
-    for _ in range(3):
-        rig.tick()
-    return rig
-
-
-COUNTER = {"sensor": "rapl", "domain": "package-0", "scope": "chip", "method": "counter"}
-METER = {"sensor": "ina3221", "domain": "gpu-rail", "scope": "rail", "method": "integrated"}
+from wattscan.units import Seconds, Watts
 
 
 def test_energy_power_and_coverage(rig):
@@ -218,104 +119,6 @@ def test_the_loop_keeps_its_pace_and_stops():
     assert not sampler._thread.is_alive()
     # Loose: the machine is shared. The pace itself is a benchmark's business.
     assert 0.009 <= sampler.states[0].interval <= 0.06
-
-
-def table(rig):
-    """The sensor that the tables read; there is one at most."""
-    found = [
-        sample.labels["sensor"]
-        for family in rig.registry.collect()
-        for sample in family.samples
-        if sample.name == "wattscan_energy_source_info" and sample.labels["use"] == "table"
-    ]
-    assert len(found) <= 1
-    return found[0] if found else None
-
-
-def silence(rig, seconds, failure="unreadable"):
-    rig.counter.failure = SensorFailed(failure)
-    for _ in range(round(seconds / 0.1)):
-        rig.tick()
-
-
-def test_the_next_sensor_takes_over_in_series_of_its_own(rig):
-    for _ in range(60):
-        rig.tick()
-    before = rig.value("wattscan_energy_joules_total", **METER)
-    silence(rig, 0.4)
-    assert table(rig) is None, "a gap that would be joined is no reason to change"
-    silence(rig, 0.4)
-    assert table(rig) == "ina3221"
-    assert rig.value("wattscan_energy_joules_total", **COUNTER) is None
-    after = rig.value("wattscan_energy_joules_total", **METER)
-    assert after == pytest.approx(before + 0.8 * 4.0), "it goes on, and takes nothing over"
-
-
-def test_who_has_taken_over_stays_until_it_fails_too(rig):
-    for _ in range(60):
-        rig.tick()
-    silence(rig, 1.0)
-    rig.counter.failure = None
-    for _ in range(20):
-        rig.tick()
-    assert table(rig) == "ina3221"
-    assert rig.value("wattscan_energy_joules_total", **COUNTER) is not None
-    rig.meter.failure = SensorFailed("gone")
-    for _ in range(8):
-        rig.tick()
-    assert table(rig) == "rapl"
-
-
-def test_a_better_one_that_is_slow_to_start_is_taken_in_the_first_seconds():
-    rig = Rig()
-    rig.counter.failure = SensorFailed("no_sample_yet")
-    rig.sampler.tick()
-    rig.tick()
-    assert table(rig) == "ina3221"
-    rig.counter.failure = None
-    rig.tick()
-    assert table(rig) == "rapl"
-
-
-def test_requests_get_the_new_source_s_energy(rig):
-    for _ in range(60):
-        rig.tick()
-    silence(rig, 1.0)
-    account = rig.ledger.open("nerve-ultrasound", "int8")
-    account.start()
-    rig.tick()
-    account.stop()
-    assert account.close(ok=True).method == "integrated"
-    assert rig.value(
-        "wattscan_inference_energy_joules_total",
-        task="nerve-ultrasound",
-        precision="int8",
-        outcome="ok",
-        method="integrated",
-    ) == pytest.approx(0.4)
-
-
-def test_a_frozen_counter_is_absent_with_its_reason():
-    rig = Rig(frozen_after=Seconds(1.0))
-    rig.sampler.tick()
-    rig.tick()
-    for _ in range(12):
-        rig.tick(joules=0.0)
-    assert rig.value("wattscan_sensor_up", sensor="rapl") == 0
-    assert rig.value("wattscan_sensor_read_errors_total", sensor="rapl", reason="frozen") >= 1
-    assert rig.value("wattscan_energy_joules_total", **COUNTER) is None
-    rig.tick()
-    assert rig.value("wattscan_sensor_up", sensor="rapl") == 1
-
-
-def test_a_sensor_of_0_watts_is_absent_where_it_has_a_floor():
-    rig = Rig(floors={"gpu-rail": Watts(0.1)})
-    rig.sampler.tick()
-    rig.meter.watts = 0.0
-    rig.tick()
-    assert rig.value("wattscan_power_watts", **METER) is None
-    errors = rig.value("wattscan_sensor_read_errors_total", sensor="ina3221", reason="below_floor")
-    assert errors >= 1
 
 
 class Slow:

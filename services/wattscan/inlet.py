@@ -1,0 +1,64 @@
+"""What hangs on the inlet and tells one figure: a power meter or a plug, whatever it speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from wattscan.contracts import EnergyReading, Method, PowerReading, WattscanError
+from wattscan.units import Joules, Watts
+
+
+def domain_of(settings: Mapping[str, Any]) -> str:
+    """What the entry calls the figure: its `domain`, or `inlet`."""
+    return str(settings.get("domain", "inlet"))
+
+
+def counts(settings: Mapping[str, Any]) -> bool:
+    """Whether the entry's `use` is a plug's counter (`energy`), not its `power`.
+
+    Raises: WattscanError.
+    """
+    use = settings.get("use", "power")
+    if use not in ("power", "energy"):
+        raise WattscanError(f"use must be power or energy, not {use!r}")
+    return bool(use == "energy")
+
+
+class InletPower:
+    """Its power. `read` gives it and, where there is one, its stamp. Raises what `read` raises."""
+
+    def __init__(
+        self,
+        name: str,
+        domain: str,
+        uncertainty_ratio: float,
+        read: Callable[[], tuple[Watts, float | None]],
+    ) -> None:
+        self.name = name
+        self.uncertainty_ratio = uncertainty_ratio
+        self._domain = domain
+        self._read = read
+
+    def read_power(self) -> Sequence[PowerReading]:
+        """One reading. Raises: SensorFailed."""
+        power, stamp = self._read()
+        return [PowerReading(self._domain, "system", power, stamp)]
+
+
+class InletEnergy:
+    """Its own energy counter. Raises what `read` raises."""
+
+    method: Method = "counter"
+
+    def __init__(
+        self, name: str, domain: str, uncertainty_ratio: float, read: Callable[[], Joules]
+    ) -> None:
+        self.name = name
+        self.uncertainty_ratio = uncertainty_ratio
+        self._domain = domain
+        self._read = read
+
+    def read_energy(self) -> Sequence[EnergyReading]:
+        """One reading. Raises: SensorFailed."""
+        return [EnergyReading(self._domain, "system", self._read())]
