@@ -39,14 +39,21 @@ width = {width}
 max_batch_size = {max_batch_size}
 queue_delay_seconds = {queue_delay}
 [[sensors]]
-name = "{sensor}"
-folder = "{folder}"
-first = "{first}"
+{sensor}"""
+# A driver refuses a key that is not its own.
+_SENSORS = {
+    "cpu_model": """
+name = "cpu_model"
 idle_watts_per_core = 1.0
 busy_watts_per_core = 1.0
 uncertainty_ratio = 0.5
-"""
-
+""",
+    "unsteady": """
+name = "unsteady"
+folder = "{folder}"
+first = "{first}"
+""",
+}
 
 _DEFAULTS = {
     "queue_limit": 64, "width": 3, "max_batch_size": 1, "queue_delay": 0.0, "sensor": "cpu_model",
@@ -57,7 +64,9 @@ _DEFAULTS = {
 def write_target(folder, **settings):
     """A target with the faulty backend, controlled from `folder`; returns its path."""
     path = folder / "faulty.toml"
-    path.write_text(_TARGET.format(folder=folder, **{**_DEFAULTS, **settings}))
+    values = {**_DEFAULTS, **settings, "folder": folder}
+    sensor = _SENSORS[values["sensor"]].format_map(values)
+    path.write_text(_TARGET.format_map({**values, "sensor": sensor}))
     return path
 
 

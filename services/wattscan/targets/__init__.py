@@ -103,7 +103,7 @@ def _sensor(entry: Mapping[str, Any], folder: Path) -> SensorChoice:
         settings=settings,
         interval=_interval(common, "interval_seconds") if "interval_seconds" in common else None,
         floors={domain: Watts(number(floors, domain)) for domain in floors},
-        frozen_after=Seconds(number(common, "frozen_after_seconds", 10.0)),
+        frozen_after=Seconds(number(common, "frozen_after_seconds", SensorChoice.frozen_after)),
         unless=str(common.get("unless", "")),
         corrections=_corrections(folder / str(common["calibration"]), name)
         if "calibration" in common
@@ -118,13 +118,11 @@ def _corrections(path: Path, module: str) -> dict[tuple[str, str], Correction]:
         # A module may give several, such as bridge and bridge_energy.
         if sensor != module and not sensor.startswith(f"{module}_"):
             raise ValueError(f"it is of the sensor {sensor}, not of {module}")
-        offset = float(data["offset_watts"])
-        if not math.isfinite(offset) or not number(data, "gain") > 0:
+        gain, offset = number(data, "gain"), float(data["offset_watts"])
+        if not math.isfinite(offset) or not gain > 0:
             raise ValueError("gain must be above 0, and offset_watts a number")
-        ratio = number(data, "uncertainty_ratio")
-        return {
-            (sensor, str(data["domain"])): Correction(number(data, "gain"), Watts(offset), ratio)
-        }
+        made = Correction(gain, Watts(offset), number(data, "uncertainty_ratio"))
+        return {(sensor, str(data["domain"])): made}
     except (KeyError, ValueError, TypeError) as error:
         missing = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise WattscanError(f"the calibration {path} is wrong: {missing}") from None

@@ -1,12 +1,27 @@
-"""Numbers on the command line of `wattscan sensors`."""
+"""What the commands below `wattscan sensors` have in common on the command line."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
+from wattscan.targets import target_names
 from wattscan.telemetry.calibration import LEAST_STEPS
 
 _MOST_STEPS = 1000
+
+
+def add_place(parser: argparse.ArgumentParser, again: bool = False) -> None:
+    """Whose sensors, and where they are. `again`: below a command that has them, whose they are
+    unless they are given again."""
+    targets, sysfs = ("cpu", Path("/sys")) if not again else (argparse.SUPPRESS, argparse.SUPPRESS)
+    parser.add_argument(
+        "--target",
+        default=targets,
+        metavar="NAME",
+        help=f"whose sensors: {', '.join(target_names())}, or the path of a .toml file (cpu)",
+    )
+    parser.add_argument("--sysfs", type=Path, default=sysfs, help="where sysfs is mounted (/sys)")
 
 
 def seconds(text: str) -> float:

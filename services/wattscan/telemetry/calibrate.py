@@ -15,7 +15,7 @@ from pathlib import Path
 
 from wattscan.contracts import WattscanError
 from wattscan.targets import load_target
-from wattscan.telemetry.arguments import seconds, steps
+from wattscan.telemetry.arguments import add_place, seconds, steps
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.calibration import LEAST_STEPS, Point, fit, write
 from wattscan.telemetry.discovery import discover
@@ -42,9 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--against", "the better meter, another sensor of the target, or SENSOR/DOMAIN"),
     ):
         parser.add_argument(flag, required=True, metavar="SENSOR", help=what)
-    parser.add_argument(
-        "--target", default=argparse.SUPPRESS, metavar="NAME", help="whose sensors (cpu)"
-    )
+    add_place(parser, again=True)
     parser.add_argument(
         "--steps", type=steps, default=5, help=f"loads, from none to all, {LEAST_STEPS} or more (5)"
     )
@@ -57,9 +55,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="COMMAND",
         help="a command that makes the load, for a device that is not the processor; it finds the "
         "level, 0 to 1, in WATTSCAN_LOAD, and is ended after its step (all processors, in turn)",
-    )
-    parser.add_argument(
-        "--sysfs", type=Path, default=argparse.SUPPRESS, help="where sysfs is mounted (/sys)"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the TOML to write")
     parser.set_defaults(execute=run)

@@ -9,11 +9,10 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
-from wattscan.targets import load_target, target_names
+from wattscan.targets import load_target
 from wattscan.telemetry import calibrate, push
-from wattscan.telemetry.arguments import seconds
+from wattscan.telemetry.arguments import add_place, seconds
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.live import Row, rows
@@ -46,12 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "target's TOML, they put right all that the exporter shows of it.",
         )
     )
-    parser.add_argument(
-        "--target",
-        default="cpu",
-        metavar="NAME",
-        help=f"whose sensors: {', '.join(target_names())}, or the path of a .toml file (cpu)",
-    )
+    add_place(parser)
     parser.add_argument(
         "--seconds",
         type=seconds,
@@ -64,9 +58,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("text", "json"),
         default="text",
         help="json: one line for each table, in base units (text)",
-    )
-    parser.add_argument(
-        "--sysfs", type=Path, default=Path("/sys"), help="where sysfs is mounted (/sys)"
     )
 
 

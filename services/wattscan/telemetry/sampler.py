@@ -90,7 +90,7 @@ class Sampler:
                 lambda: all(state.answers > before for state, before in asked.items()), PATIENCE
             )
             for state in self.states:
-                if state.answers == asked.get(state, state.answers):
+                if state not in asked or state.answers == asked[state]:
                     self._fail(state, "blocked", _BLOCKED)
             self._elect(Seconds(self._clock()))
 
