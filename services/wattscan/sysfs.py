@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from wattscan.contracts import SensorFailed
+
+_MOST = 4096  # bytes: sysfs gives a page at most
 
 
 def read_label(file: Path) -> str:
@@ -19,13 +22,22 @@ def read_label(file: Path) -> str:
 def read_int(file: Path) -> int:
     """The number in the file. Raises: SensorFailed: `permission`, `unreadable` or `garbage`."""
     try:
-        return int(file.read_text())
+        return int(_read(file))
     except PermissionError:
         raise SensorFailed("permission", f"{file} may not be read") from None
     except OSError as error:
         raise SensorFailed("unreadable", f"{file}: {error.strerror}") from None
     except ValueError:
         raise SensorFailed("garbage", f"{file} does not hold a number") from None
+
+
+def _read(file: Path) -> bytes:
+    # Not through Python's text files: a processor that was just woken takes half as long for this.
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        return os.read(descriptor, _MOST)
+    finally:
+        os.close(descriptor)
 
 
 def read_available(files: Mapping[str, Path]) -> dict[str, int]:

@@ -124,7 +124,7 @@ class Sampler:
         except BaseException as error:  # nor what would end the process
             self._fail(state, "driver_error", f"it raised {type(error).__name__}")
         else:
-            if state.errors.total() and not state.up:
+            if not state.up and state.errors.total():
                 log.warning("sensor %s is back", state.sensor.name)
             state.up = True
 
@@ -135,7 +135,8 @@ class Sampler:
 
     def _add(self, state: SensorState, now: Seconds, answer: Any) -> None:
         readings, doubted = state.doubt.sift(now, answer)
-        state.errors.update(doubted)
+        if doubted:
+            state.errors.update(doubted)
         if state.method is None:
             state.temperatures = {r.zone: r.temperature for r in readings}
         else:
