@@ -14,6 +14,14 @@ Watts = NewType("Watts", float)
 Celsius = NewType("Celsius", float)
 Seconds = NewType("Seconds", float)
 
+ABSOLUTE_ZERO = Celsius(-273.15)
+"""Nothing is colder: SI Brochure, 9th edition, 2.3.1."""
+
+
+def joules_from_nanojoules(nanojoules: float) -> Joules:
+    """IOReport's counter of an Apple GPU is in nanojoules."""
+    return Joules(nanojoules / 1e9)
+
 
 def joules_from_microjoules(microjoules: float) -> Joules:
     """RAPL's powercap `energy_uj` is in microjoules."""

@@ -43,7 +43,9 @@ FILES = {
 NAMED = {"tgpro": {"file": "tgpro.csv"}, "bridge": {"folder": "bridge"}}
 # What no file can stand for is read in the driver's own tests: a library, a system call, a tool, a
 # bus, a server.
-ELSEWHERE = {"nvml", "rapl-perf", "powermetrics", "scpi", "shelly", "tasmota", "mqtt"}
+ELSEWHERE = {
+    "nvml", "rapl-perf", "ioreport", "powermetrics", "scpi", "shelly", "tasmota", "mqtt",
+}  # fmt: skip
 
 
 @pytest.fixture(params=plugins.names("sensors"))

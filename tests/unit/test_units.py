@@ -6,6 +6,7 @@ from wattscan import units
 @pytest.mark.parametrize(
     ("convert", "native", "expected"),
     [
+        (units.joules_from_nanojoules, 2_500_000_000, 2.5),
         (units.joules_from_microjoules, 2_500_000, 2.5),
         (units.joules_from_millijoules, 2_500, 2.5),
         (units.watts_from_milliwatts, 3376, 3.376),
