@@ -89,10 +89,20 @@ class FakeRapl:
         fresh.replace(self.counter)
 
 
-def samples(folder, metric):
-    """(Unix time, value) of every sample of the RAPL sensor's series of that name."""
+def battery(root, watts):
+    """A battery that is discharged: the sensor that comes after RAPL."""
+    folder = root / "class" / "power_supply" / "BAT0"
+    folder.mkdir(parents=True)
+    for name, text in (("type", "Battery"), ("status", "Discharging"), ("present", "1")):
+        (folder / name).write_text(text)
+    (folder / "power_now").write_text(str(round(watts * 1e6)))
+
+
+def samples(folder, metric, sensor="rapl"):
+    """(Unix time, value) of every sample of the sensor's series of that name."""
     lines = (folder / "recording.om").read_text().splitlines()
-    mine = [line for line in lines if line.startswith(f"{metric}{{") and 'sensor="rapl"' in line]
+    label = f'sensor="{sensor}"'
+    mine = [line for line in lines if line.startswith(f"{metric}{{") and label in line]
     return [(float(line.split()[-1]), float(line.split()[-2])) for line in mine]
 
 
@@ -102,6 +112,7 @@ def unplugged_run(tmp_path_factory):
     root = tmp_path_factory.mktemp("sys")
     out = tmp_path_factory.mktemp("unplugged")
     rapl = FakeRapl(root)
+    battery(root, watts=12)
     bench = subprocess.Popen(
         [*WATTSCAN, "bench", "--task", TASKS[0], "--out", str(out), "--sysfs", str(root)],
         stdout=subprocess.DEVNULL,
@@ -136,6 +147,21 @@ def test_a_sensor_lost_mid_run_is_a_verdict_and_not_a_zero(unplugged_run):
     lost = min(at for at, value in up if value == 0)
     assert max(at for at, value in up if value == 1) < lost < max(at for at, _ in up) - 10
     assert max(at for at, _ in (*power, *energy)) < lost
+
+
+def test_the_next_sensor_takes_over_and_the_verdict_names_it(unplugged_run):
+    up = samples(unplugged_run, "wattscan_sensor_up")
+    lost = min(at for at, value in up if value == 0)
+    sources = samples(unplugged_run, "wattscan_energy_source_info", "power_supply")
+    assert lost <= min(at for at, _ in sources) < lost + 10
+    energy = samples(unplugged_run, "wattscan_energy_joules_total", "power_supply")
+    (begun, before), (ended, after) = energy[0], energy[-1]
+    # Its own series, from its own zero, and nothing of RAPL's 40 W in it.
+    assert before < 12 * 5 and after - before == pytest.approx(12 * (ended - begun), rel=0.02)
+    said = "from rapl package-0 counter, then from power_supply BAT0 integrated"
+    assert re.search(
+        f"invalid, sensor_changed: .*{said}", (unplugged_run / "tables.md").read_text()
+    )
 
 
 def test_a_measured_source_is_called_a_counter(unplugged_run):

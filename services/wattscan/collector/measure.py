@@ -160,7 +160,7 @@ def _evidence(cell: Cell, measured: Measured, offset: Seconds | None) -> Evidenc
         method=device.table.method if device.table else None,
         same_host=_host(run.generator_instance) == _host(run.target_instance),
         cut_short=run.cut_short and cell.task == run.windows[-1].task,
-        several_sources=_several_sources(cell, run, device),
+        sources=_sources(cell, run, device),
         start_difference=_start_difference([c for c in measured.cells if c.task == cell.task]),
         quality_ratio=quality_ratio(quality, cell.task) if cell.precision == "int8" else None,
         clock_offset=offset,
@@ -172,13 +172,18 @@ def _host(instance: str) -> str:
     return "localhost" if host.lower() in _LOOPBACK else host.lower()
 
 
-def _several_sources(cell: Cell, run: Run, device: Device) -> bool:
-    """Whether more than one table source was there between a cell's first idle and last load."""
+def _sources(cell: Cell, run: Run, device: Device) -> tuple[str, ...]:
+    """The table sources between the first idle and the last load of each window, as they came."""
     mine = [w for w in run.windows if (w.task, w.precision) == (cell.task, cell.precision)]
-    used = 0
+    spans = [(window.start, _load_span(window)[1]) for window in mine]
+    first: dict[str, float] = {}
     for uses in device.table_uses:
-        used += any(uses.between(window.start, _load_span(window)[1]).size for window in mine)
-    return used > 1
+        name = " ".join(uses.labels.get(label, "?") for label in ("sensor", "domain", "method"))
+        inside = [uses.times[(uses.times >= a) & (uses.times <= b)] for a, b in spans]
+        for times in inside:
+            if times.size:
+                first[name] = min(first.get(name, times[0]), times[0])
+    return tuple(sorted(first, key=first.__getitem__))
 
 
 def _start_difference(variants: Sequence[Cell]) -> Celsius | None:

@@ -31,9 +31,10 @@ _TIMER_TOLERANCE = 0.001
 class Evidence:
     """What a cell is judged by.
 
-    `start_difference` is that of the mean start temperatures of the task's variants;
-    `quality_ratio` is INT8 quality over FP32's, on INT8 cells alone; `clock_offset` is by how much
-    the clocks of generator and recorder are proven apart. None: not known.
+    `sources` are the domains that tables read, as they came; `start_difference` is that of the mean
+    start temperatures of the task's variants; `quality_ratio` is INT8 quality over FP32's, on INT8
+    cells alone; `clock_offset` is by how much the clocks of generator and recorder are proven
+    apart. None: not known.
     """
 
     cell: Cell
@@ -41,7 +42,7 @@ class Evidence:
     method: str | None
     same_host: bool
     cut_short: bool
-    several_sources: bool
+    sources: Sequence[str]
     start_difference: Celsius | None
     quality_ratio: float | None
     clock_offset: Seconds | None
@@ -159,9 +160,9 @@ def _sensor_down_at_edge(evidence: Evidence) -> str | None:
 
 
 def _sensor_changed(evidence: Evidence) -> str | None:
-    if not evidence.several_sources:
+    if len(evidence.sources) < 2:
         return None
-    return "The table's energy source changed during the cell's windows."
+    return f"The table's energy came from {', then from '.join(evidence.sources)}."
 
 
 def _counter_reset(evidence: Evidence) -> str | None:

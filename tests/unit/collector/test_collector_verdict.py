@@ -117,6 +117,11 @@ def test_a_planted_fault_gives_its_reason(code):
     assert found - {code} <= FOLLOWS.get(code, set())
 
 
+def test_a_source_that_took_over_is_named():
+    (reason,) = cells(PLANTED["sensor_changed"])["fp32"].reasons
+    assert "rapl package-0 counter, then from rapl psys counter" in reason.sentence
+
+
 def test_int8_quality_belongs_to_int8():
     spec = Spec(quality={"fp32": 0.9, "int8": 0.88})
     assert codes(spec, "int8") == {"int8_quality_below_99_percent"}
