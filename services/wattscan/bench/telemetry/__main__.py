@@ -63,7 +63,7 @@ def _page(trials: int, seconds: float) -> Iterator[str]:
         [
             "beside",
             "of one core",
-            "achieved interval, over the one asked for",
+            "achieved interval of the minute furthest off, over the one asked for",
             "time lost",
             "failed",
         ]

@@ -30,6 +30,7 @@ from wattscan.units import (
 
 INTERVAL = Seconds(0.1)
 _NEVER_LOST = 0.5  # s
+_MINUTE = 60.0  # s
 
 
 class _Sensor:
@@ -67,8 +68,8 @@ class _Temperature(_Sensor):
 
 @dataclass(frozen=True)
 class Cost:
-    """Of sampling: cores that it took, achieved mean interval, part of the time not accounted for,
-    and the failed readings."""
+    """Of sampling: cores that it took, the achieved mean interval of the minute that was furthest
+    off, part of the time not accounted for, and the failed readings."""
 
     cores: float
     interval: float
@@ -97,14 +98,17 @@ def _measure(file: Path, seconds: float) -> Cost:
     sampler = Sampler(found, INTERVAL, Ledger())
     sampler.start()
     start, cpu = time.monotonic(), time.process_time()
-    time.sleep(seconds)
+    intervals: list[float] = []
+    while (left := seconds - (time.monotonic() - start)) > 0:
+        time.sleep(min(left, _MINUTE))
+        intervals += [state.interval or 0.0 for state in sampler.states]
     cpu, wall = time.process_time() - cpu, time.monotonic() - start
     covered = [d.covered for state in sampler.states for d in state.domains.values()]
-    intervals = [state.interval or 0.0 for state in sampler.states]
     failures = sum(state.errors.total() for state in sampler.states)
     sampler.stop()
     lost = max(0.0, wall - min(covered) - _NEVER_LOST) / wall
-    return Cost(cpu / wall, sum(intervals) / len(intervals), lost, failures)
+    furthest = max(intervals, key=lambda achieved: abs(achieved - INTERVAL))
+    return Cost(cpu / wall, furthest, lost, failures)
 
 
 def _burn() -> None:
