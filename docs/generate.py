@@ -1,6 +1,6 @@
 """Makes the generated files: the protobuf stubs, and the tables of `docs/metrics.md` (from
-`metrics.py`), of `docs/models.md` (from the models' cards) and of `docs/serving.md` (from the
-server).
+`metrics.py`), of `docs/models.md` (from the models' cards), of `docs/serving.md` (from the
+server) and of `docs/targets.md` (from the targets).
 
 With `--check`, compares instead, and fails where a committed file is not what would be made.
 """
@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import serving_reference
+import targets_reference
 from page_table import table
 from wattscan import metrics
 from wattscan.artifacts import find_cards
@@ -20,7 +21,8 @@ from wattscan.collector import paper_figures
 
 ROOT = Path(__file__).parents[1]
 STUBS = Path("services/wattscan/wire")
-METRICS, MODELS, SERVING = Path("docs/metrics.md"), Path("docs/models.md"), Path("docs/serving.md")
+METRICS, MODELS = Path("docs/metrics.md"), Path("docs/models.md")
+SERVING, TARGETS = Path("docs/serving.md"), Path("docs/targets.md")
 BEGIN, END = "<!-- generated -->", "<!-- end of what is generated -->"
 
 
@@ -30,6 +32,7 @@ def main() -> int:
         METRICS: page(METRICS, _metrics()),
         MODELS: page(MODELS, _models()),
         SERVING: page(SERVING, serving_reference.tables()),
+        TARGETS: page(TARGETS, targets_reference.tables()),
         **stubs(),
     }
     if "--check" not in sys.argv[1:]:

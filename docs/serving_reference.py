@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from unittest import mock
 
 from page_table import table
-from wattscan.imaging import Limits
+from wattscan.contracts import Limits
 from wattscan.serving import cli, errors
 from wattscan.serving.protocols.oip.service import InferenceService
 from wattscan.serving.protocols.oip.shared_memory import SharedMemory

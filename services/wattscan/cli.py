@@ -31,7 +31,9 @@ from wattscan.telemetry import cli as telemetry
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.exporter import TelemetryCollector
+from wattscan.telemetry.latecomers import Latecomers
 from wattscan.telemetry.sampler import Sampler
+from wattscan.telemetry.unused import unused_names
 from wattscan.training import cli as training
 
 log = logging.getLogger("wattscan")
@@ -159,10 +161,14 @@ def _serve(options: argparse.Namespace) -> int:
     models = Repository(options.models, target)
     ledger = Ledger()
     sampler = Sampler(found.sensors, target.sample_interval, ledger)
+    latecomers = Latecomers(found.awaited, options.sysfs, sampler)
     # Options that are wrong are told before models take their time.
     server = make_server(options, target, models, ledger, _registry(target, ledger, sampler))
     models.load_all()
     sampler.start()
+    for notice in unused_names(sampler):
+        log.warning("%s", notice)
+    latecomers.start()
     try:
         ports = Ports(options.address, options.grpc_port, options.metrics_port)
         scheme = "http" if options.tls_cert is None else "https"
@@ -171,6 +177,7 @@ def _serve(options: argparse.Namespace) -> int:
         log.info("draining")
         finished = server.stop(options.grace)
     finally:
+        latecomers.stop()
         sampler.stop()
         imaging.close()
     log.info("stopped" if finished else "stopped with requests unfinished: --grace was too short")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from wattscan.contracts import EnergyReading, Method, PowerReading, WattscanError
+from wattscan.contracts import EnergyReading, Method, PowerReading
+from wattscan.settings import one_of, text
 from wattscan.units import Joules, Watts
 
 
 def domain_of(settings: Mapping[str, Any]) -> str:
     """What the entry calls the figure: its `domain`, or `inlet`."""
-    return str(settings.get("domain", "inlet"))
+    return text(settings, "domain", "inlet")
 
 
 def counts(settings: Mapping[str, Any]) -> bool:
@@ -19,10 +20,7 @@ def counts(settings: Mapping[str, Any]) -> bool:
 
     Raises: WattscanError.
     """
-    use = settings.get("use", "power")
-    if use not in ("power", "energy"):
-        raise WattscanError(f"use must be power or energy, not {use!r}")
-    return bool(use == "energy")
+    return one_of(settings, "use", ("power", "energy"), "power") == "energy"
 
 
 class InletPower:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,22 @@ def check_keys(settings: Mapping[str, Any], known: set[str]) -> None:
         raise WattscanError(
             f"unknown key {', '.join(sorted(unknown))}; it knows {', '.join(sorted(known))}"
         )
+
+
+def text(settings: Mapping[str, Any], key: str, default: str = "") -> str:
+    """A text. Raises: WattscanError."""
+    value = settings.get(key, default)
+    if not isinstance(value, str):
+        raise WattscanError(f"{key} must be a text, in quotes, not {value!r:.40}")
+    return value
+
+
+def one_of(settings: Mapping[str, Any], key: str, known: Collection[str], default: str) -> str:
+    """One of the texts that it knows. Raises: WattscanError."""
+    value = text(settings, key, default)
+    if value not in known:
+        raise WattscanError(f"{key} must be one of {', '.join(known)}, not {value!r}")
+    return value
 
 
 def whole_number(settings: Mapping[str, Any], key: str, default: int) -> int:

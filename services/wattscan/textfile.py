@@ -30,7 +30,7 @@ from wattscan.contracts import (
     WattscanError,
 )
 from wattscan.metrics import ENERGY_JOULES, POWER_WATTS, TEMPERATURE_CELSIUS
-from wattscan.units import Celsius, Joules, Seconds, Watts, milliseconds_from_seconds
+from wattscan.units import ABSOLUTE_ZERO, Celsius, Joules, Seconds, Watts, milliseconds_from_seconds
 
 if TYPE_CHECKING:
     from prometheus_client.samples import Sample
@@ -159,6 +159,8 @@ def _energy(sample: Sample, stamp: float | None) -> Reading:  # noqa: ARG001
 
 def _temperature(sample: Sample, stamp: float | None) -> Reading:
     (zone,) = _labels(sample, "zone")
+    if sample.value < ABSOLUTE_ZERO:
+        raise SensorFailed("garbage", f"{sample.name} is below {ABSOLUTE_ZERO} degrees Celsius")
     return TemperatureReading(zone, Celsius(float(sample.value)), stamp)
 
 

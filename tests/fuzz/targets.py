@@ -17,12 +17,13 @@ from wattscan import plugins
 from wattscan.contracts import (
     Batching,
     InvalidImage,
+    Limits,
     ModelCard,
     ModelFile,
     Normalisation,
     TensorSpec,
 )
-from wattscan.imaging import Limits, decode
+from wattscan.imaging import decode
 from wattscan.serving.batching.batcher import Batcher
 from wattscan.serving.batching.runner import ImageRunner
 from wattscan.serving.call import Call

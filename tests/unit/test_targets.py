@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from wattscan.contracts import WattscanError
+from wattscan.contracts import Limits, WattscanError
 from wattscan.targets import load_target, target_names
 
 GOOD = """
@@ -42,6 +42,14 @@ def test_a_file_is_a_target(write):
     assert target.sensors[0].settings == {"uncertainty_ratio": 0.1}
     assert target.paper.precision == "fp32"
     assert target.paper.domain is None
+
+
+def test_a_small_board_takes_less_than_a_workstation(write):
+    assert load_target("cpu").limits == Limits()
+    assert load_target("jetson-nano").limits.max_pixels < Limits().max_pixels
+    assert load_target(write(GOOD + "[limits]\nmax_pixels = 1000\n")).limits == Limits(
+        max_pixels=1000
+    )
 
 
 def test_an_unknown_target_names_those_there_are():

@@ -17,11 +17,12 @@ POWER = 'wattscan_power_watts{domain="inlet",scope="system"} 4.2\n'
 labels = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 stamps = st.none() | st.integers(0, 4_000_000_000).map(float)
 numbers = st.floats(0, allow_nan=False, allow_infinity=False)
+celsius = st.floats(-273.15, allow_nan=False, allow_infinity=False)
 scopes = st.sampled_from(["system", "board", "chip", "rail"])
 readings = st.one_of(
     st.builds(PowerReading, labels, scopes, numbers, stamps),
     st.builds(EnergyReading, labels, scopes, numbers),
-    st.builds(TemperatureReading, labels, st.floats(allow_nan=False, allow_infinity=False), stamps),
+    st.builds(TemperatureReading, labels, celsius, stamps),
 )
 
 
@@ -65,6 +66,7 @@ def test_no_text_holds_no_reading():
         (POWER.replace('"inlet"', '""'), "must have domain and scope"),
         (POWER.replace("scope=", 'x="y",scope='), "and no more"),
         ("wattscan_temperature_celsius 41\n", "must have zone"),
+        ('wattscan_temperature_celsius{zone="camera"} -300\n', "below -273.15 degrees Celsius"),
         (POWER.replace("4.2", "4.2 NaN"), "not a Unix time"),
         (POWER.replace("4.2", "4.2 -5"), "not a Unix time"),
         (POWER.replace("4.2", "four"), "not Prometheus text"),

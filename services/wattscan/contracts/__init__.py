@@ -19,6 +19,7 @@ from wattscan.contracts.errors import (
     WattscanError,
     last_line,
 )
+from wattscan.contracts.limits import LIMITS, Limits
 from wattscan.contracts.models import (
     Backend,
     Difference,
@@ -67,6 +68,7 @@ from wattscan.contracts.types import (
 )
 
 __all__ = [
+    "LIMITS",
     "PRECISIONS",
     "Array",
     "Backend",
@@ -86,6 +88,7 @@ __all__ = [
     "Format",
     "ImageTooLarge",
     "InvalidImage",
+    "Limits",
     "Mask",
     "Method",
     "ModelCard",

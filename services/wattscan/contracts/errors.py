@@ -30,7 +30,14 @@ class ImageTooLarge(InvalidImage):
 
 
 class SensorAbsent(Exception):
-    """The sensor is not on this machine; the text says why. Absent is not failed."""
+    """The sensor is not on this machine; the text says why. Absent is not failed.
+
+    `awaited`: the target's TOML says where it is, so that it may come yet.
+    """
+
+    def __init__(self, reason: str, awaited: bool = False) -> None:
+        super().__init__(reason)
+        self.awaited = awaited
 
 
 class SensorFailed(Exception):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from wattscan.contracts.limits import LIMITS, Limits
 from wattscan.contracts.types import Precision
 from wattscan.units import Seconds, Watts
 
@@ -87,3 +88,4 @@ class Target:
     sample_interval: Seconds
     paper: PaperReading
     batching: Batching
+    limits: Limits = LIMITS

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from wattscan.contracts import ImageTooLarge, InvalidImage, Pixels
+from wattscan.contracts import LIMITS, ImageTooLarge, InvalidImage, Limits, Pixels
 from wattscan.imaging import dicom, raster
-from wattscan.imaging.limits import DEFAULT, Limits
 
-__all__ = ["Limits", "close", "decode"]
+__all__ = ["close", "decode"]
 
 
 def close() -> None:
@@ -14,7 +13,7 @@ def close() -> None:
     dicom.close()
 
 
-def decode(data: bytes, frame: int = 0, limits: Limits = DEFAULT) -> Pixels:
+def decode(data: bytes, frame: int = 0, limits: Limits = LIMITS) -> Pixels:
     """Read one image; its format shows from its first bytes.
 
     Args:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import zlib
 
-from wattscan.contracts import ImageTooLarge, InvalidImage
-from wattscan.imaging.limits import Limits
+from wattscan.contracts import ImageTooLarge, InvalidImage, Limits
 
 _PREAMBLE = 128
 _DEFLATED = b"1.2.840.10008.1.2.1.99"

@@ -16,10 +16,10 @@ from pydicom.pixels.processing import apply_color_lut, convert_color_space
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
 
-from wattscan.contracts import InvalidImage, Pixels
+from wattscan.contracts import InvalidImage, Limits, Pixels
 from wattscan.imaging import deflate
+from wattscan.imaging.frames import check_frame
 from wattscan.imaging.isolated import Decoder
-from wattscan.imaging.limits import Limits, check_frame
 
 # pydicom logs the values of headers that it does not like, patients' names among them.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)

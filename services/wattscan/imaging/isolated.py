@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from wattscan.imaging.limits import Limits
+from wattscan.contracts import Limits
 
 _SECONDS = 30.0
 _PR_SET_PDEATHSIG = 1  # prctl(2)

@@ -8,8 +8,8 @@ from typing import cast
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from wattscan.contracts import InvalidImage, Pixels
-from wattscan.imaging.limits import Limits, check_frame
+from wattscan.contracts import InvalidImage, Limits, Pixels
+from wattscan.imaging.frames import check_frame
 
 # Our own limit applies, before any pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None

@@ -8,15 +8,14 @@ from typing import Any, cast
 
 import numpy as np
 
-from wattscan.contracts import InvalidImage, Pixels
-from wattscan.imaging.limits import DEFAULT, Limits
+from wattscan.contracts import LIMITS, InvalidImage, Limits, Pixels
 
 
 def view(
     data: bytes | memoryview,
     shape: Sequence[int],
     dtype: np.dtype[Any],
-    limits: Limits = DEFAULT,
+    limits: Limits = LIMITS,
 ) -> Pixels:
     """The bytes as pixels, without a copy.
 

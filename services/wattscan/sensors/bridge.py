@@ -6,7 +6,7 @@ The format is `wattscan.textfile`'s; `wattscan sensors push` writes it, and so m
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from wattscan.contracts import (
     SensorFailed,
     TemperatureReading,
 )
-from wattscan.settings import check_keys, number
+from wattscan.settings import check_keys, number, text
 from wattscan.units import Seconds
 
 _SETTINGS = {"folder", "stale_after_seconds", "uncertainty_ratio"}
@@ -41,9 +41,10 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     check_keys(settings, _SETTINGS)
     stale_after = Seconds(number(settings, "stale_after_seconds", _STALE_AFTER))
     ratio = number(settings, "uncertainty_ratio", _UNCERTAINTY_RATIO)
-    if not settings.get("folder"):
+    path = text(settings, "folder")
+    if not path:
         raise SensorAbsent(f"no folder of readings is set: give folder in the TOML, and {_HINT}")
-    folder = _Folder(Path(str(settings["folder"])), stale_after, time.time)
+    folder = _Folder(Path(path), stale_after)
     try:
         readings, failure = folder.readings()
     except SensorFailed as error:
@@ -57,17 +58,20 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     if TemperatureReading in kinds:
         found.append(BridgeTemperature(folder))
     if not found:
-        raise SensorAbsent(f"nothing can be read from {folder.path}: {failure}; {_HINT}")
+        raise SensorAbsent(
+            f"nothing can be read from {folder.path}: {failure}; {_HINT}", awaited=True
+        )
     return found
 
 
 class _Folder:
     """The files of one folder."""
 
-    def __init__(self, path: Path, stale_after: Seconds, clock: Callable[[], float]) -> None:
+    def __init__(self, path: Path, stale_after: Seconds) -> None:
         self.path = path
         self._stale_after = stale_after
-        self._clock = clock
+        self._seen: dict[Path, tuple[Seconds, float]] = {}
+        """Of each file, its last change in Unix time, and when that was by the monotonic clock."""
 
     def readings(self) -> tuple[list[textfile.Reading], SensorFailed]:
         """Those of all files that can be read now, and why there are no more.
@@ -99,10 +103,19 @@ class _Folder:
 
     def _fresh(self, file: Path) -> list[textfile.Reading]:
         readings, changed = textfile.read(file)
-        age = self._clock() - changed
+        age = self._age(file, changed)
         if age > self._stale_after:
             raise SensorFailed("stale", f"{file.name} has not changed for {age:.0f} s")
         return readings
+
+    def _age(self, file: Path, changed: Seconds) -> float:
+        now = time.monotonic()
+        before, since = self._seen.get(file, (None, now))
+        if changed != before:
+            # Only now is the wall clock asked: set back, it would keep a dead logger fresh.
+            since = now - max(0.0, time.time() - changed)
+            self._seen[file] = (changed, since)
+        return now - since
 
 
 def _name(reading: textfile.Reading) -> str:

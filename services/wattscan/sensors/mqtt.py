@@ -18,9 +18,9 @@ from typing import Any
 
 from wattscan import plugins
 from wattscan.answers import number_at, parse_json
-from wattscan.contracts import EngineAbsent, Sensor, SensorAbsent, SensorFailed, WattscanError
+from wattscan.contracts import EngineAbsent, Sensor, SensorAbsent, SensorFailed
 from wattscan.inlet import InletEnergy, InletPower, domain_of
-from wattscan.settings import check_keys, number, whole_number
+from wattscan.settings import check_keys, number, one_of, text, whole_number
 from wattscan.units import ENERGY_UNITS, Joules, Seconds, Watts
 
 _SETTINGS = {
@@ -43,11 +43,9 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     `domain` (`inlet`), `uncertainty_ratio` (of the plug's data sheet).
     """
     check_keys(settings, _SETTINGS)
-    if not settings.get("broker") or not settings.get("topic"):
+    if not text(settings, "broker") or not text(settings, "topic"):
         raise SensorAbsent("no MQTT plug is set: give broker and topic in the target's TOML")
-    unit = settings.get("energy_unit", "Wh")
-    if unit not in ENERGY_UNITS:
-        raise WattscanError(f"energy_unit must be one of {', '.join(ENERGY_UNITS)}, not {unit!r}")
+    unit = one_of(settings, "energy_unit", ENERGY_UNITS, "Wh")
     told = (domain_of(settings), number(settings, "uncertainty_ratio"))
     try:
         plugins.sdk("paho.mqtt.client", "meters")
@@ -58,10 +56,10 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     )
     found: list[Sensor] = []
     if "power_field" in settings or "energy_field" not in settings:
-        read = partial(topic.power, str(settings.get("power_field", "")))
+        read = partial(topic.power, text(settings, "power_field"))
         found.append(InletPower("mqtt", *told, read))
     if "energy_field" in settings:
-        count = partial(topic.energy, str(settings["energy_field"]), ENERGY_UNITS[unit])
+        count = partial(topic.energy, text(settings, "energy_field"), ENERGY_UNITS[unit])
         found.append(InletEnergy("mqtt_energy", *told, count))
     return found
 
@@ -82,11 +80,11 @@ class _Access:
 
 def _access(settings: Mapping[str, Any]) -> _Access:
     """Raises: SensorAbsent: no password, no broker."""
-    broker, port = str(settings["broker"]), whole_number(settings, "port", _PORT)
+    broker, port = text(settings, "broker"), whole_number(settings, "port", _PORT)
     password = ""
-    if settings.get("password_file"):
+    if text(settings, "password_file"):
         try:
-            password = Path(str(settings["password_file"])).read_text(encoding="utf-8").strip()
+            password = Path(text(settings, "password_file")).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise SensorAbsent(
                 f"password_file, with the broker's password, cannot be read: {type(error).__name__}"
@@ -95,11 +93,10 @@ def _access(settings: Mapping[str, Any]) -> _Access:
         socket.create_connection((broker, port), timeout=_CONNECT_TIMEOUT).close()
     except (OSError, OverflowError) as error:
         raise SensorAbsent(
-            f"the MQTT broker cannot be reached: {error}; start it, or set broker and port"
+            f"the MQTT broker cannot be reached: {error}; start it, or set broker and port",
+            awaited=True,
         ) from None
-    return _Access(
-        broker, port, str(settings["topic"]), str(settings.get("username", "")), password
-    )
+    return _Access(broker, port, text(settings, "topic"), text(settings, "username"), password)
 
 
 class _Inbox:

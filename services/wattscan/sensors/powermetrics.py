@@ -23,7 +23,7 @@ from xml.parsers.expat import ExpatError
 
 from wattscan.answers import finite
 from wattscan.contracts import EnergyReading, Method, Sensor, SensorAbsent, SensorFailed
-from wattscan.settings import check_keys, number
+from wattscan.settings import check_keys, number, text
 from wattscan.units import (
     Joules,
     Seconds,
@@ -42,6 +42,8 @@ _STALE_INTERVALS = 5
 # The tool takes a moment to start; a reader waits for one second at most.
 _FIRST_SAMPLE = Seconds(0.8)
 _START = Seconds(5.0)
+# It ended, and would again: it is started anew after 1 s, 2 s, ... of pause.
+_FIRST_PAUSE, _LONGEST_PAUSE = Seconds(1.0), Seconds(30.0)
 _PARTS = ("cpu", "gpu", "ane")
 _PACKAGE = "package"
 _END = b"</plist>"
@@ -57,7 +59,7 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     check_keys(settings, _SETTINGS)
     interval = Seconds(number(settings, "sample_interval_seconds", _INTERVAL))
     ratio = number(settings, "uncertainty_ratio")
-    command = Path(str(settings.get("command", _COMMAND)))
+    command = Path(text(settings, "command", _COMMAND))
     if platform.system() != "Darwin":
         raise SensorAbsent("powermetrics is macOS's own tool, and this is not macOS")
     if platform.machine() != "arm64":
@@ -201,19 +203,27 @@ class PowermetricsSensor:
         self._command = command
         self._interval = interval
         self._run: _Run | None = None
+        self._failure = SensorFailed("ended", "powermetrics has ended")
+        self._pause, self._resumes = Seconds(0.0), 0.0
 
     def read_energy(self) -> Sequence[EnergyReading]:
         """`package` and its parts. Raises: SensorFailed."""
         patience = Seconds(0.0)
         if self._run is None:
+            if time.monotonic() < self._resumes:
+                raise self._failure
             self._run = self._start()
             patience = _FIRST_SAMPLE
         try:
-            return self._run.readings(self._interval, patience)
+            readings = self._run.readings(self._interval, patience)
         except SensorFailed as failure:
             if failure.reason == "ended":
-                self._run = None
+                self._run, self._failure = None, failure
+                self._pause = min(max(_FIRST_PAUSE, Seconds(2 * self._pause)), _LONGEST_PAUSE)
+                self._resumes = time.monotonic() + self._pause
             raise
+        self._pause = Seconds(0.0)
+        return readings
 
     def _start(self) -> _Run:
         milliseconds = max(1, round(milliseconds_from_seconds(self._interval)))

@@ -25,7 +25,7 @@ from wattscan.contracts import (
     last_line,
 )
 from wattscan.inlet import InletEnergy, InletPower, domain_of
-from wattscan.settings import check_keys, number
+from wattscan.settings import check_keys, number, one_of, text
 from wattscan.units import ENERGY_UNITS, POWER_UNITS, Joules, joules_from_watt_hours
 
 _SETTINGS = {
@@ -62,10 +62,8 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     `mW`, `kW`).
     """
     check_keys(settings, _SETTINGS)
-    model = settings.get("model", "generic")
-    if model not in {"wt300", "generic"}:
-        raise WattscanError(f"model must be wt300 or generic, not {model!r}")
-    if not settings.get("resource"):
+    model = one_of(settings, "model", ("wt300", "generic"), "generic")
+    if not text(settings, "resource"):
         raise SensorAbsent(
             "no power meter is set: give its VISA address as resource in the target's TOML, such "
             "as TCPIP::192.0.2.7::INSTR"
@@ -82,7 +80,8 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
         # A meter whose integration has just begun has no value yet, and is there.
         if error.reason != "overrange":
             raise SensorAbsent(
-                f"the power meter cannot be read: {error}; is it on, and its resource right?"
+                f"the power meter cannot be read: {error}; is it on, and its resource right?",
+                awaited=True,
             ) from None
     return [sensor]
 
@@ -116,12 +115,12 @@ def _generic(settings: Mapping[str, Any]) -> InletEnergy | InletPower:
     if not isinstance(setup, list) or not all(isinstance(command, str) for command in setup):
         raise WattscanError("setup must be a list of commands")
     ratio = number(settings, "uncertainty_ratio")
-    to_joules = _unit(ENERGY_UNITS, settings, "energy_unit", "Wh")
-    to_watts = _unit(POWER_UNITS, settings, "power_unit", "W")
-    query = settings.get("energy_query") or settings.get("power_query")
+    to_joules = ENERGY_UNITS[one_of(settings, "energy_unit", ENERGY_UNITS, "Wh")]
+    to_watts = POWER_UNITS[one_of(settings, "power_unit", POWER_UNITS, "W")]
+    query = text(settings, "energy_query") or text(settings, "power_query")
     if not query:
         raise WattscanError("a generic meter needs an energy_query or a power_query")
-    meter = _Meter(settings, _Dialect(setup, str(query)))
+    meter = _Meter(settings, _Dialect(setup, query))
     if settings.get("energy_query"):
         return _energy(settings, ratio, lambda: to_joules(meter.value(0)))
     return InletPower(_NAME, domain_of(settings), ratio, lambda: (to_watts(meter.value(0)), None))
@@ -131,20 +130,13 @@ def _energy(settings: Mapping[str, Any], ratio: float, read: Callable[[], Joules
     return InletEnergy(_NAME, domain_of(settings), ratio, read)
 
 
-def _unit(known: Mapping[str, Any], settings: Mapping[str, Any], key: str, default: str) -> Any:
-    unit = settings.get(key, default)
-    if unit not in known:
-        raise WattscanError(f"{key} must be one of {', '.join(known)}, not {unit!r}")
-    return known[unit]
-
-
 class _Meter:
     """The line to a meter: opened at the first question, and anew after a failure."""
 
     def __init__(self, settings: Mapping[str, Any], dialect: _Dialect) -> None:
-        self._resource = str(settings["resource"])
-        self._library = str(settings.get("library", "@py"))
-        self._terminations = str(settings.get("terminations", "\n"))
+        self._resource = text(settings, "resource")
+        self._library = text(settings, "library", "@py")
+        self._terminations = text(settings, "terminations", "\n")
         self._dialect = dialect
         self._line: Any = None
 

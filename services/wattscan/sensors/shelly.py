@@ -14,7 +14,7 @@ from typing import Any
 from wattscan.answers import get_json, number_at
 from wattscan.contracts import Sensor, SensorAbsent, SensorFailed, TemperatureReading
 from wattscan.inlet import InletEnergy, InletPower, counts, domain_of
-from wattscan.settings import check_keys, number, whole_number
+from wattscan.settings import check_keys, number, text, whole_number
 from wattscan.units import Celsius, Joules, Watts, joules_from_watt_hours
 
 _SETTINGS = {"host", "channel", "use", "domain", "uncertainty_ratio"}
@@ -32,10 +32,11 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     """
     check_keys(settings, _SETTINGS)
     counter = counts(settings)
-    if not settings.get("host"):
+    host = text(settings, "host")
+    if not host:
         raise SensorAbsent("no Shelly plug is set: give its address as host in the target's TOML")
     channel = 0 if settings.get("channel", 0) == 0 else whole_number(settings, "channel", 1)
-    plug = _Plug(str(settings["host"]), channel)
+    plug = _Plug(host, channel)
     told = (_NAME, domain_of(settings), number(settings, "uncertainty_ratio", _UNCERTAINTY_RATIO))
     try:
         status = plug.status()
@@ -43,7 +44,8 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     except SensorFailed as error:
         raise SensorAbsent(
             f"the Shelly plug cannot be read: {error}; is it plugged in, of the second "
-            "generation or later, with power metering, and its address right?"
+            "generation or later, with power metering, and its address right?",
+            awaited=True,
         ) from None
     meter = InletEnergy(*told, plug.energy) if counter else InletPower(*told, plug.power)
     return [meter, ShellyTemperature(plug)] if _has_temperature(status) else [meter]

@@ -15,7 +15,7 @@ from typing import Any
 from wattscan.answers import get_json, number_at
 from wattscan.contracts import Sensor, SensorAbsent, SensorFailed
 from wattscan.inlet import InletEnergy, InletPower, counts, domain_of
-from wattscan.settings import check_keys, number
+from wattscan.settings import check_keys, number, text
 from wattscan.units import Joules, Watts, joules_from_kilowatt_hours
 
 _SETTINGS = {"host", "use", "domain", "uncertainty_ratio"}
@@ -33,16 +33,17 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     """
     check_keys(settings, _SETTINGS)
     counter = counts(settings)
-    if not settings.get("host"):
+    host = text(settings, "host")
+    if not host:
         raise SensorAbsent("no Tasmota plug is set: give its address as host in the target's TOML")
-    host = str(settings["host"])
     told = (_NAME, domain_of(settings), number(settings, "uncertainty_ratio", _UNCERTAINTY_RATIO))
     try:
         number_at(_status(host), _TOTAL if counter else _POWER)
     except SensorFailed as error:
         raise SensorAbsent(
             f"the Tasmota plug cannot be read: {error}; is it plugged in, with power metering, "
-            "and its address right?"
+            "and its address right?",
+            awaited=True,
         ) from None
     if counter:
         return [InletEnergy(*told, partial(_energy, host))]

@@ -21,9 +21,8 @@ from wattscan.contracts import (
     SensorAbsent,
     SensorFailed,
     TemperatureReading,
-    WattscanError,
 )
-from wattscan.settings import check_keys
+from wattscan.settings import check_keys, one_of, text
 from wattscan.units import Celsius, celsius_from_fahrenheit
 
 _SETTINGS = {"file", "unit"}
@@ -42,19 +41,20 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     Settings: `file` (the log), `unit` (`C` or `F`: TG Pro's own setting; `C`).
     """
     check_keys(settings, _SETTINGS)
-    unit = settings.get("unit", "C")
-    if unit not in _UNITS:
-        raise WattscanError(f"unit must be C or F, not {unit!r}")
-    if not settings.get("file"):
+    unit = one_of(settings, "unit", _UNITS, "C")
+    file = text(settings, "file")
+    if not file:
         raise SensorAbsent(
             "no log of TG Pro is set: switch logging on in TG Pro, and give the log as file in "
             "the target's TOML"
         )
-    sensor = TgProSensor(Path(str(settings["file"])).expanduser(), unit)
+    sensor = TgProSensor(Path(file).expanduser(), unit)
     try:
         sensor.read_temperature()
     except SensorFailed as error:
-        raise SensorAbsent(f"TG Pro's log cannot be read: {error}; is its logging on?") from None
+        raise SensorAbsent(
+            f"TG Pro's log cannot be read: {error}; is its logging on?", awaited=True
+        ) from None
     return [sensor]
 
 

@@ -6,6 +6,7 @@ import argparse
 import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,10 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from wattscan.artifacts import default_models
-from wattscan.contracts import WattscanError
-from wattscan.imaging import Limits
+from wattscan.contracts import Limits, Target, WattscanError
 from wattscan.serving.security.tls import TlsFiles
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_DEFAULT = Limits()
 
 
 def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,8 +99,8 @@ def _add_security(add: Callable[..., None]) -> None:
 
 
 def _add_limits(add: Callable[..., None]) -> None:
-    add("--max-bytes", type=_whole, default=_DEFAULT.max_bytes, help="of one file or tensor")
-    add("--max-pixels", type=_whole, default=_DEFAULT.max_pixels, help="of one decoded frame")
+    for flag, of in (("--max-bytes", "one file or tensor"), ("--max-pixels", "one decoded frame")):
+        add(flag, type=_whole, metavar="N", help=f"of {of} (default: the target's [limits])")
 
 
 def _add_logs(add: Callable[..., None]) -> None:
@@ -116,9 +115,10 @@ def _add_logs(add: Callable[..., None]) -> None:
     )
 
 
-def limits(options: argparse.Namespace) -> Limits:
-    """What the options allow an image to be."""
-    return Limits(options.max_bytes, options.max_pixels)
+def limits(options: argparse.Namespace, target: Target) -> Limits:
+    """What an image may be: as the options say, else as the target does."""
+    given = {"max_bytes": options.max_bytes, "max_pixels": options.max_pixels}
+    return replace(target.limits, **{key: most for key, most in given.items() if most is not None})
 
 
 def tls_files(options: argparse.Namespace) -> TlsFiles | None:

@@ -34,7 +34,7 @@ def make_server(
     Raises:
         WattscanError: options that do not go together, or a file that one names is wrong.
     """
-    limits = cli.limits(options)
+    limits = cli.limits(options, target)
     settings = ServerSettings(
         queue_limit=target.batching.queue_limit,
         max_bytes=limits.max_bytes,

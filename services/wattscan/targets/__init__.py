@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import (
+    LIMITS,
     PRECISIONS,
     Batching,
     Correction,
+    Limits,
     PaperReading,
     SensorChoice,
     Target,
     WattscanError,
 )
-from wattscan.settings import batching, number, read_toml, whole_number
+from wattscan.settings import batching, check_keys, number, read_toml, whole_number
 from wattscan.units import Seconds, Watts
 
 _FOLDER = Path(__file__).parent
@@ -24,6 +27,7 @@ _INTERVAL = (0.001, 3600.0)
 _COMMON = {"interval_seconds", "frozen_after_seconds", "unless", "calibration"}
 _TABLES = {
     "title", "sample_interval_seconds", "queue_limit", "batching", "backend", "sensors", "paper",
+    "limits",
 }  # fmt: skip
 
 
@@ -75,6 +79,7 @@ def _target(path: Path, data: Mapping[str, Any]) -> Target:
         batching=batching(
             data.get("batching", {}), Batching(queue_limit=whole_number(data, "queue_limit", 0))
         ),
+        limits=_limits(data.get("limits", {})),
     )
 
 
@@ -126,6 +131,14 @@ def _corrections(path: Path, module: str) -> dict[tuple[str, str], Correction]:
     except (KeyError, ValueError, TypeError) as error:
         missing = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise WattscanError(f"the calibration {path} is wrong: {missing}") from None
+
+
+def _limits(table: Any) -> Limits:
+    if not isinstance(table, dict):
+        raise ValueError("limits must be a table, [limits]")
+    known = asdict(LIMITS)
+    check_keys(table, set(known))
+    return Limits(**{key: whole_number(table, key, known[key]) for key in known})
 
 
 def _interval(table: Mapping[str, Any], key: str) -> Seconds:

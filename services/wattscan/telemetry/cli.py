@@ -15,8 +15,10 @@ from wattscan.telemetry import calibrate, push
 from wattscan.telemetry.arguments import add_place, seconds
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import discover
+from wattscan.telemetry.latecomers import Latecomers
 from wattscan.telemetry.live import Row, rows
 from wattscan.telemetry.sampler import Sampler
+from wattscan.telemetry.unused import unused_names
 
 _CLEAR = "\x1b[H\x1b[2J"
 _HEADINGS = (
@@ -67,7 +69,9 @@ def run(options: argparse.Namespace) -> int:
     target = load_target(options.target)
     found = discover(target, options.sysfs)
     sampler = Sampler(found.sensors, target.sample_interval, Ledger())
+    latecomers = Latecomers(found.awaited, options.sysfs, sampler)
     sampler.start()
+    latecomers.start()
     try:
         while True:
             time.sleep(options.seconds)
@@ -78,15 +82,17 @@ def run(options: argparse.Namespace) -> int:
                 print(json.dumps(line, allow_nan=False), flush=True)
             else:
                 clear = _CLEAR if options.watch and sys.stdout.isatty() else ""
-                print(f"{clear}{target.title} ({target.name})\n\n{text(table)}", flush=True)
+                told = f"{target.title} ({target.name})\n\n{text(table, unused_names(sampler))}"
+                print(clear + told, flush=True)
             if not options.watch:
                 return 0 if any(row.energy is not None for row in table) else 1
     finally:
+        latecomers.stop()
         sampler.stop()
 
 
-def text(table: Sequence[Row]) -> str:
-    """The table for a terminal: columns, then a line for each sensor that is not here."""
+def text(table: Sequence[Row], notices: Sequence[str] = ()) -> str:
+    """The table for a terminal: columns, a line for each sensor that is not here, the notices."""
     here = [row for row in table if row.state in ("table", "up")]
     lines = [_HEADINGS, *(_cells(row) for row in here)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADINGS))]
@@ -97,7 +103,7 @@ def text(table: Sequence[Row]) -> str:
     missing = [f"{row.sensor}: {row.state}: {row.why}" for row in table if row not in here]
     if not any(row.energy is not None for row in here):
         missing.insert(0, "Nothing here gives power or energy.")
-    return "\n".join([*(shown if here else []), "", *missing]).strip("\n") + "\n"
+    return "\n".join([*(shown if here else []), "", *missing, *notices]).strip("\n") + "\n"
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -28,10 +28,14 @@ class FoundSensor:
 
 @dataclass(frozen=True)
 class Found:
-    """The sensors that are here, in order of preference, and why each other one is not."""
+    """The sensors that are here, in order of preference, and why each other one is not.
+
+    `awaited` are those of the absent ones that may come yet.
+    """
 
     sensors: tuple[FoundSensor, ...]
     absent: dict[str, str]
+    awaited: tuple[SensorChoice, ...] = ()
 
 
 def discover(target: Target, sysfs: Path) -> Found:
@@ -44,25 +48,31 @@ def discover(target: Target, sysfs: Path) -> Found:
     """
     sensors: list[FoundSensor] = []
     absent: dict[str, str] = {}
+    awaited: list[SensorChoice] = []
     for choice in target.sensors:
         if any(each.choice.name == choice.unless for each in sensors):
             absent[choice.name] = f"not needed: {choice.unless} is here"
             continue
         try:
-            found: Sequence[Sensor] = plugins.sensor(choice.name).find(choice.settings, sysfs)
+            sensors += look(choice, sysfs)
         except SensorAbsent as reason:
             absent[choice.name] = str(reason)
+            awaited += [choice] * reason.awaited
         except WattscanError as error:
             raise WattscanError(f"target {target.name}, sensor {choice.name}: {error}") from None
         except Exception as error:  # a driver's bug must not keep the others from being found
             absent[choice.name] = f"its driver failed: {type(error).__name__}: {error}"
-        else:
-            sensors.extend(FoundSensor(sensor, choice) for sensor in found)
     if any(_measures(each.sensor) for each in sensors):
         for each in [s for s in sensors if _modelled(s.sensor)]:
             absent[each.sensor.name] = "not needed: power or energy is measured here"
             sensors.remove(each)
-    return Found(tuple(sensors), absent)
+    return Found(tuple(sensors), absent, tuple(awaited))
+
+
+def look(choice: SensorChoice, sysfs: Path) -> list[FoundSensor]:
+    """What one entry of the target finds. Raises: SensorAbsent, and whatever the driver does."""
+    found: Sequence[Sensor] = plugins.sensor(choice.name).find(choice.settings, sysfs)
+    return [FoundSensor(sensor, choice) for sensor in found]
 
 
 def _modelled(sensor: Sensor) -> bool:

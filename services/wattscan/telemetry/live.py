@@ -35,7 +35,10 @@ def rows(found: Found, sampler: Sampler) -> list[Row]:
     """All sensors of the target, in its order; those that are absent last."""
     with sampler.lock:
         present = [row for state in sampler.states for row in _sensor(state, sampler)]
-    return [*present, *(Row(name, "", "absent", why=why) for name, why in found.absent.items())]
+        here = {state.choice.name for state in sampler.states}
+    # One that was absent at the start may have come.
+    absent = [Row(name, "", "absent", why=why) for name, why in found.absent.items()]
+    return [*present, *(row for row in absent if row.sensor not in here)]
 
 
 def _sensor(state: SensorState, sampler: Sampler) -> Iterator[Row]:

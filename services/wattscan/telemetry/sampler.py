@@ -46,8 +46,12 @@ class Sampler:
         self.states = [SensorState(found, interval, clock, self._take) for found in sensors]
         self.lock = threading.Lock()
         self._answered = threading.Condition(self.lock)
+        self._interval = interval
         self._ledger = ledger
         self._clock = clock
+        # Readings of one begin and seed fall due together.
+        self._begin: float | None = None
+        self._seed = time.time()
         self._source = TableSource(self.states)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="sampler", daemon=True)
@@ -60,10 +64,22 @@ class Sampler:
     def start(self) -> None:
         """Take the first sample, and go on."""
         self.tick()
-        begin, seed = self._clock(), time.time()
-        for state in self.states:
-            state.reader.follow(Schedule(state.wanted_interval, begin, seed))
+        self._begin = self._clock()
+        self._follow(self.states)
         self._thread.start()
+
+    def add(self, sensors: Sequence[FoundSensor]) -> None:
+        """From now on read these too, which come last in the order of preference."""
+        added = [SensorState(each, self._interval, self._clock, self._take) for each in sensors]
+        with self.lock:
+            self.states += added
+        self._follow(added)
+
+    def _follow(self, states: Sequence[SensorState]) -> None:
+        if self._begin is None or self._stopping.is_set():
+            return
+        for state in states:
+            state.reader.follow(Schedule(state.wanted_interval, self._begin, self._seed))
 
     def stop(self) -> None:
         """End the loops; those of sensors that block end when these come back."""
@@ -82,14 +98,15 @@ class Sampler:
         self._read_all(as_scheduled=True)
 
     def _read_all(self, as_scheduled: bool) -> None:
-        asked = {s: s.answers for s in self.states if not s.reader.blocked}
+        states = tuple(self.states)  # another may come meanwhile
+        asked = {s: s.answers for s in states if not s.reader.blocked}
         for state in asked:
             state.reader.ask(as_scheduled)
         with self._answered:
             self._answered.wait_for(
                 lambda: all(state.answers > before for state, before in asked.items()), PATIENCE
             )
-            for state in self.states:
+            for state in states:
                 if state not in asked or state.answers == asked[state]:
                     self._fail(state, "blocked", _BLOCKED)
             self._elect(Seconds(self._clock()))

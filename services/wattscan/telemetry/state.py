@@ -37,6 +37,7 @@ class SensorState:
     ) -> None:
         """`take` is told of each reading, on the sensor's thread: see `reader.Done`."""
         self.sensor = found.sensor
+        self.choice = found.choice
         self.reader = Reader(found.sensor.name, clock, self.read, partial(take, self))
         self._read, self.method, self.uncertainty_ratio = _kind(found.sensor)
         self._throttling = found.sensor if isinstance(found.sensor, Throttling) else None

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 
 from fuzz.seeds import MARKER, marked, saved
-from wattscan.contracts import InvalidImage
-from wattscan.imaging import Limits, decode
+from wattscan.contracts import InvalidImage, Limits
+from wattscan.imaging import decode
 
 LIMITS = Limits(max_bytes=1024 * 1024, max_pixels=1_000_000)
 # One of each kind of pixel data: plain, big endian, RLE, deflated, and each JPEG.
@@ -120,8 +120,8 @@ def test_a_jpeg_frame_of_another_precision_does_not_end_the_process(tmp_path, na
 _LOOP = """
 import random, sys
 from pathlib import Path
-from wattscan.contracts import InvalidImage
-from wattscan.imaging import Limits, decode
+from wattscan.contracts import InvalidImage, Limits
+from wattscan.imaging import decode
 data, chance = Path(sys.argv[1]).read_bytes(), random.Random(7)
 for _ in range(400):
     changed = bytearray(data)

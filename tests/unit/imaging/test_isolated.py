@@ -19,8 +19,8 @@ from pydicom.data import get_testdata_file
 from pydicom.pixels.utils import pixel_array
 
 from wattscan import imaging
-from wattscan.contracts import InvalidImage
-from wattscan.imaging import Limits, dicom, isolated
+from wattscan.contracts import InvalidImage, Limits
+from wattscan.imaging import dicom, isolated
 
 pytest.importorskip("gdcm")
 

@@ -1,5 +1,6 @@
 import os
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -91,9 +92,37 @@ def test_how_long_is_a_setting(tmp_path):
     assert reason(sensor.read_temperature) == "stale"
 
 
+@pytest.fixture
+def clocks(monkeypatch):
+    """The clocks that the driver sees; `wall` can be set, as an NTP client or a person does."""
+    clocks = SimpleNamespace(wall=time.time(), steady=1000.0)
+    stand_in = SimpleNamespace(time=lambda: clocks.wall, monotonic=lambda: clocks.steady)
+    monkeypatch.setattr(bridge, "time", stand_in)
+    return clocks
+
+
+@pytest.mark.parametrize("step", [-3600, 3600])
+def test_a_clock_that_is_set_neither_spoils_a_file_nor_keeps_it_fresh(tmp_path, clocks, step):
+    file = textfile.write(tmp_path, "camera", [CAMERA])
+    (sensor,) = find(tmp_path)
+    clocks.wall += step
+    clocks.steady += 5
+    assert sensor.read_temperature() == [CAMERA]
+    clocks.steady += 6
+    assert reason(sensor.read_temperature) == "stale"
+    os.utime(file, (clocks.wall, clocks.wall))  # its logger goes on, by the new time
+    assert sensor.read_temperature() == [CAMERA]
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
-    [("x", "half_written"), ("x\n", "garbage"), ("#" * (1 << 21), "too_large"), (None, "gone")],
+    [
+        ("x", "half_written"),
+        ("x\n", "garbage"),
+        ('wattscan_temperature_celsius{zone="z"} -300\n', "garbage"),
+        ("#" * (1 << 21), "too_large"),
+        (None, "gone"),
+    ],
 )
 def test_a_spoilt_file_is_a_failure_and_not_a_zero(tmp_path, content, expected):
     file = textfile.write(tmp_path, "meter", [POWER])

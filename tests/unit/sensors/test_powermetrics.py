@@ -151,6 +151,24 @@ def test_its_end_is_told_with_its_last_words_and_it_is_started_again(tool):
     assert len((tool.folder / "runs").read_text().split()) == 2
 
 
+def test_a_tool_that_keeps_ending_is_started_anew_after_longer_and_longer_pauses(tool, monkeypatch):
+    now = [time.monotonic()]
+    monkeypatch.setattr(powermetrics.time, "monotonic", lambda: now[0])
+    sensor = tool(then="no")
+
+    def runs():
+        with pytest.raises(SensorFailed, match="no") as caught:
+            sensor.read_energy()
+        assert caught.value.reason == "ended"
+        return len((tool.folder / "runs").read_text().split())
+
+    for begun, pause in enumerate((1, 2, 4, 8, 16, 30, 30), start=1):
+        assert runs() == begun
+        now[0] += pause - 0.1
+        assert runs() == begun
+        now[0] += 0.2
+
+
 def test_a_tool_that_falls_silent_is_stale(tool, monkeypatch):
     sensor = tool(sample())
     until(sensor, lambda got: isinstance(got, dict))

@@ -118,7 +118,7 @@ def test_a_value_that_stands_for_none_is_over_its_range(library, query):
         ({"resource": "TCPIP::192.0.2.9::INSTR"}, "cannot be read"),
         ({"resource": "nonsense"}, "resource"),
         ({"library": "/nowhere.yaml@sim"}, "cannot be read"),
-        ({"resource": None}, "give its VISA address as resource"),
+        ({"resource": ""}, "give its VISA address as resource"),
     ],
 )
 def test_a_meter_that_cannot_be_read_is_absent_with_the_reason(library, settings, told):

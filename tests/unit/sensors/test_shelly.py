@@ -140,7 +140,7 @@ def test_a_password_is_told(plug):
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"host": "x", "use": "volts"}, "use must be power or energy"),
+        ({"host": "x", "use": "volts"}, "use must be one of power, energy"),
         ({"host": "x", "channel": -1}, "channel must be a whole number"),
         ({"hosts": "x"}, "unknown key hosts"),
     ],

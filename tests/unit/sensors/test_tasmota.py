@@ -107,7 +107,7 @@ def test_no_host_is_absent():
 
 @pytest.mark.parametrize(
     ("settings", "told"),
-    [({"use": "volts"}, "use must be power or energy"), ({"hosts": "x"}, "unknown key hosts")],
+    [({"use": "volts"}, "use must be one of power, energy"), ({"hosts": "x"}, "unknown key hosts")],
 )
 def test_wrong_settings_are_refused(settings, told):
     with pytest.raises(WattscanError, match=told):

@@ -136,7 +136,8 @@ def test_what_is_missing_is_told(log):
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"), [({"unit": "K"}, "unit must be C or F"), ({"path": "x"}, "unknown key")]
+    ("settings", "told"),
+    [({"unit": "K"}, "unit must be one of C, F"), ({"path": "x"}, "unknown key")],
 )
 def test_wrong_settings_are_refused(settings, told):
     with pytest.raises(WattscanError, match=told):

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattscan import plugins
-from wattscan.contracts import Finding, InvalidImage, TensorSpec
-from wattscan.imaging import Limits
+from wattscan.contracts import Finding, InvalidImage, Limits, TensorSpec
 from wattscan.serving.call import Call
 from wattscan.serving.errors import NotServed, RequestRefused
 from wattscan.serving.jobs import TensorJob

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from wattscan.contracts import Finding, InvalidImage, Mask, Pixels, TaskKind
-from wattscan.imaging import Limits, decode, raw
+from wattscan.contracts import Finding, InvalidImage, Limits, Mask, Pixels, TaskKind
+from wattscan.imaging import decode, raw
 from wattscan.serving.call import Call
 from wattscan.serving.errors import RequestRefused
 from wattscan.serving.jobs import ImageJob, clinical_of

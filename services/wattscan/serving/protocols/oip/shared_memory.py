@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from wattscan.contracts import Array
-from wattscan.imaging import Limits
+from wattscan.contracts import Array, Limits
 from wattscan.serving.errors import NotOffered, NotServed, RequestRefused
 from wattscan.wire import open_inference_pb2 as pb
 

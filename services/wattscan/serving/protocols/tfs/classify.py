@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from wattscan.contracts import Array, Tensor
-from wattscan.imaging import Limits, decode
+from wattscan.contracts import Array, Limits, Tensor
+from wattscan.imaging import decode
 from wattscan.serving.call import Call
 from wattscan.serving.errors import RequestRefused
 from wattscan.serving.jobs import ImageJob, TensorJob

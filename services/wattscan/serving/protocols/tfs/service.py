@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wattscan.imaging import Limits
+from wattscan.contracts import Limits
 from wattscan.serving.call import Call
 from wattscan.serving.errors import NotOffered
 from wattscan.serving.pipeline import Pipeline

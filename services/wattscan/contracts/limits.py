@@ -1,15 +1,15 @@
-"""Limits on what a sender may make this process decode."""
+"""Limits on what a sender may make a service decode."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wattscan.contracts import ImageTooLarge, InvalidImage
+from wattscan.contracts.errors import ImageTooLarge, InvalidImage
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What is taken. The defaults suit a workstation's radiographs."""
+    """What is taken. The defaults suit a workstation's radiographs; small boards take less."""
 
     max_bytes: int = 64 * 1024 * 1024
     """A file or a tensor as it is sent, and what a deflated file unfolds to."""
@@ -30,10 +30,5 @@ class Limits:
             )
 
 
-DEFAULT = Limits()
-
-
-def check_frame(frame: int, frames: int) -> None:
-    """Raises: InvalidImage."""
-    if frame >= frames:
-        raise InvalidImage(f"frame {frame} was asked for; the file has {frames} (counted from 0)")
+LIMITS = Limits()
+"""Those of a service that is told nothing else."""
