@@ -88,6 +88,11 @@ def milliwatts_from_watts(watts: float) -> float:
     return watts * 1e3
 
 
+def microseconds_from_seconds(seconds: Seconds) -> float:
+    """For people: what a request costs."""
+    return seconds * 1e6
+
+
 def milliseconds_from_seconds(seconds: float) -> float:
     """Latencies are read by people in milliseconds."""
     return seconds * 1e3

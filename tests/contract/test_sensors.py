@@ -1,18 +1,27 @@
 """One suite over all sensors: on a machine that has nothing, and on one that has them all."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from wattscan import plugins
 from wattscan.contracts import (
     EnergySensor,
     PowerSensor,
     SensorAbsent,
+    SensorChoice,
     SensorFailed,
     TemperatureSensor,
 )
 from wattscan.targets import load_target, target_names
+from wattscan.telemetry.attribution import Ledger
+from wattscan.telemetry.discovery import FoundSensor
+from wattscan.telemetry.exporter import TelemetryCollector
+from wattscan.telemetry.sampler import Sampler
+from wattscan.units import Seconds
 
 SETTINGS = {
     choice.name.replace("_", "-"): choice.settings
@@ -120,3 +129,82 @@ def test_what_vanishes_is_a_failure_and_not_a_zero(read_from_files, sysfs):
             continue
         with pytest.raises(SensorFailed):
             readings(sensor)
+
+
+def gone(file):
+    file.unlink()
+
+
+def garbage(file):
+    file.write_text("no number\n")
+
+
+def empty(file):
+    file.write_text("")
+
+
+def cut(file):
+    # What a file that was opened before an unplugging, or a bus that gives up, answers.
+    file.unlink()
+    file.mkdir()
+
+
+REASONS = {
+    gone: {"gone", "unreadable"},
+    garbage: {"garbage", "empty"},
+    empty: {"garbage", "empty", "gone"},
+    cut: {"unreadable", "gone"},
+    "permission": {"permission"},
+}
+VALUES = [path for path in FILES if not path.endswith(("/name", "/type", "/status", "rail_name_0"))]
+
+
+@pytest.mark.parametrize("take_away", REASONS)
+def test_taken_away_mid_run_its_series_disappear_and_the_reason_is_counted(
+    read_from_files, sysfs, take_away, monkeypatch
+):
+    found = [
+        FoundSensor(sensor, SensorChoice(read_from_files, {}))
+        for sensor in find(read_from_files, sysfs)
+        if getattr(sensor, "method", "") != "modelled"
+    ]
+    sampler = Sampler(found, Seconds(0.1), Ledger())
+    registry = CollectorRegistry()
+    registry.register(TelemetryCollector(load_target("cpu"), sampler, Ledger()))
+
+    def series():
+        page = [sample for family in registry.collect() for sample in family.samples]
+        about = {"wattscan_sensor_up", "wattscan_sensor_read_errors_total"}
+        return [s for s in page if s.name not in about and "sensor" in s.labels], {
+            s.labels["sensor"]: s.value for s in page if s.name == "wattscan_sensor_up"
+        }
+
+    try:
+        if found:
+            shown, up = series()
+            assert shown and set(up.values()) == {1}
+        if take_away == "permission":  # root may read all: the kernel's refusal is played
+            forbid(monkeypatch, sysfs)
+        else:
+            for path in VALUES:
+                take_away(sysfs / path)
+        shown, up = series()
+        assert not shown and set(up.values()) <= {0}
+        for state in sampler.states:
+            (reason,) = (reason for reason, count in state.errors.items() if count)
+            assert state.errors[reason] == 1 and reason in REASONS[take_away]
+    finally:
+        sampler.stop()
+
+
+def forbid(monkeypatch, folder):
+    def refuse(original):
+        def opened(path, *arguments, **options):
+            if str(path).startswith(str(folder)):
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return original(path, *arguments, **options)
+
+        return opened
+
+    monkeypatch.setattr(os, "open", refuse(os.open))
+    monkeypatch.setattr(Path, "open", refuse(Path.open))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
+import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from wattscan.bench.telemetry import cost
+from wattscan.bench.telemetry import attribution, cost
 from wattscan.bench.telemetry.errors import CLASSES, WINDOWS, measure
 from wattscan.bench.telemetry.loads import HIGH, LOADS, LOW
+from wattscan.units import Seconds, microseconds_from_seconds
 
 _MARK = "<!-- generated -->"
 
@@ -39,9 +41,12 @@ def _page(trials: int, seconds: float) -> Iterator[str]:
     today = datetime.datetime.now(datetime.timezone.utc).date()
     command = f"python -m wattscan.bench.telemetry --trials {trials} --seconds {seconds:g}"
     yield f"{today}, {os.cpu_count()} processors seen, `{command}`."
-    yield ""
-    yield "### Error of the energy"
-    yield ""
+    yield from ("", "### Error of the energy", "", *_errors(trials))
+    yield from ("", "### Cost and pace", "", *_cost(seconds))
+    yield from ("", "### Energy of a request", "", *_requests())
+
+
+def _errors(trials: int) -> Iterator[str]:
     yield (
         f"Loads of {LOW:g} to {HIGH:g} W, simulated time, {trials} trials a cell, each in another "
         "phase. 95 % of them were off by less than the first figure; the second is their mean, "
@@ -54,20 +59,13 @@ def _page(trials: int, seconds: float) -> Iterator[str]:
         for source in CLASSES:
             found = [measure(load, source, window, trials, seed=1) for window in WINDOWS]
             yield _row([load.name, source.name, *(f"{e.most:.2%} ({e.mean:+.2%})" for e in found)])
-    yield ""
-    yield "### Cost and pace"
-    yield ""
+
+
+def _cost(seconds: float) -> Iterator[str]:
     yield f"Three sensors at {1 / cost.INTERVAL:g} Hz that read a file each, for {seconds:g} s."
     yield ""
-    yield _row(
-        [
-            "beside",
-            "of one core",
-            "achieved interval of the minute furthest off, over the one asked for",
-            "time lost",
-            "failed",
-        ]
-    )
+    pace = "achieved interval of the minute furthest off, over the one asked for"
+    yield _row(["beside", "of one core", pace, "time lost", "failed"])
     yield _row(["---"] * 5)
     cores = os.cpu_count() or 1
     for busy, beside in ((0, "nothing"), (2 * cores, f"{2 * cores} processes that compute")):
@@ -79,6 +77,16 @@ def _page(trials: int, seconds: float) -> Iterator[str]:
                 *(f"{taken.lost_ratio:.2%}", str(taken.failures)),
             ]
         )
+
+
+def _requests() -> Iterator[str]:
+    yield "Processor time of the ledger for each request, hot, median of 5."
+    yield ""
+    yield _row(["requests at once", "microseconds"])
+    yield _row(["---"] * 2)
+    for at_once in (1, 4, 16):
+        taken = statistics.median(attribution.measure(at_once) for _ in range(5))
+        yield _row([str(at_once), f"{microseconds_from_seconds(Seconds(taken)):.0f}"])
 
 
 def _row(cells: list[str]) -> str:
