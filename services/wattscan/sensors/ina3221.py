@@ -143,7 +143,8 @@ def _iio_channels(folder: Path) -> Iterator[tuple[str, _Power]]:
 
 
 def _hwmon_power(voltage: Path, current: Path) -> Watts:
-    return watts_from_millivolts_milliamperes(read_int(voltage), read_int(current))
+    # Its offset, 80 uV at the shunt, makes an idle rail's current negative.
+    return watts_from_millivolts_milliamperes(read_int(voltage), max(0, read_int(current)))
 
 
 def _iio_power(file: Path) -> Watts:

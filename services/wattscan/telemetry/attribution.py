@@ -148,10 +148,17 @@ class Ledger:
             return self._share(account, self._source)
 
     def settle(self, start: Seconds, end: Seconds, energy: Joules) -> None:
-        """Give out the energy of the interval from `start` to `end` (monotonic)."""
+        """Give out the energy of the interval from `start` to `end` (monotonic).
+
+        Of an interval that reaches back before the last one's end, as the first of a sensor that
+        takes over does, the part behind that end.
+        """
         with self._lock:
-            if self._source is None:
+            if self._source is None or end <= self._settled_until:
                 return
+            if start < self._settled_until:
+                part = (end - self._settled_until) / (end - start)
+                start, energy = self._settled_until, Joules(energy * part)
             weights = {key: a.weight(start, end) for key, a in self._active.items()}
             total = sum(weights.values())
             if end > start:

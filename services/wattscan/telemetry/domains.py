@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wattscan.contracts import Correction, EnergyReading, Method, PowerReading, Scope
-from wattscan.telemetry.integrate import NOTHING, Step, counter_step, power_step
+from wattscan.telemetry.integrate import (
+    NOTHING,
+    RESET,
+    STILL,
+    Step,
+    counter_step,
+    power_step,
+)
 from wattscan.units import Joules, Seconds, Watts, energy, mean_power
 
 
@@ -42,6 +49,7 @@ class Domain:
         self.power: Watts | None = None
         self.present = False
         self._interval = interval
+        self._owed = Joules(0.0)
         self._last: tuple[Seconds, EnergyReading | PowerReading] | None = None
         self._power_since: tuple[Seconds, Joules] | None = None
 
@@ -52,12 +60,14 @@ class Domain:
 
     def add(self, now: Seconds, reading: EnergyReading | PowerReading) -> Step:
         """Take in a reading made at the monotonic time `now`; returns what it added."""
-        step = self._corrected(self._step(now, reading))
+        step = self._corrected(self._step(now, reading), reading)
+        self.present = True
+        if step is STILL:
+            return step
         self._last = (now, reading)
         self.energy = Joules(self.energy + step.energy)
         self.covered = Seconds(self.covered + step.covered)
         self._update_power(now, reading, step)
-        self.present = True
         return step
 
     def lose(self) -> None:
@@ -65,6 +75,12 @@ class Domain:
         self.present = False
         self.power = None
         self._power_since = None
+
+    def disbelieve(self) -> None:
+        """What it says is not believed: nothing is joined over this time, as it would be over one
+        in which a counter could not be read."""
+        self.lose()
+        self._last = None
 
     def _step(self, now: Seconds, reading: EnergyReading | PowerReading) -> Step:
         if self._last is None:
@@ -77,11 +93,17 @@ class Domain:
             return power_step(previous.power, reading.power, elapsed, self._interval)
         return NOTHING
 
-    def _corrected(self, step: Step) -> Step:
+    def _corrected(self, step: Step, reading: EnergyReading | PowerReading) -> Step:
         if self._correction is None or step.covered <= 0:
             return step
-        power = corrected(self._correction, mean_power(step.energy, step.covered))
-        return Step(energy(power, step.covered), step.covered)
+        if isinstance(reading, PowerReading):
+            power = corrected(self._correction, mean_power(step.energy, step.covered))
+            return Step(energy(power, step.covered), step.covered)
+        # A counter moves in quanta: what is too little for its offset now is made up for later.
+        offset = energy(self._correction.offset, step.covered)
+        sum_ = Joules(self._correction.gain * step.energy + offset + self._owed)
+        self._owed = Joules(min(0.0, sum_))
+        return Step(Joules(max(0.0, sum_)), step.covered)
 
     def _update_power(
         self, now: Seconds, reading: EnergyReading | PowerReading, step: Step
@@ -91,7 +113,7 @@ class Domain:
             if self._correction is not None:
                 self.power = corrected(self._correction, reading.power)
             return
-        if self._power_since is None or step == NOTHING:  # or RESET, its equal
+        if self._power_since is None or step is NOTHING or step is RESET:
             self._power_since = (now, self.energy)
             return
         then, before = self._power_since

@@ -14,12 +14,11 @@ from wattscan.contracts import (
     EnergyReading,
     PowerReading,
     SensorChoice,
-    SensorFailed,
     TemperatureReading,
 )
 from wattscan.units import Joules, Seconds, Watts, mean_power
 
-FROZEN, BELOW_FLOOR = "frozen", "below_floor"
+FROZEN, BELOW_FLOOR, NEGATIVE = "frozen", "below_floor", "negative"
 _Reading = TypeVar("_Reading", PowerReading, EnergyReading, TemperatureReading)
 # A counter refreshes every 20 to 100 ms: its mean power means little over less.
 _COUNTER_WINDOW = Seconds(1.0)
@@ -42,23 +41,19 @@ class Doubt:
         self._counts: dict[str, tuple[Seconds, Joules]] = {}
         self._was_low: dict[str, bool] = {}
 
-    def sift(self, now: Seconds, readings: Sequence[_Reading]) -> tuple[list[_Reading], list[str]]:
-        """The readings that are believed, and for each other one why it is not.
-
-        Raises:
-            SensorFailed: none is.
-        """
+    def sift(
+        self, now: Seconds, readings: Sequence[_Reading]
+    ) -> tuple[list[_Reading], dict[str, str]]:
+        """The readings that are believed; of each other one, its domain or zone and the reason."""
         believed: list[_Reading] = []
-        reasons = []
+        doubted: dict[str, str] = {}
         for reading in readings:
             reason = self._reason(now, reading)
             if reason:
-                reasons.append(reason)
+                doubted[_name(reading)] = reason
             else:
                 believed.append(reading)
-        if reasons and not believed:
-            raise SensorFailed(reasons[0], _EXPLAINED[reasons[0]])
-        return believed, reasons
+        return believed, doubted
 
     def _reason(
         self, now: Seconds, reading: PowerReading | EnergyReading | TemperatureReading
@@ -67,6 +62,8 @@ class Doubt:
             return FROZEN if self._still(reading.zone, now, reading.stamp) else ""
         floor = self._choice.floors.get(reading.domain)
         if isinstance(reading, PowerReading):
+            if reading.power < 0:
+                return NEGATIVE
             if self._still(reading.domain, now, reading.stamp):
                 return FROZEN
             return BELOW_FLOOR if floor is not None and reading.power < floor else ""
@@ -94,7 +91,12 @@ class Doubt:
         return self._was_low.get(reading.domain, False)
 
 
-_EXPLAINED = {
+def _name(reading: PowerReading | EnergyReading | TemperatureReading) -> str:
+    return reading.zone if isinstance(reading, TemperatureReading) else reading.domain
+
+
+EXPLAINED = {
+    NEGATIVE: "it shows a power below zero: is the meter connected the wrong way round?",
     FROZEN: "its own time or count stands still",
     BELOW_FLOOR: "it shows less power than the target's floor_watts",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from wattscan.contracts import (
@@ -18,6 +18,7 @@ from wattscan.metrics import COUNTER_RESET
 from wattscan.telemetry.attribution import Ledger, Source
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.domains import Domain, DomainKey
+from wattscan.telemetry.doubt import EXPLAINED
 from wattscan.telemetry.integrate import RESET
 from wattscan.telemetry.reader import PATIENCE
 from wattscan.telemetry.schedule import Schedule
@@ -151,30 +152,33 @@ class Sampler:
         state.lose(reason, detail)
 
     def _add(self, state: SensorState, now: Seconds, answer: Any) -> None:
+        if state.method is not None:
+            for reading in answer:
+                _know(state, reading, state.method)
         readings, doubted = state.doubt.sift(now, answer)
         if doubted:
-            state.errors.update(doubted)
+            self._disbelieve(state, doubted)
+            if not readings:
+                reason = next(iter(doubted.values()))
+                raise SensorFailed(reason, EXPLAINED[reason])
+            state.errors.update(doubted.values())
         if state.method is None:
             state.temperatures = {r.zone: r.temperature for r in readings}
         else:
-            self._energy(state, now, readings, state.method)
+            self._energy(state, now, readings)
+
+    def _disbelieve(self, state: SensorState, names: Iterable[str]) -> None:
+        for name in names:
+            if name in state.domains:
+                state.domains[name].disbelieve()
 
     def _energy(
-        self,
-        state: SensorState,
-        now: Seconds,
-        readings: Sequence[EnergyReading | PowerReading],
-        method: Method,
+        self, state: SensorState, now: Seconds, readings: Sequence[EnergyReading | PowerReading]
     ) -> None:
         for name in state.domains.keys() - {reading.domain for reading in readings}:
             state.domains[name].lose()
         for reading in readings:
-            domain = state.domains.get(reading.domain)
-            if domain is None:
-                key = DomainKey(state.sensor.name, reading.domain, reading.scope, method)
-                correction = state.corrections.get(reading.domain)
-                domain = Domain(key, state.uncertainty_ratio, state.wanted_interval, correction)
-                state.domains[reading.domain] = domain
+            domain = state.domains[reading.domain]
             since = domain.last_read
             step = domain.add(now, reading)
             if step is RESET:
@@ -194,3 +198,12 @@ class Sampler:
                 "%s of %s is silent: %s of %s takes its place, in series of its own",
                 *(before.domain, before.sensor, key.domain, key.sensor),
             )
+
+
+def _know(state: SensorState, reading: EnergyReading | PowerReading, method: Method) -> None:
+    """A domain has its place among its sensor's, believed or not: the first is the sensor's own."""
+    if reading.domain not in state.domains:
+        key = DomainKey(state.sensor.name, reading.domain, reading.scope, method)
+        correction = state.corrections.get(reading.domain)
+        domain = Domain(key, state.uncertainty_ratio, state.wanted_interval, correction)
+        state.domains[reading.domain] = domain

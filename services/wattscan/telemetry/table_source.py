@@ -35,7 +35,10 @@ class TableSource:
         self._begin = now if self._begin is None else self._begin
         starting = now - self._begin < _STARTING
         if self._chosen is None or starting or self._silent(*self._chosen, now):
-            speaking = ((s, d) for s in self._states for d in s.domains.values() if d.present)
+            # Of each sensor its first domain alone: a rail does not stand for its board, nor one
+            # GPU for another.
+            firsts = ((s, d) for s in self._states for d in list(s.domains.values())[:1])
+            speaking = ((s, d) for s, d in firsts if d.present)
             self._chosen = next(speaking, self._chosen)
         return self.key
 

@@ -154,6 +154,12 @@ def test_permission_lost_later_is_a_failure(nano, monkeypatch):
     assert caught.value.reason == "permission"
 
 
+def test_an_idle_rail_s_offset_is_no_negative_power(orin):
+    sensor, _ = read(orin)
+    (orin / "bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon1/curr2_input").write_text("-16")
+    assert {r.domain: r.power for r in sensor.read_power()}["VDD_IN"] == 0
+
+
 def test_a_rail_lost_later_is_missing_and_the_others_stay(orin):
     sensor, _ = read(orin)
     (orin / "bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon1/curr2_input").write_text("garbage")

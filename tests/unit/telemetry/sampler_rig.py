@@ -44,7 +44,7 @@ class Counter(Fallible):
 
     def read_energy(self):
         self.check()
-        return [EnergyReading("package-0", "chip", Joules(self.count), Joules(1000.0))]
+        return [EnergyReading("package-0", "chip", Joules(self.count), Joules(100_000.0))]
 
 
 class Meter(Fallible):

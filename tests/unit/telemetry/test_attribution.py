@@ -166,7 +166,7 @@ def test_real_time_by_default():
     with in_service(account):
         time.sleep(0.01)
     account.close(ok=True)
-    ledger.settle(Seconds(start - 1), Seconds(time.monotonic()), Joules(3.0))
+    ledger.settle(Seconds(start), Seconds(time.monotonic()), Joules(3.0))
     assert joules(ledger) == pytest.approx(3.0)
 
 

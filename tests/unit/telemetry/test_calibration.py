@@ -82,6 +82,16 @@ def test_a_corrected_counter_never_goes_back():
     assert (made.power, made.energy) == (0.0, 0.0)
 
 
+@pytest.mark.parametrize(("quantum", "watts"), [(600.0, 10.0), (2.0, 20.0), (0.5, 9.0)])
+def test_a_counter_s_quanta_leave_a_negative_offset_its_due(quantum, watts):
+    """Read at 10 Hz, out of step with its refreshes; 8 W are to be taken off."""
+    made = domain(Correction(1.0, Watts(-8.0), 0.012))
+    for tick in range(6001):
+        count = quantum * (tick * 0.1137 * watts // quantum)
+        made.add(Seconds(tick * 0.1137), EnergyReading("VDD_IN", "board", Joules(count)))
+    assert made.energy / made.covered == pytest.approx(watts - 8.0, rel=0.03)
+
+
 class Bridge:
     """A module of two sensors, with a domain of one name."""
 

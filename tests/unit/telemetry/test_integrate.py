@@ -70,6 +70,15 @@ def test_a_counter_that_wraps_gives_the_same_energy(steps, start):
     assert total == pytest.approx(sum(steps), abs=1e-6)
 
 
+def test_over_a_time_in_which_it_may_have_wrapped_twice_a_counter_tells_nothing():
+    before = EnergyReading("package-0", "chip", Joules(5000.0), Joules(WRAPS_AT))
+    after = EnergyReading("package-0", "chip", Joules(9000.0), Joules(WRAPS_AT))
+    assert counter_step(before, after, Seconds(60.0)).energy == 4000.0
+    assert counter_step(before, after, Seconds(3600.0)) is RESET
+    endless = EnergyReading("package-0", "chip", Joules(9000.0))
+    assert counter_step(before, endless, Seconds(3600.0)).energy == 4000.0
+
+
 @pytest.mark.parametrize("wraps_at", [None, Joules(WRAPS_AT)])
 def test_a_counter_that_was_reset_adds_nothing(wraps_at):
     before = EnergyReading("package-0", "chip", Joules(5000.0), wraps_at)

@@ -1,10 +1,14 @@
 """When the sensor that the tables read falls silent, or cannot be believed."""
 
 import pytest
+from ledger_rig import ledger_of, total
 from sampler_rig import COUNTER, METER, Rig
 
-from wattscan.contracts import SensorFailed
-from wattscan.units import Seconds, Watts
+from wattscan.contracts import EnergyReading, SensorFailed
+from wattscan.telemetry.attribution import Source
+from wattscan.units import Joules, Seconds, Watts
+
+FLOOR = {"package-0": Watts(1.0)}
 
 
 def table(rig):
@@ -93,6 +97,72 @@ def test_a_frozen_counter_is_absent_with_its_reason():
     assert rig.value("wattscan_energy_joules_total", **COUNTER) is None
     rig.tick()
     assert rig.value("wattscan_sensor_up", sensor="rapl") == 1
+
+
+@pytest.mark.parametrize("fault", ["frozen", "below_floor"])
+def test_what_was_not_believed_stays_a_gap(fault):
+    """A counter that stood still has not counted: nothing of that time is covered afterwards."""
+    choice = {"frozen": {"frozen_after": Seconds(1.0)}, "below_floor": {"floors": FLOOR}}
+    rig = Rig(**choice[fault])
+    rig.sampler.tick()
+    for _ in range(20):
+        rig.tick()
+    for _ in range(40):
+        rig.tick(joules=0.0 if fault == "frozen" else 0.001)
+    for _ in range(20):
+        rig.tick()
+    covered = rig.value("wattscan_sensor_covered_seconds_total", sensor="rapl", domain="package-0")
+    energy = rig.value("wattscan_energy_joules_total", **COUNTER)
+    assert 3.0 < covered < 5.5
+    assert energy < 41
+
+
+def test_a_counter_that_moves_seldom_covers_the_time_behind_it(rig):
+    before = rig.value("wattscan_sensor_covered_seconds_total", sensor="rapl", domain="package-0")
+    for _ in range(9):
+        rig.tick(joules=0.0)
+    still = rig.value("wattscan_sensor_covered_seconds_total", sensor="rapl", domain="package-0")
+    assert still == before
+    rig.tick(joules=10.0)
+    after = rig.value("wattscan_sensor_covered_seconds_total", sensor="rapl", domain="package-0")
+    assert after == pytest.approx(before + 1.0)
+    assert rig.value("wattscan_power_watts", **COUNTER) == pytest.approx(10.0)
+
+
+def test_a_rail_does_not_stand_for_its_board():
+    rig = Rig()
+
+    def rails():
+        rig.counter.check()
+        board = [] if rig.asleep else [EnergyReading("board", "board", Joules(rig.counter.count))]
+        return [*board, EnergyReading("gpu", "rail", Joules(rig.counter.count / 2))]
+
+    rig.asleep = False
+    rig.counter.read_energy = rails
+    rig.sampler.states[0]._read = rails
+    for _ in range(60):
+        rig.tick()
+    assert table(rig) == "rapl"
+    rig.asleep = True
+    for _ in range(10):
+        rig.tick()
+    assert table(rig) == "ina3221", "the next sensor, not the next domain"
+
+
+def test_a_takeover_by_a_slower_sensor_settles_nothing_twice(clock):
+    ledger = ledger_of(clock)
+    account = ledger.open("t", "fp32")
+    account.start()
+    clock.now = 10.0
+    account.stop()
+    account.close(ok=True)
+    for end in range(1, 8):
+        ledger.settle(Seconds(end - 1), Seconds(end), Joules(10.0))
+    ledger.set_source(Source("integrated", "system"))
+    ledger.settle(Seconds(4), Seconds(8), Joules(40.0))
+    assert total(ledger) == pytest.approx(80.0)
+    ledger.settle(Seconds(3), Seconds(8), Joules(40.0))
+    assert total(ledger) == pytest.approx(80.0)
 
 
 def test_a_sensor_of_0_watts_is_absent_where_it_has_a_floor():
