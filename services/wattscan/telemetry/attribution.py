@@ -156,15 +156,14 @@ class Ledger:
         with self._lock:
             if self._source is None or end <= self._settled_until:
                 return
-            if start < self._settled_until:
-                part = (end - self._settled_until) / (end - start)
-                start, energy = self._settled_until, Joules(energy * part)
-            weights = {key: a.weight(start, end) for key, a in self._active.items()}
+            begin = Seconds(max(start, self._settled_until))
+            if begin > start:
+                energy = Joules(energy * (end - begin) / (end - start))
+            weights = {key: a.weight(begin, end) for key, a in self._active.items()}
             total = sum(weights.values())
-            if end > start:
-                # Of what comes next: no request alone takes more than the device's mean power,
-                # however little of the interval was service.
-                self._joules_per_image_second = energy / max(total, end - start)
+            # Of what comes next: no request alone takes more than the device's mean power, however
+            # little of the interval was service.
+            self._joules_per_image_second = energy / max(total, end - begin)
             if total > 0:
                 for key, weight in weights.items():
                     self._give(self._active[key], Joules(energy * weight / total))
