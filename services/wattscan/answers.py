@@ -6,57 +6,102 @@ Any of it can be missing, late, cut short or garbage at any time.
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import math
-import urllib.error
+import re
+import socket
+import time
 import urllib.parse
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from wattscan.contracts import SensorFailed
+from wattscan.contracts import SensorFailed, WattscanError
+from wattscan.settings import MOST, text
 
 # A reader gives a sensor one second; connecting and reading share it.
 _TIMEOUT_SECONDS = 0.8
 _LARGEST_ANSWER = 64 * 1024
+_NO_HOST = re.compile(r"[\s/?#@]")
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A plug that sends its reader elsewhere is not the plug that was set."""
+def host_of(settings: Mapping[str, Any], key: str = "host") -> str:
+    """The entry's `host`, which may carry a port; empty where none is set.
 
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-# The empty table: a proxy from the environment knows no device of this network.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
+    Raises: WattscanError: it is a URL, say.
+    """
+    host = text(settings, key)
+    if _NO_HOST.search(host):
+        raise WattscanError(
+            f"{key} must be a name or an address alone, such as 192.0.2.7, not {host!r:.60}"
+        )
+    return host
 
 
 def get_json(host: str, path: str, query: Mapping[str, str]) -> Any:
     """The JSON that `http://host/path?query` answers. `host` may carry a port.
 
+    No proxy of the environment is asked, and no redirection followed: a plug that sends its reader
+    elsewhere is not the plug that was set.
+
     Raises: SensorFailed: `unreachable`, `timeout`, `permission`, `http_error`, `too_large` or
         `garbage`. Its text names no address.
     """
-    url = f"http://{host}{path}?{urllib.parse.urlencode(query, quote_via=urllib.parse.quote)}"
+    question = f"{path}?{urllib.parse.urlencode(query, quote_via=urllib.parse.quote)}"
     try:
-        with _OPENER.open(url, timeout=_TIMEOUT_SECONDS) as answer:
-            body: bytes = answer.read(_LARGEST_ANSWER + 1)
-    except urllib.error.HTTPError as error:
-        with error:
-            raise _refused(error.code) from None
+        status, body = _exchange(host, question)
     except TimeoutError:
         raise SensorFailed("timeout", f"no answer within {_TIMEOUT_SECONDS:g} s") from None
     except (http.client.HTTPException, ValueError) as error:
         raise SensorFailed("garbage", f"no HTTP answer: {type(error).__name__}") from None
     except OSError as error:
-        reason = getattr(error, "reason", error)
-        if isinstance(reason, TimeoutError):
-            raise SensorFailed("timeout", f"no answer within {_TIMEOUT_SECONDS:g} s") from None
-        raise SensorFailed("unreachable", f"it cannot be reached: {reason}") from None
+        raise SensorFailed("unreachable", f"it cannot be reached: {error.strerror}") from None
+    if status != http.client.OK:
+        raise _refused(status)
     if len(body) > _LARGEST_ANSWER:
         raise SensorFailed("too_large", f"its answer is over {_LARGEST_ANSWER} bytes")
     return parse_json(body)
+
+
+def _exchange(host: str, question: str) -> tuple[int, bytes]:
+    """Status and body. Raises: OSError, HTTPException, ValueError."""
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    connection = http.client.HTTPConnection(host, timeout=_TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", question, headers={"Connection": "close"})
+        hurried: Any = _Hurried(connection.sock, deadline)
+        answer = http.client.HTTPResponse(hurried, method="GET")
+        with answer:
+            answer.begin()
+            return answer.status, answer.read(_LARGEST_ANSWER + 1)
+    finally:
+        connection.close()
+
+
+class _Hurried(io.RawIOBase):
+    """What comes over a connection until a moment of the monotonic clock, as one file.
+
+    A connection's own timeout is of each wait alone: a plug that drips its answer never exceeds it.
+    """
+
+    def __init__(self, line: socket.socket, deadline: float) -> None:
+        self._line = line
+        self._deadline = deadline
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """As a socket's."""
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Raises: TimeoutError, OSError."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._line.settimeout(left)
+        return self._line.recv_into(buffer)
 
 
 def _refused(status: int) -> SensorFailed:
@@ -89,11 +134,16 @@ def number_at(document: Any, path: str) -> float:
 
 
 def finite(value: str | float, what: str) -> float:
-    """The number that a text says. Raises: SensorFailed `garbage`: none, or not a finite one."""
+    """The number that a text says.
+
+    Raises: SensorFailed `garbage`: none, not a finite one, or one that no device can mean.
+    """
     try:
         number = float(value)
     except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise SensorFailed("garbage", f"{what} is not a number")
+    if abs(number) > MOST:
+        raise SensorFailed("garbage", f"{what} is beyond {MOST:g}")
     return number

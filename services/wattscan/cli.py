@@ -12,6 +12,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import NoReturn
 
 from prometheus_client import CollectorRegistry, disable_created_metrics
@@ -28,6 +29,7 @@ from wattscan.serving.repository.repository import Repository
 from wattscan.serving.server import Ports, place
 from wattscan.targets import load_target
 from wattscan.telemetry import cli as telemetry
+from wattscan.telemetry.arguments import printable
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.exporter import TelemetryCollector
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(options)
     except WattscanError as error:
-        print(f"wattscan: {error}", file=sys.stderr)
+        print(f"wattscan: {printable(str(error))}", file=sys.stderr)
         return 2
     except OSError as error:
         if isinstance(error, BrokenPipeError):
@@ -144,7 +146,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    wait_for_signal = _stop_signals()
+    signals = _StopSignals()
+    try:
+        finished = _serve_until(signals, options)
+    except KeyboardInterrupt:
+        print("wattscan: interrupted before it was ready", file=sys.stderr)
+        _leave(130)
+    log.info("stopped" if finished else "stopped with requests unfinished: --grace was too short")
+    _leave(0 if finished else 1)
+
+
+def _serve_until(signals: _StopSignals, options: argparse.Namespace) -> bool:
+    """Whether all requests were finished. Raises: KeyboardInterrupt: stopped before it served."""
     # Decoders' warnings quote headers, patients' names among them.
     warnings.simplefilter("ignore")
     private_stderr()
@@ -172,16 +185,16 @@ def _serve(options: argparse.Namespace) -> int:
     try:
         ports = Ports(options.address, options.grpc_port, options.metrics_port)
         scheme = "http" if options.tls_cert is None else "https"
-        _say_ready(target, models, server.start(ports), scheme)
-        wait_for_signal()
+        listening = server.start(ports)
+        signals.drain_from_now_on()
+        _say_ready(target, models, listening, scheme)
+        signals.wait()
         log.info("draining")
-        finished = server.stop(options.grace)
+        return server.stop(options.grace)
     finally:
         latecomers.stop()
         sampler.stop()
         imaging.close()
-    log.info("stopped" if finished else "stopped with requests unfinished: --grace was too short")
-    _leave(0 if finished else 1)
 
 
 def _leave(code: int) -> NoReturn:
@@ -211,20 +224,32 @@ def _warn_if_open(options: argparse.Namespace) -> None:
         log.warning("listening on %s without %s", options.address, " or ".join(missing))
 
 
-def _stop_signals() -> Callable[[], None]:
-    """From now on, SIGTERM and SIGINT end the wait of what is returned, and nothing else."""
-    # A byte in a pipe: a handler that sets an event could be interrupted by another one and lose
-    # it, and blocked signals reach the threads that libraries have started.
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+class _StopSignals:
+    """SIGTERM and SIGINT: they interrupt the start, and end the wait of a service that is ready."""
 
-    def wait() -> None:
-        os.read(reader, 1)
+    def __init__(self) -> None:
+        # A byte in a pipe: a handler that sets an event could be interrupted by another one and
+        # lose it, and blocked signals reach the threads that libraries have started.
+        self._reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        self._interrupt = True
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._handle)
 
-    return wait
+    def drain_from_now_on(self) -> None:
+        """The start is over."""
+        self._interrupt = False
+
+    def wait(self) -> None:
+        """Until the first signal, from the beginning on."""
+        os.read(self._reader, 1)
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        # Once: a second signal would interrupt what the first has begun to end.
+        if self._interrupt:
+            self._interrupt = False
+            raise KeyboardInterrupt
 
 
 def _registry(target: Target, ledger: Ledger, sampler: Sampler) -> CollectorRegistry:

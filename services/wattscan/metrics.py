@@ -75,6 +75,13 @@ ENERGY_SOURCE_INFO = _metric(
     "target sensor domain scope method use",
     "What a domain is used for: table (read by the energy table), attribution, paper. Always 1.",
 )
+TARGET_INFO = _metric(
+    "wattscan_target_info",
+    "gauge",
+    "target title precision domain zone",
+    "The target as its TOML describes it: the hardware's name, and the reading that the paper's "
+    "table shows, empty where it does not say. Always 1.",
+)
 SENSOR_UP = _metric(
     "wattscan_sensor_up",
     "gauge",
@@ -245,6 +252,7 @@ GROUPS: dict[str, tuple[Metric, ...]] = {
         POWER_WATTS,
         TEMPERATURE_CELSIUS,
         ENERGY_SOURCE_INFO,
+        TARGET_INFO,
         SENSOR_UP,
         SENSOR_READ_ERRORS,
         SENSOR_COVERED_SECONDS,

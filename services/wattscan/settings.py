@@ -15,8 +15,16 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-# No quantity here comes near it, and its square is finite.
-_MOST = 1e15
+MOST = 1e15
+"""No quantity here comes near it, in whatever unit, and its square is finite."""
+
+MOST_THREADS = 1024
+"""Of one engine, and engines of one model."""
+
+MOST_ROWS = 1_000_000
+"""Images that wait: each is held in memory."""
+
+_MOST_WHOLE = 2**63 - 1
 _BATCHING = {
     "max_batch_size", "queue_delay_seconds", "instances", "queue_limit", "priority_levels",
 }  # fmt: skip
@@ -28,7 +36,9 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise WattscanError(f"{what} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise WattscanError(f"{what} is not valid TOML: it is nested too deep") from None
+    except ValueError as error:  # of TOML, of UTF-8, and of a number of thousands of digits
         raise WattscanError(f"{what} is not valid TOML: {error}") from None
 
 
@@ -45,7 +55,7 @@ def text(settings: Mapping[str, Any], key: str, default: str = "") -> str:
     """A text. Raises: WattscanError."""
     value = settings.get(key, default)
     if not isinstance(value, str):
-        raise WattscanError(f"{key} must be a text, in quotes, not {value!r:.40}")
+        raise WattscanError(f"{key} must be a text, in quotes, not {_shown(value)}")
     return value
 
 
@@ -53,15 +63,19 @@ def one_of(settings: Mapping[str, Any], key: str, known: Collection[str], defaul
     """One of the texts that it knows. Raises: WattscanError."""
     value = text(settings, key, default)
     if value not in known:
-        raise WattscanError(f"{key} must be one of {', '.join(known)}, not {value!r}")
+        raise WattscanError(f"{key} must be one of {', '.join(known)}, not {_shown(value)}")
     return value
 
 
-def whole_number(settings: Mapping[str, Any], key: str, default: int) -> int:
-    """A whole number from 1 on. Raises: WattscanError."""
+def whole_number(
+    settings: Mapping[str, Any], key: str, default: int, most: int = _MOST_WHOLE
+) -> int:
+    """A whole number from 1 to `most`. Raises: WattscanError."""
     value = settings.get(key, default)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise WattscanError(f"{key} must be a whole number from 1 on, not {value!r}")
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise WattscanError(
+            f"{key} must be a whole number from 1 on, up to {most}, not {_shown(value)}"
+        )
     return value
 
 
@@ -71,9 +85,29 @@ def number(settings: Mapping[str, Any], key: str, default: float | None = None) 
     if value is None:
         raise WattscanError(f"{key} is missing")
     known = isinstance(value, int | float) and not isinstance(value, bool)
-    if not known or not 0 <= value <= _MOST:
-        raise WattscanError(f"{key} must be a number from 0 on, up to {_MOST:g}, not {value!r:.40}")
+    if not known or not 0 <= value <= MOST:
+        told = f"{key} must be a number from 0 on, up to {MOST:g}"
+        raise WattscanError(f"{told}, not {_shown(value)}")
     return float(value)
+
+
+def signed(settings: Mapping[str, Any], key: str) -> float:
+    """A finite number of either sign. Raises: WattscanError."""
+    value = settings.get(key)
+    if value is None:
+        raise WattscanError(f"{key} is missing")
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    if not known or not -MOST <= value <= MOST:
+        raise WattscanError(f"{key} must be a number, up to {MOST:g}, not {_shown(value)}")
+    return float(value)
+
+
+def uncertainty(settings: Mapping[str, Any], default: float | None = None) -> float:
+    """`uncertainty_ratio`: one standard uncertainty over the reading. Raises: WattscanError."""
+    value = number(settings, "uncertainty_ratio", default)
+    if value > 1:  # a figure that may as well be none; most likely meant as percent
+        raise WattscanError(f"uncertainty_ratio must be from 0 to 1, not {value:g}")
+    return value
 
 
 def batching(table: Any, default: Batching) -> Batching:
@@ -85,9 +119,16 @@ def batching(table: Any, default: Batching) -> Batching:
     if delay > 1:
         raise WattscanError("queue_delay_seconds must be 1 at most")
     return Batching(
-        max_batch_size=whole_number(table, "max_batch_size", default.max_batch_size),
+        max_batch_size=whole_number(table, "max_batch_size", default.max_batch_size, MOST_ROWS),
         queue_delay=Seconds(delay),
-        instances=whole_number(table, "instances", default.instances),
-        queue_limit=whole_number(table, "queue_limit", default.queue_limit),
-        priority_levels=whole_number(table, "priority_levels", default.priority_levels),
+        instances=whole_number(table, "instances", default.instances, MOST_THREADS),
+        queue_limit=whole_number(table, "queue_limit", default.queue_limit, MOST_ROWS),
+        priority_levels=whole_number(table, "priority_levels", default.priority_levels, MOST_ROWS),
     )
+
+
+def _shown(value: Any) -> str:
+    try:
+        return f"{value!r:.40}"
+    except ValueError:  # in hexadecimal, TOML takes more digits than Python shows
+        return "a number of thousands of digits"

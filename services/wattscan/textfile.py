@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,6 +29,7 @@ from wattscan.contracts import (
     WattscanError,
 )
 from wattscan.metrics import ENERGY_JOULES, POWER_WATTS, TEMPERATURE_CELSIUS
+from wattscan.settings import MOST
 from wattscan.units import ABSOLUTE_ZERO, Celsius, Joules, Seconds, Watts, milliseconds_from_seconds
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ _SCOPES: tuple[Scope, ...] = get_args(Scope)
 def read(file: Path) -> tuple[list[Reading], Seconds]:
     """A file's readings, and the Unix time of its last change.
 
-    Readings without a time of their own get the file's as their stamp.
+    That is no stamp of the readings: whoever reads the file judges by it how old it may be.
 
     Raises: SensorFailed: `gone`, `permission`, `unreadable`, `too_large`, `half_written` or
         `garbage`.
@@ -66,15 +66,15 @@ def read(file: Path) -> tuple[list[Reading], Seconds]:
     if len(body) > LARGEST:
         raise SensorFailed("too_large", f"{file.name} is over {LARGEST} bytes")
     try:
-        return parse(body.decode("utf-8"), changed), changed
+        return parse(body.decode("utf-8")), changed
     except UnicodeDecodeError:
         raise SensorFailed("garbage", f"{file.name} is not UTF-8") from None
     except SensorFailed as failure:
         raise SensorFailed(failure.reason, f"{file.name}: {failure}") from None
 
 
-def parse(text: str, changed: Seconds | None = None) -> list[Reading]:
-    """The readings of a file's text; `changed` is the stamp of those that carry none.
+def parse(text: str) -> list[Reading]:
+    """The readings of a file's text; the stamp of those that carry a time is that.
 
     Raises: SensorFailed: `half_written` or `garbage`.
     """
@@ -84,7 +84,7 @@ def parse(text: str, changed: Seconds | None = None) -> list[Reading]:
         samples = [s for f in text_string_to_metric_families(text) for s in f.samples]
     except (ValueError, IndexError, OverflowError):
         raise SensorFailed("garbage", "it is not Prometheus text") from None
-    readings = [_reading(sample, changed) for sample in samples]
+    readings = [_reading(sample) for sample in samples]
     seen: set[tuple[type, str]] = set()
     for reading in readings:
         if _key(reading) in seen:
@@ -133,15 +133,15 @@ def _replace(folder: Path, name: str, text: str) -> Path:
     return file
 
 
-def _reading(sample: Sample, changed: Seconds | None) -> Reading:
+def _reading(sample: Sample) -> Reading:
     build = _KINDS.get(sample.name)
     if build is None:
         raise SensorFailed(
             "garbage", f"{sample.name} is not among what it may hold: {', '.join(sorted(_KINDS))}"
         )
-    if not -sys.float_info.max <= sample.value <= sys.float_info.max:
-        raise SensorFailed("garbage", f"the value of {sample.name} is not a finite number")
-    stamp = changed if sample.timestamp is None else float(sample.timestamp)
+    if not -MOST <= sample.value <= MOST:  # nor is NaN
+        raise SensorFailed("garbage", f"the value of {sample.name} is not a number up to {MOST:g}")
+    stamp = None if sample.timestamp is None else float(sample.timestamp)
     if stamp is not None and not 0 <= stamp < math.inf:
         raise SensorFailed("garbage", f"the time of {sample.name} is not a Unix time")
     return build(sample, stamp)
@@ -182,6 +182,9 @@ def _domain(sample: Sample) -> tuple[str, Scope]:
 def _labels(sample: Sample, *names: str) -> list[str]:
     if set(sample.labels) != set(names) or not all(sample.labels.values()):
         raise SensorFailed("garbage", f"{sample.name} must have {' and '.join(names)}, and no more")
+    # They are printed: on a terminal, an escape sequence is a command.
+    if not all(label.isprintable() for label in sample.labels.values()):
+        raise SensorFailed("garbage", f"a name of {sample.name} holds what cannot be printed")
     return [sample.labels[name] for name in names]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -138,7 +139,8 @@ def test_a_calibrated_sensor_is_calibrated_anew_from_what_it_shows(board):
     assert "1.25 x reading +0.75 W" in done.stdout, done.stderr
 
 
-def test_the_load_ends_with_the_command(board):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_load_ends_with_the_command(board, number):
     command = [
         *WATTSCAN, "sensors", "--target", str(board / "board.toml"), "--sysfs", str(board),
         "calibrate", "--sensor", "ina3221", "--against", "hwmon_power", "--out",
@@ -148,9 +150,16 @@ def test_the_load_ends_with_the_command(board):
     while not (board / "pid").exists() or not (board / "pid").read_text():
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
-    process.terminate()
+    process.send_signal(number)
     process.communicate(timeout=20)
-    assert process.returncode == 143
+    assert process.returncode == 128 + number
     load = int((board / "pid").read_text())
     with pytest.raises(ProcessLookupError):
         os.kill(load, 0)
+
+
+def test_a_failure_touches_neither_a_link_nor_what_it_points_to(board):
+    link, place = board / "mine.toml", board / "elsewhere.toml"
+    link.symlink_to(place)
+    assert calibrate(board, sensor="nvml").returncode == 2
+    assert link.is_symlink() and not place.exists()

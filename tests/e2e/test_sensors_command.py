@@ -58,6 +58,26 @@ def test_json_is_a_line_in_base_units(sysfs):
     assert rows["hwmon"]["state"] == "absent" and rows["hwmon"]["why"]
 
 
+def test_names_from_a_device_cannot_command_a_terminal(sysfs):
+    (sysfs / "class/thermal/thermal_zone0/type").write_text("\x1b[31mzone\x07\n")
+    done = sensors("--sysfs", sysfs)
+    assert done.returncode == 0
+    assert "\ufffd[31mzone\ufffd" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_json_carries_the_notices(sysfs):
+    target = sysfs / "board.toml"
+    target.write_text(
+        "title = 'B'\nsample_interval_seconds = 0.1\nqueue_limit = 4\n[backend]\n"
+        "name = 'litert'\n[[sensors]]\nname = 'rapl'\nuncertainty_ratio = 0.1\n"
+        "floor_watts = { pakage-0 = 1 }\n"
+    )
+    done = sensors("--sysfs", sysfs, "--target", target, "--format", "json")
+    (notice,) = json.loads(done.stdout)["notices"]
+    assert notice.startswith("floor_watts of pakage-0 is not used")
+
+
 def test_a_target_that_this_machine_is_not(tmp_path):
     done = sensors("--target", "jetson-nano", "--sysfs", tmp_path)
     assert done.returncode == 1

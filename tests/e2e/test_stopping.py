@@ -90,6 +90,35 @@ def test_several_signals_at_once_stop_it_too(start_service, numbers):
     assert "stopped" in service.log.read_text()
 
 
+@pytest.mark.parametrize("numbers", [(2,), (15,), (15, 15, 2)])
+def test_a_signal_before_it_is_ready_ends_it(tmp_path, numbers):
+    """Here while it waits for a sensor's file, a pipe that never says anything."""
+    pipe = tmp_path / "class" / "powercap" / "intel-rapl:0" / "name"
+    pipe.parent.mkdir(parents=True)
+    os.mkfifo(pipe)
+    process = subprocess.Popen(
+        [*WATTSCAN, "serve", "--sysfs", str(tmp_path)], stderr=subprocess.PIPE, text=True
+    )
+    writer = opened_by_a_reader(pipe)
+    for number in numbers:
+        process.send_signal(number)
+    _, told = process.communicate(timeout=5)
+    os.close(writer)
+    assert process.returncode == 130
+    assert told.endswith("wattscan: interrupted before it was ready\n")
+    assert "Traceback" not in told
+
+
+def opened_by_a_reader(pipe):
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # nobody reads yet
+            time.sleep(0.05)
+    raise TimeoutError
+
+
 def test_a_probe_sees_it_serve_and_then_not(start_service):
     service = start_service()
     probe = [*WATTSCAN, "health", service.ready["grpc"]]

@@ -14,10 +14,10 @@ from wattscan.contracts import (
 )
 
 POWER = 'wattscan_power_watts{domain="inlet",scope="system"} 4.2\n'
-labels = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+labels = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1)
 stamps = st.none() | st.integers(0, 4_000_000_000).map(float)
-numbers = st.floats(0, allow_nan=False, allow_infinity=False)
-celsius = st.floats(-273.15, allow_nan=False, allow_infinity=False)
+numbers = st.floats(0, 1e15)
+celsius = st.floats(-273.15, 1e15)
 scopes = st.sampled_from(["system", "board", "chip", "rail"])
 readings = st.one_of(
     st.builds(PowerReading, labels, scopes, numbers, stamps),
@@ -40,8 +40,8 @@ def test_lines_become_readings_in_base_units():
         'wattscan_energy_joules_total{domain="inlet",scope="system"} 123\n'
         'wattscan_temperature_celsius{zone="camera"} -41.2 1760000000500\n\n'
     )
-    assert textfile.parse(text, changed=7.0) == [
-        PowerReading("inlet", "system", 4.2, stamp=7.0),
+    assert textfile.parse(text) == [
+        PowerReading("inlet", "system", 4.2),
         EnergyReading("inlet", "system", 123.0),
         TemperatureReading("camera", -41.2, stamp=1_760_000_000.5),
     ]
@@ -55,9 +55,9 @@ def test_no_text_holds_no_reading():
     ("text", "told"),
     [
         ("wattscan_power_volts 4\n", "wattscan_power_volts is not among what it may hold"),
-        (POWER.replace("4.2", "NaN"), "not a finite number"),
-        (POWER.replace("4.2", "+Inf"), "not a finite number"),
-        (POWER.replace("4.2", "9" * 400), "not a finite number"),
+        (POWER.replace("4.2", "NaN"), "not a number up to 1e+15"),
+        (POWER.replace("4.2", "+Inf"), "not a number up to 1e+15"),
+        (POWER.replace("4.2", "9" * 400), "not a number up to 1e+15"),
         (POWER.replace("4.2", "-4.2"), "is negative"),
         ('wattscan_energy_joules_total{domain="a",scope="chip"} -1\n', "is negative"),
         (POWER + POWER.replace("4.2", "4.3"), "'inlet' stands there more than once"),
@@ -70,6 +70,9 @@ def test_no_text_holds_no_reading():
         (POWER.replace("4.2", "4.2 NaN"), "not a Unix time"),
         (POWER.replace("4.2", "4.2 -5"), "not a Unix time"),
         (POWER.replace("4.2", "four"), "not Prometheus text"),
+        (POWER.replace("4.2", "2e15"), "not a number up to 1e+15"),
+        (POWER.replace("inlet", "\x1b[31m"), "what cannot be printed"),
+        (POWER.replace("inlet", "a\\nb"), "what cannot be printed"),
         ("{{{\n", "not Prometheus text"),
         ("<html>no</html>\n", "not Prometheus text"),
     ],
@@ -97,20 +100,20 @@ def test_no_text_makes_it_fail_otherwise(text):
 def test_what_is_written_is_read(tmp_path_factory, given_readings):
     folder = tmp_path_factory.mktemp("bridge")
     file = textfile.write(folder, "camera-1", given_readings)
-    got, changed = textfile.read(file)
+    got, _ = textfile.read(file)
     assert [textfile._key(reading) for reading in got] == [
         textfile._key(reading) for reading in given_readings
     ]
     for have, want in zip(got, given_readings, strict=True):
         if not isinstance(want, EnergyReading):
-            assert have.stamp == (changed if want.stamp is None else want.stamp)
+            assert have.stamp == want.stamp
     assert [p.name for p in folder.iterdir()] == ["camera-1.prom"]
 
 
 def test_values_come_back_as_they_were(tmp_path):
     given_readings = [
         PowerReading("inlet", "system", 1 / 3, 12.5),
-        EnergyReading("inlet", "system", 1e15 + 0.125),
+        EnergyReading("inlet", "system", 1e14 + 0.125),
         TemperatureReading("die", 1e-9, 13.0),
     ]
     assert textfile.read(textfile.write(tmp_path, "all", given_readings))[0] == given_readings
@@ -127,7 +130,7 @@ def test_a_name_that_leads_elsewhere_is_refused(tmp_path, name):
     ("bad", "told"),
     [
         ([], "no reading"),
-        ([PowerReading("inlet", "system", float("nan"))], "not a finite number"),
+        ([PowerReading("inlet", "system", float("nan"))], "is not a number up to"),
         ([PowerReading("inlet", "system", -1.0)], "is negative"),
         ([TemperatureReading("z", 1.0), TemperatureReading("z", 2.0)], "more than once"),
         ([TemperatureReading("", 1.0)], "must have zone"),
@@ -176,8 +179,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, content, expected):
     assert caught.value.reason == expected
 
 
-def test_the_file_s_own_time_is_the_stamp(tmp_path):
+def test_the_file_s_time_is_told_apart_and_is_no_stamp(tmp_path):
     file = tmp_path / "a.prom"
     file.write_text(POWER)
     os.utime(file, (1000.5, 1000.5))
-    assert textfile.read(file) == ([PowerReading("inlet", "system", 4.2, 1000.5)], 1000.5)
+    assert textfile.read(file) == ([PowerReading("inlet", "system", 4.2)], 1000.5)

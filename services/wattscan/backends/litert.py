@@ -16,7 +16,7 @@ import numpy as np
 
 from wattscan.contracts import Array, EngineAbsent, Format, Tensor, TensorSpec, WattscanError
 from wattscan.plugins import sdk
-from wattscan.settings import check_keys, whole_number
+from wattscan.settings import MOST_THREADS, check_keys, whole_number
 
 FORMAT: Format = "tflite"
 
@@ -37,7 +37,7 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> LiteRTEngine:
         "tflite_runtime"
     )
     module = sdk("tflite_runtime.interpreter" if old else "ai_edge_litert.interpreter", "litert")
-    threads = whole_number(settings, "threads", 1)
+    threads = whole_number(settings, "threads", 1, MOST_THREADS)
     engine = _open(module, path, threads, [])
     if "delegate" not in settings or _is_float(engine):
         return engine

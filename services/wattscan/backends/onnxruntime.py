@@ -13,20 +13,26 @@ import numpy as np
 from wattscan.contracts import Array, EngineAbsent, Format, Tensor, TensorSpec, WattscanError
 from wattscan.layout import channels_first, channels_last
 from wattscan.plugins import sdk
-from wattscan.settings import check_keys, whole_number
+from wattscan.settings import MOST_THREADS, check_keys, text, whole_number
 
 FORMAT: Format = "onnx"
 _OPENVINO = "OpenVINOExecutionProvider"
 _CPU = "CPUExecutionProvider"
 _NVIDIA = (
     "it needs an NVIDIA GPU with its driver and, in place of onnxruntime, onnxruntime-gpu with "
-    "the CUDA libraries of its release: pip install 'wattscan[nvidia]'"
+    "the CUDA libraries of its release"
 )
-# Those that come with a build of ONNX Runtime, and what such a build needs.
+_EXTRA = "pip install 'wattscan[nvidia]'"
+# Those that come with a build of ONNX Runtime: what such a build needs, and how to get it where the
+# target does not say.
 _BUILT_IN = {
-    "cuda": ("CUDAExecutionProvider", _NVIDIA),
-    "tensorrt": ("TensorrtExecutionProvider", f"{_NVIDIA}; and TensorRT's libraries"),
-    "coreml": ("CoreMLExecutionProvider", "it comes with onnxruntime for macOS, and runs there"),
+    "cuda": ("CUDAExecutionProvider", _NVIDIA, _EXTRA),
+    "tensorrt": ("TensorrtExecutionProvider", f"{_NVIDIA}, and TensorRT's libraries", _EXTRA),
+    "coreml": (
+        "CoreMLExecutionProvider",
+        "it runs on macOS",
+        "pip install 'wattscan[onnxruntime]'",
+    ),
 }
 # Else an FP32 model runs in bfloat16 where the processor has it.
 _EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -34,23 +40,23 @@ _EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 
 def open_engine(path: Path, settings: Mapping[str, Any]) -> OnnxRuntimeEngine:
     """Open a session. `settings`: `threads` (1), `provider` (`cpu`, `openvino`, `cuda`, `tensorrt`
-    or `coreml`).
+    or `coreml`), `install` (how to get a build with that provider on this hardware, for people).
 
     Raises: WattscanError.
     """
-    check_keys(settings, {"threads", "provider"})
+    check_keys(settings, {"threads", "provider", "install"})
     # Since 1.29 it keeps a device id on disk and reports to its maker unless told not to before it
     # is loaded. A server of patients' images calls nobody.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     onnxruntime = sdk("onnxruntime", "onnxruntime")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = threads = whole_number(settings, "threads", 1)
+    options.intra_op_num_threads = threads = whole_number(settings, "threads", 1, MOST_THREADS)
     options.inter_op_num_threads = 1
     # A waiting thread that spins takes the processor time, and the joules, of another request.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    provider = str(settings.get("provider", "cpu"))
-    providers = _providers(onnxruntime, provider)
+    provider = text(settings, "provider", "cpu")
+    providers = _providers(onnxruntime, provider, settings)
     if provider == "openvino":
         _add_openvino(onnxruntime, options, threads)
     try:
@@ -61,13 +67,20 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OnnxRuntimeEngine:
         ) from None
     if providers and session.get_providers()[0] != providers[0]:
         # It goes on with the processor and says so on stderr only.
-        raise EngineAbsent(f"ONNX Runtime could not start {providers[0]}: {_BUILT_IN[provider][1]}")
+        raise EngineAbsent(
+            f"ONNX Runtime could not start {providers[0]}: {_advice(provider, settings)}"
+        )
     return OnnxRuntimeEngine(
         session, _specs(path, session.get_inputs()), _specs(path, session.get_outputs())
     )
 
 
-def _providers(onnxruntime: Any, provider: str) -> list[str] | None:
+def _advice(provider: str, settings: Mapping[str, Any]) -> str:
+    _, needs, default = _BUILT_IN[provider]
+    return f"{needs}: {text(settings, 'install', default)}"
+
+
+def _providers(onnxruntime: Any, provider: str, settings: Mapping[str, Any]) -> list[str] | None:
     """In order of preference; None for what is not built in."""
     if provider == "openvino":
         return None
@@ -76,9 +89,11 @@ def _providers(onnxruntime: Any, provider: str) -> list[str] | None:
     if provider not in _BUILT_IN:
         known = ", ".join(["cpu", "openvino", *_BUILT_IN])
         raise WattscanError(f"onnxruntime has no provider {provider!r}: {known}")
-    name, advice = _BUILT_IN[provider]
+    name = _BUILT_IN[provider][0]
     if name not in onnxruntime.get_available_providers():
-        raise EngineAbsent(f"the ONNX Runtime that is installed has no {name}: {advice}")
+        raise EngineAbsent(
+            f"the ONNX Runtime that is installed has no {name}: {_advice(provider, settings)}"
+        )
     return [name, _CPU]
 
 

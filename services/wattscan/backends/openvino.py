@@ -25,7 +25,7 @@ from wattscan.contracts import (
 )
 from wattscan.layout import channels_first, channels_last
 from wattscan.plugins import sdk
-from wattscan.settings import check_keys, whole_number
+from wattscan.settings import MOST_THREADS, check_keys, whole_number
 
 FORMAT: Format = "onnx"
 _WRONG = {"bf16", "f64", "i64", "u64", "u32"}
@@ -39,7 +39,7 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OpenVINOEngine:
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     device = str(settings.get("device", "CPU"))
     config = {
-        "INFERENCE_NUM_THREADS": whole_number(settings, "threads", 1),
+        "INFERENCE_NUM_THREADS": whole_number(settings, "threads", 1, MOST_THREADS),
         # Else an FP32 model runs in bfloat16 where the processor has it, and FP32 against INT8
         # would compare something else.
         "INFERENCE_PRECISION_HINT": "f32",

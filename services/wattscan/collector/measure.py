@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wattscan import metrics
 from wattscan.collector.cells import (
     Cell,
     TaskRatio,
@@ -25,8 +26,7 @@ from wattscan.collector.ratio import Point, Ratio, energy_ratio
 from wattscan.collector.series import Source
 from wattscan.collector.verdict import Evidence, judge
 from wattscan.collector.windows import Phase, Run, Window, find_run
-from wattscan.contracts import PRECISIONS, PaperReading, WattscanError
-from wattscan.targets import load_target
+from wattscan.contracts import PRECISIONS, PaperReading
 from wattscan.units import Celsius, Seconds
 
 _LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1", ""}
@@ -62,7 +62,7 @@ class Measured:
 def measure(source: Source, run_name: str | None) -> Measured:
     """Reduce a run, the newest where no name is given. Raises: WattscanError."""
     run = find_run(source, run_name)
-    title, paper = _target_facts(run.target)
+    title, paper = _target_facts(source, run)
     device = read_device(source, run, paper)
     load = read_load(source, run)
     quality = read_quality(source, run, device.models)
@@ -80,13 +80,18 @@ def measure(source: Source, run_name: str | None) -> Measured:
     return replace(measured, cells=tuple(judged))
 
 
-def _target_facts(name: str) -> tuple[str, PaperReading]:
-    """Title and paper reading; a target that is described elsewhere has none."""
-    try:
-        target = load_target(name)
-    except WattscanError:
-        return name, PaperReading()
-    return target.title, target.paper
+def _target_facts(source: Source, run: Run) -> tuple[str, PaperReading]:
+    """Title and paper reading, as the target's own series tell them: a name alone is no identity.
+
+    Of a service that does not tell: its name, and none.
+    """
+    told = source.last(metrics.TARGET_INFO.name, run.target_matchers, *run.span)
+    if not told:
+        return run.target, PaperReading()
+    labels = told[0].labels
+    precision = next((p for p in PRECISIONS if p == labels.get("precision")), None)
+    domain, zone = (labels.get(name) or None for name in ("domain", "zone"))
+    return labels.get("title") or run.target, PaperReading(precision, domain, zone)
 
 
 def _load_span(window: Window) -> tuple[float, float]:

@@ -33,6 +33,7 @@ from wattscan.contracts.models import (
 from wattscan.contracts.sensors import (
     EnergyReading,
     EnergySensor,
+    Hasty,
     PowerReading,
     PowerSensor,
     Sensor,
@@ -86,6 +87,7 @@ __all__ = [
     "EngineUnfit",
     "Finding",
     "Format",
+    "Hasty",
     "ImageTooLarge",
     "InvalidImage",
     "Limits",

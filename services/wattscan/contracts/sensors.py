@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from wattscan.contracts.types import Method, Scope
-from wattscan.units import Celsius, Joules, Watts
+from wattscan.units import Celsius, Joules, Seconds, Watts
 
 
 @dataclass(frozen=True)
@@ -92,11 +92,22 @@ class Throttling(Protocol):
         ...
 
 
+@runtime_checkable
+class Hasty(Protocol):
+    """What a sensor adds that must be read more often than targets commonly say."""
+
+    longest_interval: Seconds
+    """Kept unless the sensor's entry in the target's TOML says otherwise."""
+
+
 Sensor: TypeAlias = PowerSensor | EnergySensor | TemperatureSensor
 
 
 class SensorModule(Protocol):
-    """A module under `sensors/`."""
+    """A module under `sensors/`.
+
+    Where `MORE_MAY_COME` is true in it, a later `find` may give more sensors than the first.
+    """
 
     def find(self, settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:
         """Look for the sensor on this machine.

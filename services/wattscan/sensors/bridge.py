@@ -20,13 +20,14 @@ from wattscan.contracts import (
     SensorFailed,
     TemperatureReading,
 )
-from wattscan.settings import check_keys, number, text
+from wattscan.settings import check_keys, number, text, uncertainty
 from wattscan.units import Seconds
 
 _SETTINGS = {"folder", "stale_after_seconds", "uncertainty_ratio"}
 _STALE_AFTER = Seconds(10.0)
 # What is handed over does not say; 5 % is what regulators' telemetry commonly states.
 _UNCERTAINTY_RATIO = 0.05
+MORE_MAY_COME = True  # a camera's temperature first, and a meter's power later
 _HINT = "fill it with: wattscan sensors push"
 
 _Kind = TypeVar("_Kind", PowerReading, EnergyReading, TemperatureReading)
@@ -40,7 +41,7 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     """
     check_keys(settings, _SETTINGS)
     stale_after = Seconds(number(settings, "stale_after_seconds", _STALE_AFTER))
-    ratio = number(settings, "uncertainty_ratio", _UNCERTAINTY_RATIO)
+    ratio = uncertainty(settings, _UNCERTAINTY_RATIO)
     path = text(settings, "folder")
     if not path:
         raise SensorAbsent(f"no folder of readings is set: give folder in the TOML, and {_HINT}")
@@ -82,6 +83,7 @@ class _Folder:
             files = sorted(f for f in self.path.glob(f"*{textfile.SUFFIX}") if f.is_file())
         except OSError as error:
             raise SensorFailed("permission", f"the folder: {error.strerror}") from None
+        self._seen = {file: seen for file, seen in self._seen.items() if file in files}
         readings: list[textfile.Reading] = []
         failure = SensorFailed("gone", f"no *{textfile.SUFFIX} file gives it")
         for file in files:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import EnergyReading, Method, Sensor
-from wattscan.settings import check_keys, number
+from wattscan.settings import check_keys, number, uncertainty
 from wattscan.units import Joules, Seconds, Watts, energy
 
 
@@ -30,7 +30,7 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
         CpuModel(
             idle=Watts(number(settings, "idle_watts_per_core") * cores),
             busy=Watts(number(settings, "busy_watts_per_core")),
-            uncertainty_ratio=number(settings, "uncertainty_ratio"),
+            uncertainty_ratio=uncertainty(settings),
         )
     ]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import PowerReading, Sensor, SensorAbsent, TemperatureReading
-from wattscan.settings import check_keys, number
+from wattscan.settings import check_keys, uncertainty
 from wattscan.sysfs import read_available, read_label
 from wattscan.units import celsius_from_millidegrees, watts_from_microwatts
 
@@ -25,12 +25,12 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:
     Settings: `uncertainty_ratio` of the power (0.05).
     """
     check_keys(settings, {"uncertainty_ratio"})
+    ratio = uncertainty(settings, _UNCERTAINTY_RATIO)
     folder = sysfs / "class" / "hwmon"
     temperatures = _channels(folder, "temp", ("input",))
     powers = _channels(folder, "power", ("average", "input"))
     found: list[Sensor] = []
     if powers:
-        ratio = number(settings, "uncertainty_ratio", _UNCERTAINTY_RATIO)
         found.append(HwmonPower(powers, ratio))
     if temperatures:
         found.append(HwmonTemperature(temperatures))

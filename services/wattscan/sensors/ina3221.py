@@ -22,7 +22,7 @@ from wattscan.contracts import (
     SensorFailed,
     WattscanError,
 )
-from wattscan.settings import check_keys, number
+from wattscan.settings import check_keys, uncertainty
 from wattscan.sysfs import read_int, read_label
 from wattscan.units import Watts, watts_from_millivolts_milliamperes, watts_from_milliwatts
 
@@ -57,7 +57,7 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:
     board's power (those of the known modules).
     """
     check_keys(settings, {"uncertainty_ratio", "board_rails"})
-    ratio = number(settings, "uncertainty_ratio", _UNCERTAINTY_RATIO)
+    ratio = uncertainty(settings, _UNCERTAINTY_RATIO)
     chosen = _chosen(settings)
     rails = _rails(sysfs / "bus" / "i2c")
     if not rails:

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from wattscan import plugins
-from wattscan.answers import number_at, parse_json
+from wattscan.answers import host_of, number_at, parse_json
 from wattscan.contracts import EngineAbsent, Sensor, SensorAbsent, SensorFailed
 from wattscan.inlet import InletEnergy, InletPower, domain_of
-from wattscan.settings import check_keys, number, one_of, text, whole_number
+from wattscan.settings import check_keys, number, one_of, text, uncertainty, whole_number
 from wattscan.units import ENERGY_UNITS, Joules, Seconds, Watts
 
 _SETTINGS = {
@@ -43,10 +43,10 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     `domain` (`inlet`), `uncertainty_ratio` (of the plug's data sheet).
     """
     check_keys(settings, _SETTINGS)
-    if not text(settings, "broker") or not text(settings, "topic"):
+    if not host_of(settings, "broker") or not text(settings, "topic"):
         raise SensorAbsent("no MQTT plug is set: give broker and topic in the target's TOML")
     unit = one_of(settings, "energy_unit", ENERGY_UNITS, "Wh")
-    told = (domain_of(settings), number(settings, "uncertainty_ratio"))
+    told = (domain_of(settings), uncertainty(settings))
     try:
         plugins.sdk("paho.mqtt.client", "meters")
     except EngineAbsent as error:
@@ -106,8 +106,7 @@ class _Inbox:
         self._changed = threading.Condition()
         self.connected = False
         self.refused = ""
-        self.payload = b""
-        self.received = 0
+        self.payload: bytes | None = None
         self.at = Seconds(0.0)
 
     def connect(self, refused: str) -> None:
@@ -125,22 +124,21 @@ class _Inbox:
         """A message has come."""
         with self._changed:
             self.payload, self.at = payload, Seconds(time.monotonic())
-            self.received += 1
 
-    def last(self, patience: Seconds, stale_after: Seconds) -> tuple[bytes, int]:
-        """The last message and how many have come. Raises: SensorFailed."""
+    def last(self, patience: Seconds, stale_after: Seconds) -> bytes:
+        """The last message. Raises: SensorFailed."""
         with self._changed:
             self._changed.wait_for(lambda: self.connected or self.refused, patience)
             if self.refused:
                 raise SensorFailed("permission", f"the broker refuses: {self.refused}")
             if not self.connected:
                 raise SensorFailed("unreachable", "the broker cannot be reached")
-            if not self.received:
+            if self.payload is None:
                 raise SensorFailed("stale", "no message has come yet")
             age = time.monotonic() - self.at
             if age > stale_after:
                 raise SensorFailed("stale", f"no message for {age:.0f} s")
-            return self.payload, self.received
+            return self.payload
 
 
 class _Topic:
@@ -152,8 +150,8 @@ class _Topic:
         self._inbox: _Inbox | None = None
         self._lock = threading.Lock()
 
-    def number(self, field: str) -> tuple[float, int]:
-        """A field of the last message, and how many have come. Raises: SensorFailed."""
+    def number(self, field: str) -> float:
+        """A field of the last message. Raises: SensorFailed."""
         patience = Seconds(0.0)
         with self._lock:
             if self._inbox is None:
@@ -161,19 +159,18 @@ class _Topic:
                 stop = _subscribe(self._access, self._inbox)
                 weakref.finalize(self, stop)
                 patience = _CONNECT_TIMEOUT
-        payload, received = self._inbox.last(patience, self._stale_after)
+        payload = self._inbox.last(patience, self._stale_after)
         if len(payload) > _LARGEST_MESSAGE:
             raise SensorFailed("too_large", f"a message is over {_LARGEST_MESSAGE} bytes")
-        return number_at(parse_json(payload), field), received
+        return number_at(parse_json(payload), field)
 
-    def power(self, field: str) -> tuple[Watts, float]:
-        """Watts; their stamp counts the messages. Raises: SensorFailed."""
-        watts, received = self.number(field)
-        return Watts(watts), float(received)
+    def power(self, field: str) -> tuple[Watts, None]:
+        """Watts. Without a stamp: how old a message may be is judged here. Raises: SensorFailed."""
+        return Watts(self.number(field)), None
 
     def energy(self, field: str, to_joules: Callable[[float], Joules]) -> Joules:
         """What the plug has counted. Raises: SensorFailed."""
-        return to_joules(self.number(field)[0])
+        return to_joules(self.number(field))
 
 
 def _subscribe(access: _Access, inbox: _Inbox) -> Callable[[], None]:

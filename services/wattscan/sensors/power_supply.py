@@ -18,7 +18,7 @@ from wattscan.contracts import (
     SensorFailed,
     TemperatureReading,
 )
-from wattscan.settings import check_keys, number
+from wattscan.settings import check_keys, uncertainty
 from wattscan.sysfs import read_available, read_int, read_label
 from wattscan.units import (
     Watts,
@@ -29,6 +29,7 @@ from wattscan.units import (
 
 # Without a data sheet: the tolerance that fuel gauges' currents commonly state.
 _UNCERTAINTY_RATIO = 0.05
+MORE_MAY_COME = True  # the power, once the plug is pulled
 
 
 def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:
@@ -37,7 +38,7 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:
     Settings: `uncertainty_ratio` of the power (0.05).
     """
     check_keys(settings, {"uncertainty_ratio"})
-    ratio = number(settings, "uncertainty_ratio", _UNCERTAINTY_RATIO)
+    ratio = uncertainty(settings, _UNCERTAINTY_RATIO)
     root = sysfs / "class" / "power_supply"
     supplies = [folder for folder in sorted(root.glob("*")) if _feeds_the_machine(folder)]
     if not supplies:
@@ -46,13 +47,15 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:
             "machines and containers without the host's /sys"
         )
     metered = [folder for folder in supplies if _is_metered(folder)]
+    idle = _check_any_in_use(metered)
     zones = {f.name: f / "temp" for f in supplies if (f / "temp").exists()}
     found: list[Sensor] = []
-    if metered:
-        _readable(metered)
+    if metered and not idle:
         found.append(PowerSupplyPower(metered, ratio))
     if zones:
         found.append(PowerSupplyTemperature(zones))
+    if not found and idle:
+        raise SensorAbsent(f"{idle}: it tells what is drawn when the plug is pulled", awaited=True)
     if not found:
         names = ", ".join(folder.name for folder in supplies)
         raise SensorAbsent(
@@ -79,20 +82,23 @@ def _is_metered(folder: Path) -> bool:
     )
 
 
-def _readable(supplies: Sequence[Path]) -> None:
-    """A battery that is full is there all the same; only a refusal makes it absent."""
-    refusal: SensorFailed | None = None
+def _check_any_in_use(supplies: Sequence[Path]) -> str:
+    """Why none says now what the machine draws; empty where one does.
+
+    Raises: SensorAbsent: it may not be read.
+    """
+    failure: SensorFailed | None = None
     for folder in supplies:
         try:
+            _check_in_use(folder)
             _power(folder)
         except SensorFailed as error:
-            if error.reason != "permission":
-                return
-            refusal = error
+            failure = error
         else:
-            return
-    if refusal:
-        raise SensorAbsent(f"{refusal}; run as root, or grant it: chmod a+r")
+            return ""
+    if failure and failure.reason == "permission":
+        raise SensorAbsent(f"{failure}; run as root, or grant it: chmod a+r")
+    return str(failure) if failure else ""
 
 
 def _power(folder: Path) -> Watts:

@@ -23,7 +23,7 @@ from xml.parsers.expat import ExpatError
 
 from wattscan.answers import finite
 from wattscan.contracts import EnergyReading, Method, Sensor, SensorAbsent, SensorFailed
-from wattscan.settings import check_keys, number, text
+from wattscan.settings import check_keys, number, text, uncertainty
 from wattscan.units import (
     Joules,
     Seconds,
@@ -58,7 +58,7 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     """
     check_keys(settings, _SETTINGS)
     interval = Seconds(number(settings, "sample_interval_seconds", _INTERVAL))
-    ratio = number(settings, "uncertainty_ratio")
+    ratio = uncertainty(settings)
     command = Path(text(settings, "command", _COMMAND))
     if platform.system() != "Darwin":
         raise SensorAbsent("powermetrics is macOS's own tool, and this is not macOS")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import EnergyReading, Method, Scope, Sensor, SensorAbsent, SensorFailed
-from wattscan.settings import check_keys, number
-from wattscan.sysfs import read_int, read_label
+from wattscan.settings import check_keys, uncertainty
+from wattscan.sysfs import available, read_int, read_label
 from wattscan.units import Joules, joules_from_microjoules
 
 _CONTROL_TYPES = ("intel-rapl", "amd-rapl")
@@ -42,18 +43,27 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:
             f"no RAPL zone under {powercap}: not an x86 processor with RAPL, a virtual machine, "
             "or a container without powercap mounted"
         )
-    zones = sorted((_zone(folder, powercap) for folder in folders), key=_preference)
-    for zone in zones:
-        _readable(zone)
-    return [RaplSensor(zones, number(settings, "uncertainty_ratio"))]
+    sensor = RaplSensor(sorted(_zones(folders, powercap), key=_preference), uncertainty(settings))
+    try:
+        sensor.read_energy()
+    except SensorFailed as error:
+        hint = "; run as root, or grant it: chmod a+r" if error.reason == "permission" else ""
+        raise SensorAbsent(f"{error}{hint}") from None
+    return [sensor]
+
+
+def _zones(folders: Sequence[Path], powercap: Path) -> list[_Zone]:
+    """Those that can be described. Raises: SensorAbsent: none can."""
+    try:
+        return list(available({f: partial(_zone, f, powercap) for f in folders}).values())
+    except SensorFailed as error:
+        raise SensorAbsent(f"no RAPL zone can be read: {error}") from None
 
 
 def _zone(folder: Path, powercap: Path) -> _Zone:
+    """Raises: SensorFailed."""
     name = read_label(folder / "name")
-    try:
-        wraps_at = read_int(folder / "max_energy_range_uj")
-    except SensorFailed as error:
-        raise SensorAbsent(f"the RAPL zone {folder.name} cannot be read: {error}") from None
+    wraps_at = read_int(folder / "max_energy_range_uj")
     _, *indices = folder.name.split(":")
     if len(indices) > 1:
         # A subzone such as `dram` needs its package's number to be one of a kind.
@@ -69,18 +79,6 @@ def _preference(zone: _Zone) -> tuple[int, str]:
     return (_ORDER.index(kind) if kind in _ORDER else len(_ORDER), zone.domain)
 
 
-def _readable(zone: _Zone) -> None:
-    try:
-        read_int(zone.counter)
-    except SensorFailed as error:
-        hint = (
-            f"; run as root, or grant it: chmod a+r {zone.counter}"
-            if error.reason == "permission"
-            else ""
-        )
-        raise SensorAbsent(f"{error}{hint}") from None
-
-
 class RaplSensor:
     """The energy counters of all RAPL zones, packages first."""
 
@@ -92,10 +90,9 @@ class RaplSensor:
         self._zones = zones
 
     def read_energy(self) -> Sequence[EnergyReading]:
-        """One reading a zone. Raises: SensorFailed."""
+        """One reading a zone that can be read. Raises: SensorFailed when none can."""
+        counts = available({zone: partial(read_int, zone.counter) for zone in self._zones})
         return [
-            EnergyReading(
-                z.domain, z.scope, joules_from_microjoules(read_int(z.counter)), z.wraps_at
-            )
-            for z in self._zones
+            EnergyReading(z.domain, z.scope, joules_from_microjoules(count), z.wraps_at)
+            for z, count in counts.items()
         ]

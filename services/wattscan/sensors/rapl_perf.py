@@ -18,12 +18,13 @@ import sys
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import EnergyReading, Method, Scope, Sensor, SensorAbsent, SensorFailed
-from wattscan.settings import check_keys, number
-from wattscan.sysfs import read_int, read_label
+from wattscan.settings import check_keys, uncertainty
+from wattscan.sysfs import available, read_int, read_label
 from wattscan.units import joules_from_scaled_count
 
 # As of `rapl`: package RAPL is within a few percent of external meters on servers since Haswell.
@@ -61,7 +62,7 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:
     Settings: `uncertainty_ratio` (0.05).
     """
     check_keys(settings, {"uncertainty_ratio"})
-    ratio = number(settings, "uncertainty_ratio", _UNCERTAINTY_RATIO)
+    ratio = uncertainty(settings, _UNCERTAINTY_RATIO)
     pmu = sysfs / "bus" / "event_source" / "devices" / "power"
     try:
         pmu_type = read_int(pmu / "type")
@@ -168,12 +169,14 @@ class RaplPerfSensor:
         weakref.finalize(self, _close, [counter.descriptor for counter in counters])
 
     def read_energy(self) -> Sequence[EnergyReading]:
-        """One reading an event and package, in joules since the opening. Raises: SensorFailed."""
+        """One reading an event and package that answers, in joules since the opening.
+
+        Raises: SensorFailed when none does.
+        """
+        counts = available({counter: partial(_count, counter) for counter in self._counters})
         return [
-            EnergyReading(
-                c.domain, c.scope, joules_from_scaled_count(_count(c), c.joules_per_count)
-            )
-            for c in self._counters
+            EnergyReading(c.domain, c.scope, joules_from_scaled_count(count, c.joules_per_count))
+            for c, count in counts.items()
         ]
 
 

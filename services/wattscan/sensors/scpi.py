@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from wattscan import plugins
+from wattscan.answers import finite
 from wattscan.contracts import (
     EngineAbsent,
     Sensor,
@@ -25,7 +26,7 @@ from wattscan.contracts import (
     last_line,
 )
 from wattscan.inlet import InletEnergy, InletPower, domain_of
-from wattscan.settings import check_keys, number, one_of, text
+from wattscan.settings import check_keys, one_of, text, uncertainty
 from wattscan.units import ENERGY_UNITS, POWER_UNITS, Joules, joules_from_watt_hours
 
 _SETTINGS = {
@@ -105,7 +106,7 @@ def _wt300(settings: Mapping[str, Any]) -> InletEnergy:
             ":INTEGRATE:START",
         ),
     )
-    ratio = number(settings, "uncertainty_ratio", _WT300_UNCERTAINTY_RATIO)
+    ratio = uncertainty(settings, _WT300_UNCERTAINTY_RATIO)
     meter = _Meter(settings, dialect)
     return _energy(settings, ratio, lambda: joules_from_watt_hours(meter.value(1)))
 
@@ -114,7 +115,7 @@ def _generic(settings: Mapping[str, Any]) -> InletEnergy | InletPower:
     setup = settings.get("setup", [])
     if not isinstance(setup, list) or not all(isinstance(command, str) for command in setup):
         raise WattscanError("setup must be a list of commands")
-    ratio = number(settings, "uncertainty_ratio")
+    ratio = uncertainty(settings)
     to_joules = ENERGY_UNITS[one_of(settings, "energy_unit", ENERGY_UNITS, "Wh")]
     to_watts = POWER_UNITS[one_of(settings, "power_unit", POWER_UNITS, "W")]
     query = text(settings, "energy_query") or text(settings, "power_query")
@@ -142,17 +143,24 @@ class _Meter:
 
     def value(self, place: int) -> float:
         """The number at that place of one answer. Raises: SensorFailed, EngineAbsent."""
-        values = self._values()
-        if len(values) <= place:
-            raise SensorFailed("garbage", "its answer is too short")
-        return values[place]
+        answer = self._answer()
+        try:
+            # What is no number at any place tells of a meter that is not set up.
+            values = [_number(field) for field in answer.split(",")]
+            if len(values) <= place:
+                raise SensorFailed("garbage", "its answer is too short")
+            return _in_range(values[place])
+        except SensorFailed:
+            # It may have been switched off and on, and need its setup again.
+            self._close()
+            raise
 
-    def _values(self) -> list[float]:
+    def _answer(self) -> str:
         visa = plugins.sdk("pyvisa", "meters")
         try:
             if self._line is None:
                 self._open(visa)
-            answer = self._line.query(self._dialect.query)
+            return str(self._line.query(self._dialect.query))
         except visa.errors.VisaIOError as error:
             self._close()
             late = error.error_code == visa.constants.StatusCode.error_timeout
@@ -163,12 +171,6 @@ class _Meter:
         except Exception as error:  # a VISA library raises what it likes, bare Exception included
             self._close()
             raise SensorFailed("unreachable", last_line(error)) from None
-        try:
-            return [_value(text) for text in answer.split(",")]
-        except SensorFailed:
-            # It may have been switched off and on, and need its setup again.
-            self._close()
-            raise
 
     def _open(self, visa: Any) -> None:
         manager = visa.ResourceManager(self._library)
@@ -193,11 +195,14 @@ class _Meter:
                 line.close()
 
 
-def _value(text: str) -> float:
+def _number(text: str) -> float:
     try:
-        value = float(text)
+        return float(text)
     except ValueError:
         raise SensorFailed("garbage", "its answer is not a number") from None
+
+
+def _in_range(value: float) -> float:
     if not math.isfinite(value) or abs(value) >= _OVERRANGE:
-        raise SensorFailed("overrange", f"it answers {text.strip()}: over its range, or no value")
-    return value
+        raise SensorFailed("overrange", f"it answers {value:g}: over its range, or no value")
+    return finite(value, "its answer")

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wattscan.answers import get_json, number_at
+from wattscan.answers import get_json, host_of, number_at
 from wattscan.contracts import Sensor, SensorAbsent, SensorFailed, TemperatureReading
 from wattscan.inlet import InletEnergy, InletPower, counts, domain_of
-from wattscan.settings import check_keys, number, text, whole_number
+from wattscan.settings import check_keys, uncertainty, whole_number
 from wattscan.units import Celsius, Joules, Watts, joules_from_watt_hours
 
 _SETTINGS = {"host", "channel", "use", "domain", "uncertainty_ratio"}
@@ -32,12 +32,12 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     """
     check_keys(settings, _SETTINGS)
     counter = counts(settings)
-    host = text(settings, "host")
+    host = host_of(settings)
     if not host:
         raise SensorAbsent("no Shelly plug is set: give its address as host in the target's TOML")
     channel = 0 if settings.get("channel", 0) == 0 else whole_number(settings, "channel", 1)
     plug = _Plug(host, channel)
-    told = (_NAME, domain_of(settings), number(settings, "uncertainty_ratio", _UNCERTAINTY_RATIO))
+    told = (_NAME, domain_of(settings), uncertainty(settings, _UNCERTAINTY_RATIO))
     try:
         status = plug.status()
         number_at(status, _TOTAL if counter else _POWER)

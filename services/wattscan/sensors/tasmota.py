@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wattscan.answers import get_json, number_at
+from wattscan.answers import get_json, host_of, number_at
 from wattscan.contracts import Sensor, SensorAbsent, SensorFailed
 from wattscan.inlet import InletEnergy, InletPower, counts, domain_of
-from wattscan.settings import check_keys, number, text
+from wattscan.settings import check_keys, uncertainty
 from wattscan.units import Joules, Watts, joules_from_kilowatt_hours
 
 _SETTINGS = {"host", "use", "domain", "uncertainty_ratio"}
@@ -33,10 +33,10 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     """
     check_keys(settings, _SETTINGS)
     counter = counts(settings)
-    host = text(settings, "host")
+    host = host_of(settings)
     if not host:
         raise SensorAbsent("no Tasmota plug is set: give its address as host in the target's TOML")
-    told = (_NAME, domain_of(settings), number(settings, "uncertainty_ratio", _UNCERTAINTY_RATIO))
+    told = (_NAME, domain_of(settings), uncertainty(settings, _UNCERTAINTY_RATIO))
     try:
         number_at(_status(host), _TOTAL if counter else _POWER)
     except SensorFailed as error:

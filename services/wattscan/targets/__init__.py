@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,11 +18,23 @@ from wattscan.contracts import (
     Target,
     WattscanError,
 )
-from wattscan.settings import batching, check_keys, number, read_toml, whole_number
+from wattscan.settings import (
+    MOST_ROWS,
+    batching,
+    check_keys,
+    number,
+    read_toml,
+    signed,
+    text,
+    uncertainty,
+    whole_number,
+)
 from wattscan.units import Seconds, Watts
 
 _FOLDER = Path(__file__).parent
 _INTERVAL = (0.001, 3600.0)
+# As of the options of those names; gRPC's own limit on a message.
+_MOST_LIMIT = 2**31 - 1
 _COMMON = {"interval_seconds", "frozen_after_seconds", "unless", "calibration"}
 _TABLES = {
     "title", "sample_interval_seconds", "queue_limit", "batching", "backend", "sensors", "paper",
@@ -67,18 +78,16 @@ def _target(path: Path, data: Mapping[str, Any]) -> Target:
         raise ValueError("backend must be a table, [backend] with a name")
     if not isinstance(sensors, list) or not all(isinstance(entry, dict) for entry in sensors):
         raise ValueError("sensors must be tables, [[sensors]] with a name each")
-    settings = dict(backend)
+    settings = {key: value for key, value in backend.items() if key != "name"}
     return Target(
         name=path.stem,
-        title=str(data["title"]),
-        backend=str(settings.pop("name")),
+        title=_text(data, "title"),
+        backend=_text(backend, "name"),
         backend_settings=settings,
         sensors=_sensors(sensors, path.parent),
         sample_interval=_interval(data, "sample_interval_seconds"),
         paper=_paper(data.get("paper", {})),
-        batching=batching(
-            data.get("batching", {}), Batching(queue_limit=whole_number(data, "queue_limit", 0))
-        ),
+        batching=batching(data.get("batching", {}), Batching(queue_limit=_queue_limit(data))),
         limits=_limits(data.get("limits", {})),
     )
 
@@ -97,8 +106,8 @@ def _sensors(entries: list[Mapping[str, Any]], folder: Path) -> tuple[SensorChoi
 
 
 def _sensor(entry: Mapping[str, Any], folder: Path) -> SensorChoice:
-    settings = dict(entry)
-    name = str(settings.pop("name"))
+    name = _text(entry, "name")
+    settings = {key: value for key, value in entry.items() if key != "name"}
     floors = settings.pop("floor_watts", {})
     if not isinstance(floors, dict):
         raise ValueError("floor_watts must be a table: domain = watts")
@@ -109,8 +118,8 @@ def _sensor(entry: Mapping[str, Any], folder: Path) -> SensorChoice:
         interval=_interval(common, "interval_seconds") if "interval_seconds" in common else None,
         floors={domain: Watts(number(floors, domain)) for domain in floors},
         frozen_after=Seconds(number(common, "frozen_after_seconds", SensorChoice.frozen_after)),
-        unless=str(common.get("unless", "")),
-        corrections=_corrections(folder / str(common["calibration"]), name)
+        unless=text(common, "unless"),
+        corrections=_corrections(folder / text(common, "calibration"), name)
         if "calibration" in common
         else {},
     )
@@ -119,16 +128,16 @@ def _sensor(entry: Mapping[str, Any], folder: Path) -> SensorChoice:
 def _corrections(path: Path, module: str) -> dict[tuple[str, str], Correction]:
     data = read_toml(path, f"the calibration {path}")
     try:
-        sensor = str(data["sensor"])
+        sensor = _text(data, "sensor")
         # A module may give several, such as bridge and bridge_energy.
         if sensor != module and not sensor.startswith(f"{module}_"):
             raise ValueError(f"it is of the sensor {sensor}, not of {module}")
-        gain, offset = number(data, "gain"), float(data["offset_watts"])
-        if not math.isfinite(offset) or not gain > 0:
-            raise ValueError("gain must be above 0, and offset_watts a number")
-        made = Correction(gain, Watts(offset), number(data, "uncertainty_ratio"))
-        return {(sensor, str(data["domain"])): made}
-    except (KeyError, ValueError, TypeError) as error:
+        gain, offset = number(data, "gain"), signed(data, "offset_watts")
+        if not gain > 0:
+            raise ValueError("gain must be above 0")
+        made = Correction(gain, Watts(offset), uncertainty(data))
+        return {(sensor, _text(data, "domain")): made}
+    except (KeyError, ValueError, WattscanError) as error:
         missing = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise WattscanError(f"the calibration {path} is wrong: {missing}") from None
 
@@ -138,7 +147,17 @@ def _limits(table: Any) -> Limits:
         raise ValueError("limits must be a table, [limits]")
     known = asdict(LIMITS)
     check_keys(table, set(known))
-    return Limits(**{key: whole_number(table, key, known[key]) for key in known})
+    return Limits(**{key: whole_number(table, key, known[key], _MOST_LIMIT) for key in known})
+
+
+def _queue_limit(data: Mapping[str, Any]) -> int:
+    return whole_number(data, "queue_limit", 0, MOST_ROWS)
+
+
+def _text(table: Mapping[str, Any], key: str) -> str:
+    if not text(table, key):
+        raise KeyError(key)
+    return text(table, key)
 
 
 def _interval(table: Mapping[str, Any], key: str) -> Seconds:

@@ -40,3 +40,8 @@ def steps(text: str) -> int:
     if not (text.isdecimal() and len(text) < 5 and LEAST_STEPS <= int(text) <= _MOST_STEPS):
         raise argparse.ArgumentTypeError(f"from {LEAST_STEPS} to {_MOST_STEPS} steps")
     return int(text)
+
+
+def printable(text: str) -> str:
+    """For a terminal, on which what a device or a file calls itself must not be a command."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from wattscan.contracts import WattscanError
 from wattscan.targets import load_target
-from wattscan.telemetry.arguments import add_place, seconds, steps
+from wattscan.telemetry.arguments import add_place, printable, seconds, steps
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.calibration import LEAST_STEPS, Point, fit, write
 from wattscan.telemetry.discovery import discover
@@ -61,10 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, fit and write; returns 0. Raises: WattscanError, OSError."""
+    """Measure, fit and write; returns 0. Raises: WattscanError."""
     _check_writable(options.out)
-    # Else the load would go on without us.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    _end_in_order()
     target = load_target(options.target)
     found = discover(target, options.sysfs)
     # What is to be put right is read as it is.
@@ -97,22 +97,33 @@ def run(options: argparse.Namespace) -> int:
     against = f"{meter.key.sensor} {meter.key.domain}"
     write(options.out, made, sensor.key.sensor, sensor.key.domain, against)
     best = made.correction
-    print(
-        f"{sensor.key.sensor} {sensor.key.domain}: {best.gain:.4g} x reading {best.offset:+.4g} W, "
-        f"residual {made.residual:.3g} W, uncertainty {best.uncertainty_ratio:.1%}; {options.out}"
+    told = (
+        f"{sensor.key.sensor} {sensor.key.domain}: {best.gain:.4g} x reading {best.offset:+.4g} W"
     )
+    left = f"residual {made.residual:.3g} W, uncertainty {best.uncertainty_ratio:.1%}"
+    print(f"{printable(told)}, {left}; {options.out}")
     return 0
 
 
+def _end_in_order() -> None:
+    """Else the load would go on without us."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
+
+
 def _check_writable(file: Path) -> None:
-    """Raises: WattscanError, before minutes are spent."""
-    there = file.exists()
-    try:
-        file.open("a").close()
-    except OSError as error:
-        raise WattscanError(f"{file} cannot be written: {error.strerror}") from None
-    if not there:
-        file.unlink()
+    """Touches nothing. Raises: WattscanError, before minutes are spent."""
+    place = Path(os.path.realpath(file))  # a link may point to what is not there yet
+    if place.is_dir():
+        code = errno.EISDIR
+    elif not place.parent.is_dir():
+        code = errno.ENOENT
+    elif not os.access(place if place.exists() else place.parent, os.W_OK):
+        code = errno.EACCES
+    else:
+        return
+    raise WattscanError(f"{file} cannot be written: {os.strerror(code)}")
 
 
 def _check_lasted(load: Sequence[subprocess.Popen[bytes]], level: float) -> None:

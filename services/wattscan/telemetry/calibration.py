@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,10 +68,13 @@ def fit(points: Sequence[Point], meter_uncertainty_ratio: float) -> Calibration:
 
 
 def write(path: Path, calibration: Calibration, sensor: str, domain: str, against: str) -> None:
-    """Write the TOML that a target's `calibration` names. Raises: OSError."""
+    """Write the TOML that a target's `calibration` names, whole or, where none was, not at all.
+
+    Raises: WattscanError.
+    """
     made = calibration.correction
     steps = "".join(f"    [{p.sensor:.6g}, {p.meter:.6g}],\n" for p in calibration.points)
-    path.write_text(
+    text = (
         "# Made by `wattscan sensors calibrate`. Name it as `calibration` in the sensor's entry.\n"
         f"sensor = {_quoted(sensor)}\n"
         f"domain = {_quoted(domain)}\n"
@@ -80,10 +85,17 @@ def write(path: Path, calibration: Calibration, sensor: str, domain: str, agains
         f"residual_watts = {calibration.residual:.6g}\n"
         f"uncertainty_ratio = {made.uncertainty_ratio:.6g}\n"
         "# Of each step: the sensor's watts, the meter's.\n"
-        f"steps = [\n{steps}]\n",
-        encoding="utf-8",
+        f"steps = [\n{steps}]\n"
     )
+    place = Path(os.path.realpath(path))
+    there = place.exists()
+    try:
+        place.write_text(text, encoding="utf-8")
+    except OSError as error:  # the disk is full, say
+        if not there:
+            place.unlink(missing_ok=True)
+        raise WattscanError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return json.dumps(text, ensure_ascii=False)  # a TOML string too

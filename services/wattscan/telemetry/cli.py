@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 from wattscan.targets import load_target
 from wattscan.telemetry import calibrate, push
-from wattscan.telemetry.arguments import add_place, seconds
+from wattscan.telemetry.arguments import add_place, printable, seconds
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.latecomers import Latecomers
@@ -77,13 +77,14 @@ def run(options: argparse.Namespace) -> int:
             time.sleep(options.seconds)
             sampler.sample()
             table = rows(found, sampler)
+            notices = unused_names(sampler)
             if options.format == "json":
-                line = {"target": target.name, "sensors": [asdict(row) for row in table]}
-                print(json.dumps(line, allow_nan=False), flush=True)
+                told = {"sensors": [asdict(row) for row in table], "notices": notices}
+                print(json.dumps({"target": target.name, **told}, allow_nan=False), flush=True)
             else:
                 clear = _CLEAR if options.watch and sys.stdout.isatty() else ""
-                told = f"{target.title} ({target.name})\n\n{text(table, unused_names(sampler))}"
-                print(clear + told, flush=True)
+                head = printable(f"{target.title} ({target.name})")
+                print(f"{clear}{head}\n\n{text(table, notices)}", flush=True)
             if not options.watch:
                 return 0 if any(row.energy is not None for row in table) else 1
     finally:
@@ -94,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
 def text(table: Sequence[Row], notices: Sequence[str] = ()) -> str:
     """The table for a terminal: columns, a line for each sensor that is not here, the notices."""
     here = [row for row in table if row.state in ("table", "up")]
-    lines = [_HEADINGS, *(_cells(row) for row in here)]
+    lines = [_HEADINGS, *(tuple(map(printable, _cells(row))) for row in here)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADINGS))]
     shown = [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -103,7 +104,8 @@ def text(table: Sequence[Row], notices: Sequence[str] = ()) -> str:
     missing = [f"{row.sensor}: {row.state}: {row.why}" for row in table if row not in here]
     if not any(row.energy is not None for row in here):
         missing.insert(0, "Nothing here gives power or energy.")
-    return "\n".join([*(shown if here else []), "", *missing, *notices]).strip("\n") + "\n"
+    rest = map(printable, [*missing, *notices])
+    return "\n".join([*(shown if here else []), "", *rest]).strip("\n") + "\n"
 
 
 def _cells(row: Row) -> tuple[str, ...]:

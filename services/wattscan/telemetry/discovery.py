@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,10 @@ from wattscan.contracts import (
     Target,
     WattscanError,
 )
+from wattscan.units import Seconds
+
+PATIENCE = Seconds(10.0)
+"""For one entry's search. NVIDIA's library and Apple's take 3 to 5 s to start."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class Found:
 
 
 def discover(target: Target, sysfs: Path) -> Found:
-    """Look for the target's sensors.
+    """Look for the target's sensors. One whose search takes longer than `PATIENCE` is awaited.
 
     A `modelled` source is left out when something measures: it is there for when nothing does.
 
@@ -54,7 +60,8 @@ def discover(target: Target, sysfs: Path) -> Found:
             absent[choice.name] = f"not needed: {choice.unless} is here"
             continue
         try:
-            sensors += look(choice, sysfs)
+            sensors += _look_with_patience(choice, sysfs)
+            awaited += [choice] * more_may_come(choice)
         except SensorAbsent as reason:
             absent[choice.name] = str(reason)
             awaited += [choice] * reason.awaited
@@ -73,6 +80,33 @@ def look(choice: SensorChoice, sysfs: Path) -> list[FoundSensor]:
     """What one entry of the target finds. Raises: SensorAbsent, and whatever the driver does."""
     found: Sequence[Sensor] = plugins.sensor(choice.name).find(choice.settings, sysfs)
     return [FoundSensor(sensor, choice) for sensor in found]
+
+
+def more_may_come(choice: SensorChoice) -> bool:
+    """Whether an entry that has found something may find more later; see `SensorModule`."""
+    return bool(getattr(plugins.sensor(choice.name), "MORE_MAY_COME", False))
+
+
+def _look_with_patience(choice: SensorChoice, sysfs: Path) -> list[FoundSensor]:
+    """As `look`, on a thread that may be left behind: signals are answered meanwhile."""
+    answers: queue.SimpleQueue[list[FoundSensor] | BaseException] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            answers.put(look(choice, sysfs))
+        except BaseException as error:  # the driver's, whatever it is
+            answers.put(error)
+
+    threading.Thread(target=run, name=f"look for {choice.name}", daemon=True).start()
+    try:
+        answer = answers.get(timeout=PATIENCE)
+    except queue.Empty:
+        raise SensorAbsent(f"to look for it takes more than {PATIENCE:g} s", awaited=True) from None
+    if isinstance(answer, Exception):
+        raise answer
+    if isinstance(answer, BaseException):  # it would end the process
+        raise SensorAbsent(f"its driver failed: it raised {type(answer).__name__}")
+    return answer
 
 
 def _modelled(sensor: Sensor) -> bool:

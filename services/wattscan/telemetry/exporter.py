@@ -34,6 +34,7 @@ class TelemetryCollector(Collector):
         """The families with their samples; what could not be read is absent."""
         self._sampler.sample()
         families = self._families()
+        families[metrics.TARGET_INFO.name].add_metric(self._facts(), 1)
         with self._sampler.lock:
             for state in self._sampler.states:
                 self._sensor(families, state)
@@ -49,6 +50,11 @@ class TelemetryCollector(Collector):
             metrics.IDLE_ENERGY_JOULES,
         )
         return {m.name: family(m) for m in exported}
+
+    def _facts(self) -> list[str]:
+        paper = self._target.paper
+        told = (paper.precision, paper.domain, paper.zone)
+        return [self._target.name, self._target.title, *(fact or "" for fact in told)]
 
     def _sensor(self, families: dict[str, _Family], state: SensorState) -> None:
         labels = [self._target.name, state.sensor.name]

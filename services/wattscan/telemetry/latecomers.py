@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wattscan.contracts import SensorChoice
-from wattscan.telemetry.discovery import FoundSensor, look
+from wattscan.telemetry.discovery import FoundSensor, look, more_may_come
 from wattscan.telemetry.sampler import Sampler
 from wattscan.units import Seconds
 
@@ -18,7 +18,10 @@ log = logging.getLogger(__name__)
 
 
 class Latecomers:
-    """Looks for them again and again, on a thread of its own, and has the sampler read them."""
+    """Looks for them again and again, and has the sampler read them.
+
+    Each on a thread of its own: a search that never comes back holds up none of the others.
+    """
 
     def __init__(
         self,
@@ -27,33 +30,40 @@ class Latecomers:
         sampler: Sampler,
         every: Seconds = _EVERY,
     ) -> None:
-        self._awaited = list(awaited)
         self._sysfs = sysfs
         self._sampler = sampler
         self._every = every
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="latecomers", daemon=True)
+        self.threads = [
+            threading.Thread(
+                target=self._await, args=(choice,), name=f"await {choice.name}", daemon=True
+            )
+            for choice in awaited
+        ]
 
     def start(self) -> None:
         """Begin; without anything to wait for there is no thread."""
-        if self._awaited:
-            self._thread.start()
+        for thread in self.threads:
+            thread.start()
 
     def stop(self) -> None:
-        """Let the thread end: a look that is under way is not waited for."""
+        """Let the threads end: a search that is under way is not waited for."""
         self._stopping.set()
 
-    def _run(self) -> None:
-        while self._awaited and not self._stopping.wait(self._every):
-            for choice in list(self._awaited):
-                found = self._look(choice)
-                if found and not self._stopping.is_set():
-                    log.warning("sensor %s is here now", choice.name)
-                    self._awaited.remove(choice)
-                    self._sampler.add(found)
+    def _await(self, choice: SensorChoice) -> None:
+        here = {state.sensor.name for state in tuple(self._sampler.states)}
+        while not self._stopping.wait(self._every):
+            found = self._look(choice)
+            new = [each for each in found if each.sensor.name not in here]
+            if new and not self._stopping.is_set():
+                here |= {each.sensor.name for each in new}
+                log.warning("sensor %s is here now", ", ".join(each.sensor.name for each in new))
+                self._sampler.add(new)
+            if found and not more_may_come(choice):
+                return
 
     def _look(self, choice: SensorChoice) -> list[FoundSensor]:
         try:
             return look(choice, self._sysfs)
-        except Exception:  # why it is not here was told at the start
+        except BaseException:  # why it is not here was told at the start; nor may SystemExit end it
             return []

@@ -9,6 +9,7 @@ from typing import Any
 
 from wattscan.contracts import (
     EnergySensor,
+    Hasty,
     Method,
     PowerSensor,
     Sensor,
@@ -41,7 +42,7 @@ class SensorState:
         self.reader = Reader(found.sensor.name, clock, self.read, partial(take, self))
         self._read, self.method, self.uncertainty_ratio = _kind(found.sensor)
         self._throttling = found.sensor if isinstance(found.sensor, Throttling) else None
-        self.wanted_interval = found.choice.interval or interval
+        self.wanted_interval = _interval(found, interval)
         self.doubt = Doubt(found.choice)
         self.corrections = {
             domain: correction
@@ -98,6 +99,14 @@ class SensorState:
         self._ticks.clear()
         for domain in self.domains.values():
             domain.lose()
+
+
+def _interval(found: FoundSensor, of_target: Seconds) -> Seconds:
+    if found.choice.interval is not None:
+        return found.choice.interval
+    if isinstance(found.sensor, Hasty):
+        return min(of_target, found.sensor.longest_interval)
+    return of_target
 
 
 def _kind(sensor: Sensor) -> tuple[Callable[[], Sequence[Any]], Method | None, float]:

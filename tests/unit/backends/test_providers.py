@@ -5,6 +5,7 @@ import pytest
 from wattscan.artifacts import default_models, find_cards, model_file
 from wattscan.backends import onnxruntime as backend
 from wattscan.contracts import EngineAbsent, WattscanError
+from wattscan.targets import load_target
 
 PATH = model_file(find_cards(default_models())[0], "onnx").path
 
@@ -16,6 +17,24 @@ PATH = model_file(find_cards(default_models())[0], "onnx").path
 def test_a_provider_that_the_build_has_not(provider, advice):
     with pytest.raises(EngineAbsent, match=advice):
         backend.open_engine(PATH, {"provider": provider})
+
+
+@pytest.mark.parametrize(
+    "target, advice",
+    [
+        ("quadro-p6000", "CUDA 12"),
+        ("jetson-nano", "no build for Python 3.10 is known"),
+        ("jetson-orin", "pypi.jetson-ai-lab.io/jp6"),
+        ("rtx-a6000", "wattscan[nvidia]"),
+    ],
+)
+def test_the_advice_is_one_that_works_on_the_target(target, advice):
+    """CUDA 13 has dropped Pascal, and PyPI has nothing for a Jetson."""
+    with pytest.raises(EngineAbsent) as caught:
+        backend.open_engine(PATH, load_target(target).backend_settings)
+    assert advice in str(caught.value)
+    assert ("wattscan[nvidia]" in str(caught.value)) == (target == "rtx-a6000")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_provider_that_the_build_has_and_the_machine_has_not(monkeypatch):

@@ -13,6 +13,7 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 TARGET = {"job": "wattscan-target", "instance": "edge-box:8002", "target": "cpu"}
+TARGET_FACTS = {"title": "CPU", "precision": "", "domain": "", "zone": ""}
 LOADGEN = {"job": "wattscan-loadgen", "instance": "driver:8003"}
 PHASE_SECONDS = {
     "quick": {"idle": 5.0, "warmup": 3.0, "load": 10.0, "cooldown": 2.0},
@@ -62,6 +63,7 @@ class Spec:
     start_celsius: Mapping[str, float] = field(default_factory=lambda: {"fp32": 40.0, "int8": 40.0})
     quality: Mapping[str, float] = field(default_factory=lambda: {"fp32": 0.9, "int8": 0.897})
     generator_cpu: float = 0.2
+    facts: Mapping[str, str] = field(default_factory=lambda: TARGET_FACTS)
     edits: tuple[Edit, ...] = ()
     end: bool = True
 
@@ -154,6 +156,7 @@ def _target_page(spec: Spec, phases: list[Span], now: float) -> Iterator[Sample]
         ("wattscan_energy_joules_total", spec.source, joules),
         ("wattscan_power_watts", spec.source, load),
         ("wattscan_energy_source_info", {**spec.source, "use": "table"}, 1.0),
+        ("wattscan_target_info", spec.facts, 1.0),
         ("wattscan_sensor_covered_seconds_total", domain, now - before),
         ("wattscan_sensor_up", sensor, 1.0),
         ("wattscan_sensor_uncertainty_ratio", domain, 0.05),

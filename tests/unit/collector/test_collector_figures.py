@@ -252,7 +252,9 @@ def test_the_edge_tpu_has_no_ratio():
 
 
 RAIL = {"sensor": "ina3221", "domain": "POM_5V_GPU", "scope": "rail", "method": "integrated"}
-JETSON = PaperReading(precision="fp32", domain="POM_5V_GPU", zone="GPU-therm")
+JETSON = {
+    "title": "Jetson Nano", "precision": "fp32", "domain": "POM_5V_GPU", "zone": "GPU-therm",
+}  # fmt: skip
 
 
 def with_rail():
@@ -274,11 +276,10 @@ def with_rail():
     )  # fmt: skip
     wanted = ("POM_5V_GPU", "GPU-therm")
     extra = [line for line in recording(rail).splitlines() if any(w in line for w in wanted)]
-    return "\n".join([*extra, recording(Spec(profile="quick"))])
+    return "\n".join([*extra, recording(Spec(profile="quick", facts=JETSON))])
 
 
-def test_the_paper_s_rail_with_the_table_s_domain_beside_it(monkeypatch):
-    monkeypatch.setattr(measure, "_target_facts", lambda name: ("Jetson Nano", JETSON))
+def test_the_paper_s_rail_with_the_table_s_domain_beside_it():
     report = report_of(parse_recording(with_rail().encode(), "r"))
     found = {(r["measure"], r["reading"]): r for r in rows(report, "paper")}
     assert {r["precision"] for r in found.values()} == {"fp32"}
@@ -291,9 +292,8 @@ def test_the_paper_s_rail_with_the_table_s_domain_beside_it(monkeypatch):
     assert rows(report, "energy")[0]["domain"] == "package-0"
 
 
-def test_the_table_s_figure_stands_alone_without_the_rail(monkeypatch):
-    monkeypatch.setattr(measure, "_target_facts", lambda name: ("Jetson Nano", JETSON))
-    report = reduced(Spec(profile="quick"))
+def test_the_table_s_figure_stands_alone_without_the_rail():
+    report = reduced(Spec(profile="quick", facts=JETSON))
     assert {row["reading"] for row in rows(report, "paper")} == {"table"}
     assert "stands alone" in report.table("paper")
 
@@ -331,3 +331,17 @@ def test_a_reset_that_the_exporter_bridged_is_told():
     source = EnergySource("s", "d", "chip", "counter", energies, None, None, None, resets, None)
     assert phase_energy(source, Phase(0.0, 10.0)).resets == 1
     assert phase_energy(source, Phase(6.0, 10.0)).resets == 0
+
+
+def test_a_target_is_what_its_series_tell_and_not_what_its_name_is():
+    """`--target mine/cpu.toml`, a copy of the Jetson's, is called cpu as the packaged one is."""
+    spec = Spec(profile="quick", facts=JETSON)
+    measured = measure.measure(parse_recording(recording(spec).encode(), "r"), None)
+    assert measured.target_title == "Jetson Nano"
+    assert measured.paper == PaperReading("fp32", "POM_5V_GPU", "GPU-therm")
+
+
+def test_a_service_that_does_not_tell_has_its_name_and_no_paper_reading():
+    spec = Spec(profile="quick", edits=(without("wattscan_target_info"),))
+    measured = measure.measure(parse_recording(recording(spec).encode(), "r"), None)
+    assert (measured.target_title, measured.paper) == ("cpu", PaperReading())

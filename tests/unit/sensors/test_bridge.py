@@ -158,3 +158,24 @@ def test_only_whole_files_of_its_kind_are_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe.prom")
     (sensor,) = find(tmp_path)
     assert sensor.read_temperature() == [CAMERA]
+
+
+def test_how_old_a_file_may_be_is_judged_by_the_setting_alone(tmp_path):
+    """Its last change as a stamp would be frozen after 10 s; a time of the reading's own may be."""
+    plain = PowerReading("inlet", "system", 4.2)
+    textfile.write(tmp_path, "meter", [plain])
+    textfile.write(tmp_path, "camera", [CAMERA])
+    power, temperature = find(tmp_path, stale_after_seconds=60)
+    assert power.read_power()[0].stamp is None
+    assert temperature.read_temperature()[0].stamp == CAMERA.stamp
+
+
+def test_files_that_are_gone_are_forgotten(tmp_path):
+    textfile.write(tmp_path, "camera", [CAMERA])
+    (sensor,) = find(tmp_path)
+    for number in range(5):
+        textfile.write(tmp_path, f"logger-{number}", [TemperatureReading(f"z{number}", 1.0)])
+        sensor.read_temperature()
+        (tmp_path / f"logger-{number}.prom").unlink()
+    sensor.read_temperature()
+    assert [file.name for file in sensor._folder._seen] == ["camera.prom"]

@@ -8,12 +8,17 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from wattscan.contracts import WattscanError
+from wattscan.contracts import SensorChoice, WattscanError
 from wattscan.sensors import nvml
+from wattscan.sensors.nvml.readers import NvmlEnergy, NvmlPower
+from wattscan.telemetry.discovery import FoundSensor
+from wattscan.telemetry.state import SensorState
 
 SOURCE = Path(__file__).with_name("mock_nvml.c")
 NEWER = [
@@ -141,6 +146,34 @@ def test_gpus_that_differ_are_read_each_by_what_it_has(driver):
         "nvml_power": {"gpu1": ["board", 50.0, None]},
         "nvml_temperature": {"gpu2": 35},
     }
+
+
+@pytest.mark.parametrize(
+    ("gpus", "order"),
+    [
+        ({"ENERGY_0": "1", "USAGE_1": "2"}, ["nvml", "nvml_power"]),
+        ({"USAGE_0": "1", "ENERGY_1": "2"}, ["nvml_power", "nvml"]),
+        ({"DEGREES_0": "1", "USAGE_1": "1", "ENERGY_2": "2"}, ["nvml_power", "nvml"]),
+    ],
+)
+def test_the_sensor_of_the_first_gpu_comes_first(driver, gpus, order):
+    """The tables read it, and CUDA computes on the first GPU."""
+    (state,) = run(driver, {"COUNT": "3", **gpus})["states"]
+    assert [name for name in state if name != "nvml_temperature"] == order
+
+
+def test_power_without_a_counter_is_polled_at_50_hz():
+    choice = SensorChoice("nvml", {})
+    sensor = NvmlPower(None, {}, 0.05, "nvml")
+    for wanted, of_target, of_entry in (
+        (0.02, 0.1, None),
+        (0.01, 0.01, None),
+        (0.5, 0.1, 0.5),
+    ):
+        found = FoundSensor(sensor, replace(choice, interval=of_entry))
+        assert SensorState(found, of_target, time.monotonic, print).wanted_interval == wanted
+    counter = FoundSensor(NvmlEnergy(None, {}, 0.05), choice)
+    assert SensorState(counter, 0.1, time.monotonic, print).wanted_interval == 0.1
 
 
 def test_a_gpu_that_refuses_its_handle_leaves_the_others(driver):

@@ -60,9 +60,25 @@ def test_an_input_is_read_while_it_is_plugged_in(tmp_path):
 @pytest.mark.parametrize("status", ["Charging", "Full", "Not charging", "Unknown"])
 def test_a_battery_that_does_not_discharge_does_not_say_what_is_drawn(tmp_path, status):
     folder = battery(tmp_path, power_now=30_000_000)
-    (folder / "status").write_text(f"{status}\n")
     (sensor,) = power_supply.find({}, tmp_path)
+    (folder / "status").write_text(f"{status}\n")
     assert reason(sensor) == "not_discharging"
+
+
+def test_on_the_plug_the_power_is_awaited_and_the_temperature_is_there(tmp_path):
+    """Else the model would step back for a sensor that says nothing."""
+    folder = battery(tmp_path, power_now=30_000_000)
+    (folder / "status").write_text("Full\n")
+    with pytest.raises(SensorAbsent, match=r"BAT0 is Full: .*when the plug is pulled") as caught:
+        power_supply.find({}, tmp_path)
+    assert caught.value.awaited
+    (folder / "temp").write_text("315")
+    assert [each.name for each in power_supply.find({}, tmp_path)] == ["power_supply_temperature"]
+    (folder / "status").write_text("Discharging\n")
+    assert [each.name for each in power_supply.find({}, tmp_path)] == [
+        "power_supply", "power_supply_temperature",
+    ]  # fmt: skip
+    assert power_supply.MORE_MAY_COME
 
 
 def test_one_battery_in_use_is_read_beside_one_that_is_not(tmp_path):

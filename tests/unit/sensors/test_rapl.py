@@ -73,7 +73,31 @@ def test_an_unreadable_counter_is_absent_with_the_way_out(sysfs, monkeypatch):
 )
 def test_a_counter_lost_later_is_a_failure(sysfs, spoil, reason):
     sensor, _ = read(sysfs)
+    counters = list(sysfs.glob("class/powercap/*/energy_uj"))
     spoil(sysfs / "class" / "powercap" / "intel-rapl:0" / "energy_uj")
+    # One zone does not silence the others.
+    assert [r.domain for r in sensor.read_energy()] == ["psys", "dram-0", "core-0"]
+    for counter in counters:
+        if counter.exists():
+            spoil(counter)
     with pytest.raises(SensorFailed) as caught:
         sensor.read_energy()
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("file", ["energy_uj", "max_energy_range_uj"])
+def test_a_zone_that_cannot_be_read_from_the_start_does_not_hide_the_others(sysfs, file):
+    spoilt = sysfs / "class/powercap/intel-rapl:0:1" / file
+    spoilt.write_text("x\n")
+    assert list(read(sysfs)[1]) == ["package-0", "psys", "core-0"]
+    for zone in (sysfs / "class/powercap").iterdir():
+        (zone / file).write_text("x\n")
+    with pytest.raises(SensorAbsent, match="does not hold a number"):
+        rapl.find(SETTINGS, sysfs)
+
+
+def test_a_count_that_none_can_have_is_garbage(sysfs):
+    for zone in (sysfs / "class/powercap").iterdir():
+        (zone / "energy_uj").write_text("9" * 16)
+    with pytest.raises(SensorAbsent, match=r"beyond 1e\+15"):
+        rapl.find(SETTINGS, sysfs)

@@ -173,6 +173,14 @@ def test_an_event_in_error_is_a_failure(sysfs, kernel, content, reason):
     writing = kernel.pop((2, 0))
     os.write(writing, content)
     os.close(writing)
+    # The other events are counted all the same.
+    feed(kernel, {(2, 28): JOULE})
+    domains = [reading.domain for reading in sensor.read_energy()]
+    assert "package-0" not in domains and "package-1" in domains
+    for key in [key for key in kernel if key != "descriptors"]:
+        writing = kernel.pop(key)
+        os.write(writing, content)
+        os.close(writing)
     assert failure(sensor) == reason
 
 

@@ -242,3 +242,16 @@ def test_garbage_mid_run_is_a_failure_and_does_not_last(meter, answer):
     assert reason(sensor.read_energy) == "garbage"
     meter.answer = "1.0,0.25"
     assert sensor.read_energy()[0].count == 900.0
+
+
+@pytest.mark.parametrize("power", ["NAN", "INF", "9.9E+37"])
+def test_a_power_over_its_range_does_not_spoil_the_energy(meter, power):
+    sensor = wt300(meter.port)
+    meter.answer = f"{power},0.25"
+    assert sensor.read_energy()[0].count == 900.0
+
+
+def test_an_energy_that_none_can_have_is_garbage(meter):
+    sensor = wt300(meter.port)
+    meter.answer = "1.0,1e20"
+    assert reason(sensor.read_energy) == "garbage"

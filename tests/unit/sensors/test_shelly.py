@@ -1,4 +1,8 @@
 import json
+import socket
+import threading
+import time
+from contextlib import contextmanager, suppress
 
 import pytest
 from fake_plug import Plug, reason
@@ -76,6 +80,7 @@ def test_a_plug_without_a_thermometer_has_no_temperature(plug):
         (200, b'{"apower": true}', "garbage"),
         (200, b'{"apower": NaN}', "garbage"),
         (200, b'{"apower": 1e999}', "garbage"),
+        (200, b'{"apower": 2e15}', "garbage"),
         (200, b'{"apower": ' + b"9" * 400 + b"}", "garbage"),
         (200, b'{"apower": 1' + b" " * 70_000 + b"}", "too_large"),
     ],
@@ -98,6 +103,38 @@ def test_a_plug_that_does_not_answer_is_late(plug, monkeypatch):
     assert reason(power.read_power) == "timeout"
     plug.hang.set()
     assert power.read_power()[0].power == 12.5
+
+
+@pytest.mark.parametrize("head", ["", "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"])
+def test_a_plug_that_drips_its_answer_is_late(head, monkeypatch):
+    """Each byte comes in time, and the answer never would."""
+    monkeypatch.setattr(answers, "_TIMEOUT_SECONDS", 0.3)
+    with dripping(head.encode()) as host:
+        begin = time.monotonic()
+        with pytest.raises(SensorAbsent, match=r"no answer within 0\.3 s"):
+            find(host)
+        assert time.monotonic() - begin < 3
+
+
+@contextmanager
+def dripping(head):
+    """The address of a server that sends the head, and then a byte each 50 ms."""
+
+    def serve():
+        with suppress(OSError):
+            line, _ = server.accept()
+            with line:
+                line.recv(4096)
+                line.sendall(head)
+                while True:
+                    line.sendall(b" ")
+                    time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+    thread.join(5)
 
 
 def test_a_plug_that_is_gone_comes_back():
@@ -125,7 +162,7 @@ def test_a_plug_that_was_never_there_is_absent_with_what_to_do():
         find(plug.host)
 
 
-@pytest.mark.parametrize("host", ["not a host", "127.0.0.1:port", "[::"])
+@pytest.mark.parametrize("host", ["127.0.0.1:port", "[::", "x" * 70])
 def test_an_address_that_is_none_is_absent(host):
     with pytest.raises(SensorAbsent, match="cannot be read"):
         find(host)
@@ -143,6 +180,10 @@ def test_a_password_is_told(plug):
         ({"host": "x", "use": "volts"}, "use must be one of power, energy"),
         ({"host": "x", "channel": -1}, "channel must be a whole number"),
         ({"hosts": "x"}, "unknown key hosts"),
+        ({"host": "http://192.0.2.7"}, "host must be a name or an address alone"),
+        ({"host": "192.0.2.7/rpc"}, "host must be a name or an address alone"),
+        ({"host": "not a host"}, "host must be a name or an address alone"),
+        ({"host": "admin@192.0.2.7"}, "host must be a name or an address alone"),
     ],
 )
 def test_wrong_settings_are_refused(settings, told):

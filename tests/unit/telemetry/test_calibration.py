@@ -142,9 +142,11 @@ def test_what_is_written_is_read_by_the_target(tmp_path):
     "text, told",
     [
         ("sensor = 'nvml'", "of the sensor nvml, not of ina3221"),
-        ("sensor = 'ina3221'\ngain = 1", "'offset_watts' is missing"),
+        ("sensor = 'ina3221'\ngain = 1", "offset_watts is missing"),
         ("sensor = 'ina3221'\noffset_watts = 0\ngain = 0", "gain must be above 0"),
-        ("sensor = 'ina3221'\noffset_watts = nan\ngain = 1", "offset_watts a number"),
+        ("sensor = 'ina3221'\noffset_watts = nan\ngain = 1", "offset_watts must be a number"),
+        ("sensor = 'ina3221'\noffset_watts = '1'\ngain = 1", "offset_watts must be a number"),
+        ("sensor = 'ina3221'\noffset_watts = true\ngain = 1", "offset_watts must be a number"),
         ("sensor = ", "not valid TOML"),
     ],
 )

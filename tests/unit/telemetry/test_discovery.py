@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 
 import pytest
@@ -62,3 +63,38 @@ def test_a_driver_s_bug_hides_its_own_sensor_only(rapl, monkeypatch):
     found = discover(CPU, rapl)
     assert found.absent["hwmon"] == "its driver failed: ZeroDivisionError: bug"
     assert [each.sensor.name for each in found.sensors] == ["rapl"]
+
+
+@pytest.mark.parametrize("raised", [SystemExit(3), KeyboardInterrupt()])
+def test_a_driver_cannot_end_the_process(rapl, monkeypatch, raised):
+    def fail(settings, sysfs):
+        raise raised
+
+    monkeypatch.setattr("wattscan.sensors.hwmon.find", fail)
+    found = discover(CPU, rapl)
+    assert found.absent["hwmon"] == f"its driver failed: it raised {type(raised).__name__}"
+    assert [each.sensor.name for each in found.sensors] == ["rapl"]
+
+
+def test_a_driver_that_never_comes_back_is_awaited(rapl, monkeypatch):
+    blocked = threading.Event()
+    monkeypatch.setattr("wattscan.sensors.hwmon.find", lambda *_: blocked.wait(20))
+    monkeypatch.setattr("wattscan.telemetry.discovery.PATIENCE", 0.1)
+    found = discover(CPU, rapl)
+    blocked.set()
+    assert found.absent["hwmon"] == "to look for it takes more than 0.1 s"
+    assert [choice.name for choice in found.awaited] == ["hwmon"]
+    assert [each.sensor.name for each in found.sensors] == ["rapl"]
+
+
+@pytest.mark.parametrize("temperature", [False, True])
+def test_a_laptop_on_the_plug_keeps_the_model(tmp_path, temperature):
+    battery = tmp_path / "class/power_supply/BAT0"
+    battery.mkdir(parents=True)
+    for name, text in (("type", "Battery"), ("status", "Full"), ("power_now", "1000000")):
+        (battery / name).write_text(text)
+    if temperature:
+        (battery / "temp").write_text("315")
+    found = discover(CPU, tmp_path)
+    assert "cpu_model" in [each.sensor.name for each in found.sensors]
+    assert [choice.name for choice in found.awaited] == ["power_supply"]

@@ -1,12 +1,13 @@
 """Sensors that are set, and come when the service runs already."""
 
+import threading
 import time
 from dataclasses import replace
 
 import pytest
 
 from wattscan import textfile
-from wattscan.contracts import PowerReading, SensorChoice, TemperatureReading
+from wattscan.contracts import PowerReading, SensorAbsent, SensorChoice, TemperatureReading
 from wattscan.targets import load_target
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import discover
@@ -78,19 +79,62 @@ def test_it_does_not_replace_what_the_tables_read(running, tmp_path):
 def test_nobody_looks_for_what_cannot_come(running, tmp_path):
     found, _, latecomers = running(SensorChoice("rapl", {}), SensorChoice("bridge", {}))
     assert set(found.absent) == {"rapl", "bridge"}
-    assert not latecomers._thread.is_alive()
+    assert not latecomers.threads
+
+
+def ended(latecomers):
+    for thread in latecomers.threads:
+        thread.join(10)
+    return not any(thread.is_alive() for thread in latecomers.threads)
 
 
 def test_it_ends_when_it_is_told_and_when_all_are_here(running, tmp_path):
     *_, first = running(bridge(tmp_path / "never"))
     first.stop()
-    first._thread.join(10)
-    assert not first._thread.is_alive()
+    assert ended(first)
+    log = tmp_path / "tgpro.csv"
+    _, sampler, second = running(SensorChoice("tgpro", {"file": str(log)}))
+    log.write_text("Date,CPU\n2026-11-22 10:00:05,41\n")
+    assert ended(second)
+    assert [state.sensor.name for state in sampler.states] == ["tgpro"]
+
+
+def test_what_a_sensor_gives_later_is_added_to_what_it_gave_first(running, tmp_path):
+    """A camera hands over first, and a meter later; then the camera's file goes."""
+    camera = textfile.write(tmp_path, "camera", [TemperatureReading("lid", Celsius(41.0))])
+    _, sampler, _ = running(bridge(tmp_path))
+    assert sampler.table is None
+    textfile.write(tmp_path, "meter", [INLET])
+    until(lambda: sampler.table is not None)
+    camera.unlink()
+    time.sleep(0.2)
+    assert [s.sensor.name for s in sampler.states] == ["bridge_temperature", "bridge"]
+
+
+def test_one_that_never_comes_back_holds_up_none_of_the_others(running, tmp_path, monkeypatch):
+    blocked = threading.Event()
+    monkeypatch.setattr("wattscan.sensors.shelly.find", lambda *_: blocked.wait(20))
+    monkeypatch.setattr("wattscan.telemetry.discovery.PATIENCE", Seconds(0.1))
     folder = tmp_path / "readings"
-    *_, second = running(bridge(folder))
-    textfile.write(folder, "meter", [INLET])
-    second._thread.join(10)
-    assert not second._thread.is_alive()
+    found, sampler, _ = running(SensorChoice("shelly", {"host": "x"}), bridge(folder))
+    try:
+        assert "takes more than 0.1 s" in found.absent["shelly"]
+        textfile.write(folder, "meter", [INLET])
+        until(lambda: [s.sensor.name for s in sampler.states] == ["bridge"])
+    finally:
+        blocked.set()
+
+
+def test_a_driver_that_raises_what_ends_processes_is_asked_again(running, tmp_path, monkeypatch):
+    asked = []
+
+    def find(*_):
+        asked.append(None)
+        raise SensorAbsent("not yet", awaited=True) if len(asked) == 1 else SystemExit(3)
+
+    monkeypatch.setattr("wattscan.sensors.shelly.find", find)
+    running(SensorChoice("shelly", {"host": "x"}))
+    until(lambda: len(asked) > 3)
 
 
 def test_a_floor_of_a_domain_that_never_comes_is_told(running, tmp_path):

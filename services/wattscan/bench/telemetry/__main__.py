@@ -48,9 +48,9 @@ def _page(trials: int, seconds: float) -> Iterator[str]:
 
 def _errors(trials: int) -> Iterator[str]:
     yield (
-        f"Loads of {LOW:g} to {HIGH:g} W, simulated time, {trials} trials a cell, each in another "
-        "phase. 95 % of them were off by less than the first figure; the second is their mean, "
-        "with its sign."
+        f"Loads of {LOW:g} to {HIGH:g} W, simulated time, {trials} trials a cell, each in other "
+        "phases of load and source, and up to 1 s longer. 95 % of them were off by less than the "
+        "first figure; the second is their mean, with its sign."
     )
     yield ""
     yield _row(["load", "source", *(f"{window:g} s" for window in WINDOWS)])

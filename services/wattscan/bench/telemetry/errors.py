@@ -19,33 +19,41 @@ from wattscan.telemetry.schedule import Schedule
 from wattscan.units import Joules, Seconds, Watts
 
 WINDOWS = (5.0, 60.0, 600.0)
-"""Seconds."""
+"""Seconds; each trial's window is up to one longer."""
 
 _START = 10.0  # past the begin of what a source averages over
 
 
 @dataclass(frozen=True)
 class SourceClass:
-    """A kind of source. `read` gives what it shows at a moment; `interval` is how often it is."""
+    """A kind of source. `interval` is how often it is read, in seconds.
+
+    `read` gives what it shows of a load at a moment; its last argument, 0 to 1, is the phase in
+    which it refreshes.
+    """
 
     name: str
     interval: float
-    read: Callable[[Load, float], EnergyReading | PowerReading]
+    read: Callable[[Load, float, float], EnergyReading | PowerReading]
 
 
-def _counter(load: Load, now: float) -> EnergyReading:
+def _counter(load: Load, now: float, phase: float) -> EnergyReading:
     """A counter that is refreshed every 50 ms, in millijoules: NVML's."""
-    refreshed = now // 0.05 * 0.05
+    refreshed = _refreshed(now, 0.05, phase)
     return EnergyReading("d", "board", Joules(round(load.energy(refreshed), 3)))
 
 
-def _instant(load: Load, now: float) -> PowerReading:
+def _refreshed(now: float, every: float, phase: float) -> float:
+    return ((now / every - phase) // 1 + phase) * every
+
+
+def _instant(load: Load, now: float, phase: float) -> PowerReading:  # noqa: ARG001
     return PowerReading("d", "board", Watts(load.power(now)))
 
 
-def _averaged(load: Load, now: float) -> PowerReading:
+def _averaged(load: Load, now: float, phase: float) -> PowerReading:
     """The mean of the last second, refreshed every 100 ms: NVML's power on Ampere."""
-    refreshed = now // 0.1 * 0.1
+    refreshed = _refreshed(now, 0.1, phase)
     return PowerReading("d", "board", Watts(load.mean(refreshed - 1.0, refreshed)))
 
 
@@ -75,7 +83,10 @@ def measure(load: Load, source: SourceClass, window: float, trials: int, seed: i
 
 def _trial(load: Load, source: SourceClass, window: float) -> float:
     start = _START + random.uniform(0, 7)  # noqa: S311
-    end = start + window
+    # A multiple of the load's or the source's period would end in the phase in which it began, and
+    # err by nothing.
+    end = start + window + random.uniform(0, 1)  # noqa: S311
+    phase = random.random()  # noqa: S311
     domain = Domain(DomainKey("s", "d", "board", "counter"), 0.0, Seconds(source.interval))
     # The recorder scrapes at a phase's edges, and a scrape reads afresh.
     moments = [start]
@@ -84,6 +95,6 @@ def _trial(load: Load, source: SourceClass, window: float) -> float:
         moments.append(schedule.due)
         schedule.advance(schedule.due)
     for now in (*moments, end):
-        domain.add(Seconds(now), source.read(load, now))
+        domain.add(Seconds(now), source.read(load, now, phase))
     truth = load.energy(end) - load.energy(start)
     return (domain.energy - truth) / truth

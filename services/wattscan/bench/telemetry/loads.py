@@ -52,5 +52,6 @@ LOADS = (
     Load("constant", "constant"),
     Load("square, 2 s", "square", period=2.0),
     Load("sawtooth, 3 s", "sawtooth", period=3.0),
-    Load("bursts of 10 ms, 4 a second", "burst", period=0.25, width=0.01),
+    # No divisor of a second, nor of a multiple of a source's refresh.
+    Load("bursts of 10 ms, every 0.27 s", "burst", period=0.27, width=0.01),
 )

@@ -26,7 +26,7 @@ from typing import Any
 
 from wattscan.contracts import EnergyReading, Method, Sensor, SensorAbsent, SensorFailed
 from wattscan.sensors.ioreport.library import GROUP, Channel, Domains, Subscription
-from wattscan.settings import check_keys, number, text
+from wattscan.settings import check_keys, text, uncertainty
 from wattscan.units import (
     Joules,
     Seconds,
@@ -66,7 +66,7 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     Settings: `uncertainty_ratio`; `library` and `core_foundation`, the paths of the libraries.
     """
     check_keys(settings, _SETTINGS)
-    ratio = number(settings, "uncertainty_ratio")
+    ratio = uncertainty(settings)
     library = text(settings, "library", _LIBRARY)
     core_foundation = text(settings, "core_foundation", _CORE_FOUNDATION)
     if platform.system() != "Darwin":

@@ -19,7 +19,7 @@ from typing import Any
 from wattscan.contracts import Sensor, SensorAbsent, WattscanError
 from wattscan.sensors.nvml.library import gpus_of, load
 from wattscan.sensors.nvml.readers import NvmlEnergy, NvmlPower, NvmlTemperature
-from wattscan.settings import check_keys, number
+from wattscan.settings import check_keys, uncertainty
 
 # NVML API reference, nvmlDeviceGetPowerUsage: within 5 % of the current draw. NVIDIA says so of
 # Fermi and Kepler, and nothing of later ones.
@@ -33,7 +33,7 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     Where a GPU is found, the library stays loaded until the process ends.
     """
     check_keys(settings, {"uncertainty_ratio", "devices"})
-    ratio = number(settings, "uncertainty_ratio", _UNCERTAINTY_RATIO)
+    ratio = uncertainty(settings, _UNCERTAINTY_RATIO)
     wanted = _wanted(settings)
     nvml = load()
     try:
@@ -65,7 +65,10 @@ def _sensors(nvml: ModuleType, gpus: Mapping[str, Any], ratio: float) -> list[Se
     rest = {domain: handle for domain, handle in gpus.items() if domain not in energy}
     power = _channels(nvml, rest, _instant_power, _power_usage)
     if power:
-        found.append(NvmlPower(nvml, power, ratio, "nvml_power" if energy else "nvml"))
+        sensor = NvmlPower(nvml, power, ratio, "nvml_power" if energy else "nvml")
+        # The tables read the first: it is the one that has the first GPU.
+        first = next(domain for domain in gpus if domain in energy or domain in power)
+        found.insert(0 if first in power else len(found), sensor)
     degrees = _channels(nvml, gpus, _temperature, _older_temperature)
     clocks = _channels(nvml, gpus, _clocks, _older_clocks)
     if degrees:

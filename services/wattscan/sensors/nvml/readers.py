@@ -14,7 +14,7 @@ from wattscan.contracts import (
     TemperatureReading,
 )
 from wattscan.sensors.nvml.library import reason
-from wattscan.units import Celsius, joules_from_millijoules, watts_from_milliwatts
+from wattscan.units import Celsius, Seconds, joules_from_millijoules, watts_from_milliwatts
 
 Channels: TypeAlias = Mapping[str, Callable[[], Any]]
 """GPU, such as `gpu0` -> a call."""
@@ -55,6 +55,9 @@ class NvmlEnergy:
 
 class NvmlPower:
     """The power of the GPUs without an energy counter."""
+
+    # 50 Hz: nothing tells what it takes between two readings.
+    longest_interval = Seconds(0.02)
 
     def __init__(
         self, nvml: ModuleType, channels: Channels, uncertainty_ratio: float, name: str
