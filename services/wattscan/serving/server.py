@@ -58,6 +58,15 @@ class ServerSettings:
     hang_seconds: float = 60.0
 
 
+def _bound(address: str, port: int) -> socket.socket:
+    """Raises: OSError."""
+    if ":" not in address:
+        return socket.create_server((address, port))
+    # `::` is every address, of IPv4 too.
+    both = address == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server((address, port), family=socket.AF_INET6, dualstack_ipv6=both)
+
+
 def place(address: str, port: int) -> str:
     """`address:port`, as URLs and gRPC write it."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
@@ -94,8 +103,7 @@ class Server:
         """Listen; returns the ports taken. Raises: WattscanError."""
         metrics_port = self._start_page(ports)
         try:
-            family = socket.AF_INET6 if ":" in ports.address else socket.AF_INET
-            sock = socket.create_server((ports.address, ports.grpc), family=family)
+            sock = _bound(ports.address, ports.grpc)
         except OSError as error:
             raise _taken("--grpc-port", ports.address, ports.grpc, error) from None
         port = sock.getsockname()[1]

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any
 
 import grpc
 
 from wattscan.serving.errors import Cancelled, RequestRefused
+from wattscan.serving.http2.context import Aborted
 from wattscan.serving.http2.messages import Message
-from wattscan.serving.http2.stream import Aborted, Stream
-
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+from wattscan.serving.http2.stream import Handler, Stream
 
 log = logging.getLogger(__name__)
 
 
-def answer(stream: Stream, handler: Handler) -> None:
+def answer(stream: Stream) -> None:
     """Answer the call, with a status whatever happens inside."""
     try:
-        _answer(stream, handler)
+        _answer(stream, stream.handler)
     except Aborted:
         _end(stream)
     except Cancelled:
@@ -30,7 +30,7 @@ def answer(stream: Stream, handler: Handler) -> None:
         _end(stream)
     except Exception as error:
         # The type only: the text may quote what a client sent.
-        log.error("a method failed: %s", type(error).__name__)  # noqa: TRY400
+        log.error("a method failed: %s", type(error).__name__)
         stream.status, stream.text = grpc.StatusCode.UNKNOWN, "the method failed"
         _end(stream)
 
@@ -39,6 +39,7 @@ def _answer(stream: Stream, handler: Handler) -> None:
     parse = _parser(handler.request_deserializer)
     write = handler.response_serializer or _as_is
     asked: Any
+    behave: Any  # the stubs have it that each may be missing
     asked = stream.requests(parse) if handler.request_streaming else parse(stream.only_message())
     if not handler.response_streaming:
         behave = handler.stream_unary if handler.request_streaming else handler.unary_unary
@@ -56,10 +57,8 @@ def _answer(stream: Stream, handler: Handler) -> None:
 
 
 def _end(stream: Stream) -> None:
-    try:
+    with contextlib.suppress(Cancelled):
         stream.finish()
-    except Cancelled:
-        pass
 
 
 def _parser(deserializer: Callable[[bytes], Any] | None) -> Callable[[Message], Any]:

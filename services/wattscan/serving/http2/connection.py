@@ -1,44 +1,41 @@
-"""One connection: reads its frames on a thread of its own, and writes what calls answer.
+"""One connection: reads its frames on a thread of its own, and keeps its streams.
 
-RFC 9113, and gRPC's "gRPC over HTTP2". A window for what is received is given anew as bytes come
-in; of streams of messages only as their handlers take them, so that nothing piles up.
+RFC 9113, and gRPC's "gRPC over HTTP2". What the client may send on all streams together is without
+a limit; on each of them it is given anew as a handler takes messages, so that nothing piles up.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import struct
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import grpc
 
 from wattscan.serving.errors import Cancelled, RequestRefused
-from wattscan.serving.http2 import frames
-from wattscan.serving.http2.frames import ConnectionFailed, ErrorCode
+from wattscan.serving.http2 import frames, replies
+from wattscan.serving.http2.frames import ConnectionFailed, ErrorCode, check
 from wattscan.serving.http2.headers import (
     LARGEST_LIST,
     Head,
     HeaderReader,
-    closing,
-    http_status,
-    opening,
+    Malformed,
+    Unanswerable,
 )
-from wattscan.serving.http2.messages import PREFIX, Assembler, Message, framed
-from wattscan.serving.http2.stream import Stream
+from wattscan.serving.http2.messages import Broken, Message, Received, framed
+from wattscan.serving.http2.reading import LARGEST_CONTROL, Frame, FrameReader, unpadded
+from wattscan.serving.http2.sending import Sender
+from wattscan.serving.http2.stream import WINDOW, Handler, Stream
 from wattscan.serving.http2.transport import Part, Transport
-from wattscan.units import Seconds
 
-_STREAM_WINDOW = 1024 * 1024
 _RENEW_AT = 1 << 28  # bytes received on all streams, of a window of eight times as many
-_LARGEST_CONTROL = 64 * 1024
-"""Bytes of any frame but DATA, and of a header block in several frames."""
+# Frames that carry nothing on: so many within so many seconds are an attack on the processor.
+_MOST_IDLE, _IDLE_SECONDS = 1000, 0.1
 
-_READ = 4096  # at once, before it is known where bytes belong
-_LONGEST_WAIT = Seconds(3600.0)
+log = logging.getLogger(__name__)
 
 
 class Calls(Protocol):
@@ -58,26 +55,17 @@ class Calls(Protocol):
         """A call that entered is over."""
         ...
 
-    def method(self, head: Head) -> grpc.RpcMethodHandler | None:  # type: ignore[type-arg]
+    def find(self, head: Head) -> Handler | None:
         """What answers it; None: nothing here does."""
         ...
 
-    def begin(self, stream: Stream, method: grpc.RpcMethodHandler, done: Callable[[], None]) -> None:  # type: ignore[type-arg]
-        """Have a thread answer it, and call `done` then."""
+    def begin(self, stream: Stream) -> None:
+        """Have a thread answer it; it is told that this is done."""
         ...
 
-    def expire(self, stream: Stream, reset: Callable[[], None]) -> None:
-        """At its deadline, end the call, and have a thread call `reset`."""
+    def expire(self, stream: Stream) -> None:
+        """Have a thread reset it at its deadline."""
         ...
-
-
-@dataclass
-class _Block:
-    """A header block that CONTINUATION frames go on with."""
-
-    number: int
-    last: bool
-    data: bytes
 
 
 class Connection:
@@ -87,24 +75,18 @@ class Connection:
         self.peer = peer
         self._transport = transport
         self._calls = calls
-        self._changed = threading.Condition(threading.Lock())
-        """Guards what follows, and the writing."""
-
+        self._sender = Sender(transport)
+        # Of all that is waited for; its lock guards the sender, the streams, and what follows.
+        self._changed = self._sender.changed
         self._streams: dict[int, Stream] = {}
-        self._methods: dict[int, grpc.RpcMethodHandler] = {}  # type: ignore[type-arg]
         self._open = 0  # calls that count: a client's, and those whose handlers are not done
-        self._window = frames.DEFAULT_WINDOW
-        self._initial = frames.DEFAULT_WINDOW
-        self._frame_size = frames.DEFAULT_FRAME
         self._last = 0
-        self._draining = self._closed = False
-        # The reader's own.
+        self._draining = False
+        # The reading thread's own.
+        self._reader = FrameReader(transport)
         self._headers = HeaderReader()
-        self._block: _Block | None = None
-        self._received = self._unread = 0
-        self._buffer = bytearray(_LARGEST_CONTROL + frames.HEAD)
-        self._view = memoryview(self._buffer)
-        self._begin = self._end = 0
+        self._received = 0
+        self._idle, self._idle_since = 0, time.monotonic()
 
     @property
     def calls(self) -> int:
@@ -112,465 +94,394 @@ class Connection:
         return self._open
 
     def run(self) -> None:
-        """Until the client or `close` ends it."""
+        """Until the client or `shut` ends it."""
         try:
             self._greet()
             while True:
                 self._read_frame()
         except ConnectionFailed as failure:
-            self._say(frames.goaway(self._last, failure.code))
+            self._sender.say(frames.goaway(self._last, failure.code))
+            self._abandon()
+            self._transport.linger()
         except (OSError, EOFError):
             pass
+        except Exception as error:
+            # The type only: the text may quote what a client sent.
+            log.error("a connection failed: %s", type(error).__name__)
         finally:
-            self.close()
+            self.shut()
+            self._abandon()
+            with self._changed:  # nobody writes any more
+                self._transport.close()
 
     def drain(self) -> None:
         """Take no new calls; the client is told."""
         with self._changed:
             self._draining = True
-            self._write([frames.goaway(self._last, ErrorCode.NO_ERROR)])
+            self._sender.write([frames.goaway(self._last, ErrorCode.NO_ERROR)])
 
     def end(self) -> None:
         """Nothing more will be answered; the client is to close its side."""
         with self._changed:
-            self._closed = True
+            self._sender.ended = True
             self._changed.notify_all()
-        self._transport.end()
+            self._transport.end()
 
-    def close(self) -> None:
-        """End it, and what calls are left."""
-        self._transport.close()
+    def shut(self) -> None:
+        """Wake whoever reads or writes: `run` then ends, and the calls with it."""
+        self._transport.shut()
+
+    def _abandon(self) -> None:
+        """Its calls: nobody waits for them any more."""
         with self._changed:
-            self._closed = True
+            self._sender.ended = True
             streams = list(self._streams.values())
-            self._changed.notify_all()
         for stream in streams:
             stream.leave()
         with self._changed:
             for stream in streams:
-                self._drop(stream)
+                self._forget(stream)
             self._changed.notify_all()
 
-    # For streams and their handlers.
+    # For streams and their handlers; see `stream.Line`.
 
-    def wait_for(self, stream: Stream) -> None:
+    def next(self, stream: Stream) -> Received | None:
         """See `stream.Line`."""
         with self._changed:
-            while not (stream.messages or stream.complete or stream.over):
-                self._changed.wait(_patience(stream))
-
-    def taken(self, stream: Stream, size: int) -> None:
-        """See `stream.Line`."""
-        with self._changed:
-            if not stream.complete:
-                self._give(stream, size)
+            while not stream.ready:
+                self._changed.wait(stream.patience())
+            if stream.over:
+                raise Cancelled("the call has ended")
+            message = stream.take()
+            if not stream.complete and self._wanted(stream):
+                by = stream.given_back()
+                if by:
+                    self._sender.write([frames.window_update(stream.number, by)])
+            return message
 
     def send(self, stream: Stream, message: Message | None, last: bool) -> None:
         """See `stream.Line`."""
         with self._changed:
-            parts: list[Part] = []
-            if stream.over or self._closed:
+            if not self._wanted(stream):
                 raise Cancelled("the call has ended")
+            parts: list[Part] = []
+            # First of all: what cannot be written must fail before anything is.
+            trailers = replies.closing(stream.status, stream.text, stream.trailing) if last else b""
             if message is not None:
                 if not stream.opened:
-                    parts.append(_headers(stream.number, opening(), last=False))
                     stream.opened = True
-                self._put(stream, framed(message), parts)
+                    parts.append(frames.headers(stream.number, replies.opening(), last=False))
+                self._sender.add(parts, stream, framed(message), self._wanted)
             if last:
-                parts.append(_trailers(stream))
-                if not stream.complete:
-                    parts.append(frames.reset(stream.number, ErrorCode.NO_ERROR))
-            self._write(parts)
-            if last:
-                self._drop(stream)
+                parts += _farewell(stream, trailers)
+                self._forget(stream)
+            self._sender.write(parts)
         if last:
             stream.leave()
 
-    def _put(self, stream: Stream, pieces: list[Message], parts: list[Part]) -> None:
-        """Add DATA frames as the windows let them; wait for these. Raises: Cancelled."""
-        views = [memoryview(piece) for piece in pieces]
-        left = sum(map(len, views))
-        while left:
-            count = min(left, self._window, stream.window)
-            if count <= 0:
-                self._write(parts)
-                parts.clear()
-                self._changed.wait(_patience(stream))
-                if stream.over or self._closed:
-                    raise Cancelled("the call has ended")
-                continue
-            count = min(count, self._frame_size)
-            self._window -= count
-            stream.window -= count
-            left -= count
-            parts.append(frames.head(count, frames.DATA, 0, stream.number))
-            while count:
-                piece = views[0][:count]
-                parts.append(piece)
-                count -= len(piece)
-                views[0] = views[0][len(piece) :]
-                if not views[0]:
-                    views.pop(0)
-
-    def _write(self, parts: list[Part]) -> None:
-        """With the lock held."""
-        if self._closed or not parts:
-            return
-        try:
-            self._transport.write(parts)
-        except OSError:
-            # Its reader notices, and ends the rest.
-            self._closed = True
-            self._transport.close()
-
-    def _say(self, *parts: Part) -> None:
+    def done(self, stream: Stream) -> None:
+        """See `stream.Line`."""
         with self._changed:
-            self._write(list(parts))
+            stream.running = False
+            if stream.number not in self._streams:
+                self._leave()  # it has counted until now
+                return
+        self.reset(stream)
 
-    def _drop(self, stream: Stream) -> None:
-        """Forget the stream; with the lock held."""
-        if self._streams.pop(stream.number, None) is not None:
-            self._methods.pop(stream.number, None)
-            if not stream.running:
-                self._leave()
+    def reset(self, stream: Stream) -> None:
+        """See `stream.Line`."""
+        with self._changed:
+            if stream.number in self._streams:
+                self._forget(stream)
+                self._sender.write([frames.reset(stream.number, ErrorCode.CANCEL)])
+            self._changed.notify_all()
+        stream.leave()
+
+    # With the lock held.
+
+    def _wanted(self, stream: Stream) -> bool:
+        """Whether an answer may go out; once that has ended it may not, which it alone knows."""
+        return not self._sender.ended and not stream.over and stream.number in self._streams
+
+    def _forget(self, stream: Stream) -> None:
+        if self._streams.pop(stream.number, None) is not None and not stream.running:
+            self._leave()
 
     def _leave(self) -> None:
         self._open -= 1
         self._calls.leave()
 
-    def _done(self, stream: Stream) -> None:
-        """Its handler is: a stream that is reset meanwhile has counted until now."""
-        with self._changed:
-            stream.running = False
-            left = stream.number in self._streams
-            if not left:
-                self._leave()
-        if left:
-            self._reset(stream)
-
-    def _reset(self, stream: Stream, code: ErrorCode = ErrorCode.CANCEL) -> None:
-        with self._changed:
-            if stream.number in self._streams:
-                self._write([frames.reset(stream.number, code)])
-                self._drop(stream)
-        stream.leave()
-
-    # The reader.
+    # The reading thread's.
 
     def _greet(self) -> None:
-        # The reader's buffer is small, and what it holds is copied: large frames go past it.
-        self._say(
+        # What is read into the reader's buffer is copied: large frames go past it.
+        self._sender.say(
             frames.settings(
                 {
                     frames.MAX_CONCURRENT_STREAMS: self._calls.most_streams,
-                    frames.INITIAL_WINDOW_SIZE: _STREAM_WINDOW,
+                    frames.INITIAL_WINDOW_SIZE: WINDOW,
                     frames.MAX_FRAME_SIZE: frames.LARGEST_FRAME,
                     frames.MAX_HEADER_LIST_SIZE: LARGEST_LIST,
                 }
             ),
             frames.window_update(0, frames.LARGEST_WINDOW - frames.DEFAULT_WINDOW),
         )
-        if self._take(len(frames.PREFACE)) != frames.PREFACE:
-            raise EOFError  # not HTTP/2: it would not understand an answer either
-
-    def _need(self, count: int) -> None:
-        """Have so many bytes in the buffer. Raises: EOFError."""
-        while self._end - self._begin < count:
-            if self._begin == self._end:
-                self._begin = self._end = 0
-            elif self._begin + count > len(self._buffer):
-                rest = self._buffer[self._begin : self._end]
-                self._buffer[: len(rest)] = rest
-                self._begin, self._end = 0, len(rest)
-            most = self._end + max(_READ, count)
-            got = self._transport.read_into(self._view[self._end : most])
-            if not got:
-                raise EOFError
-            self._end += got
-
-    def _take(self, count: int) -> bytes:
-        self._need(count)
-        self._begin += count
-        return bytes(self._view[self._begin - count : self._begin])
+        self._transport.limit_reading(True)
+        self._reader.preface()
+        self._transport.limit_reading(False)
 
     def _read_frame(self) -> None:
-        self._need(frames.HEAD)
-        sized, flags, number = struct.unpack_from(">IBI", self._buffer, self._begin)
-        self._begin += frames.HEAD
-        length, kind, number = sized >> 8, sized & 0xFF, number & frames.LARGEST_WINDOW
-        if self._block is not None and kind != frames.CONTINUATION:
-            raise ConnectionFailed(ErrorCode.PROTOCOL_ERROR, "a header block is interrupted")
-        if kind == frames.DATA:
-            self._data(length, flags, number)
+        frame = self._reader.next()
+        if frame.kind == frames.DATA:
+            self._on_data(frame)
+        elif frame.kind in _READERS:
+            _READERS[frame.kind](self, frame, self._reader.payload())
+        else:  # an extension, and of no meaning here
+            self._reader.skip()
+            self._count_idle()
+
+    def _count_idle(self) -> None:
+        """A frame that carries nothing on. Raises: ConnectionFailed: too many of them."""
+        self._idle += 1
+        if self._idle == _MOST_IDLE:
+            now = time.monotonic()
+            check(now - self._idle_since > _IDLE_SECONDS, ErrorCode.ENHANCE_YOUR_CALM)
+            self._idle, self._idle_since = 0, now
+
+    def _on_headers(self, frame: Frame, payload: bytes) -> None:
+        check(frame.number % 2 == 1)  # the others are a server's
+        block = self._whole_block(frame, payload)
+        last = bool(frame.flags & frames.END_STREAM)
+        if frame.number <= self._last:
+            self._headers.decode(block)
+            self._on_trailers(frame.number, last)
             return
-        if length > _LARGEST_CONTROL:
-            raise ConnectionFailed(ErrorCode.FRAME_SIZE_ERROR, "a control frame is too large")
-        read = _READERS.get(kind)
-        payload = self._take(length)
-        if read is not None:  # others are extensions, and of no meaning here
-            read(self, payload, flags, number)
+        self._last = frame.number
+        try:
+            head = self._headers.read(block)
+        except Malformed:
+            self._sender.say(frames.reset(frame.number, ErrorCode.PROTOCOL_ERROR))
+        except Unanswerable as refusal:
+            self._dismiss(frame.number, refusal.block, last)
+        else:
+            self._open_stream(frame.number, head, last)
 
-    def _on_headers(self, payload: bytes, flags: int, number: int) -> None:
-        if flags & frames.PADDED:
-            payload = _unpadded(payload)
-        if flags & frames.WITH_PRIORITY:
-            payload = payload[5:]
-        if number % 2 == 0:
-            raise ConnectionFailed(ErrorCode.PROTOCOL_ERROR, "a stream that is no client's")
-        self._block = _Block(number, bool(flags & frames.END_STREAM), payload)
-        if flags & frames.END_HEADERS:
-            self._headers_whole()
+    def _whole_block(self, frame: Frame, payload: bytes) -> bytes:
+        """With what CONTINUATION frames add."""
+        block = unpadded(frame, payload)
+        if frame.flags & frames.END_HEADERS:
+            return block
+        whole, flags = bytearray(block), frame.flags
+        while not flags & frames.END_HEADERS:
+            kind, flags, number, length = self._reader.next()
+            check(kind == frames.CONTINUATION and number == frame.number)
+            enough = length and len(whole) + length <= LARGEST_CONTROL
+            check(bool(enough), ErrorCode.ENHANCE_YOUR_CALM)
+            whole += self._reader.payload()
+        return bytes(whole)
 
-    def _on_continuation(self, payload: bytes, flags: int, number: int) -> None:
-        block = self._block
-        if block is None or block.number != number or not payload:
-            raise ConnectionFailed(ErrorCode.PROTOCOL_ERROR, "a continuation of nothing")
-        block.data += payload
-        if len(block.data) > _LARGEST_CONTROL:
-            raise ConnectionFailed(ErrorCode.ENHANCE_YOUR_CALM, "headers without end")
-        if flags & frames.END_HEADERS:
-            self._headers_whole()
-
-    def _headers_whole(self) -> None:
-        block, self._block = self._block, None
-        assert block is not None  # noqa: S101
-        head = self._headers.read(block.data)
-        if block.number <= self._last:
-            self._trailing_headers(block)
-            return
-        self._last = block.number
-        self._open_stream(block, head)
-
-    def _trailing_headers(self, block: _Block) -> None:
-        stream = self._streams.get(block.number)
-        if stream is None:
-            return  # reset or refused meanwhile
-        if not block.last:
-            raise ConnectionFailed(ErrorCode.PROTOCOL_ERROR, "headers in the middle of a stream")
-        self._completed(stream)
-
-    def _open_stream(self, block: _Block, head: Head) -> None:
-        number = block.number
-        if self._draining or self._open >= self._calls.most_streams:
-            self._say(frames.reset(number, ErrorCode.REFUSED_STREAM))
-            return
-        if not head.path:
-            self._say(_headers(number, http_status(415), last=True))
-            return
-        stream = Stream(number, head, self, Assembler(self._calls.largest, head.encoding))
-        stream.window, stream.credit = self._initial, _STREAM_WINDOW
-        stream.complete = block.last
-        method = self._calls.method(head)
-        if method is None:
-            stream.status, stream.text = grpc.StatusCode.UNIMPLEMENTED, "there is no such method"
-        elif not self._calls.enter():
-            stream.status = grpc.StatusCode.RESOURCE_EXHAUSTED
-            stream.text = "too many calls at once"
-            method = None
-        if method is None:
-            parts: list[Part] = [_trailers(stream)]
-            if not block.last:
-                parts.append(frames.reset(number, ErrorCode.NO_ERROR))
-            self._say(*parts)
-            return
-        with self._changed:
-            self._open += 1
-            self._streams[number], self._methods[number] = stream, method
-        if stream.deadline is not None:
-            self._calls.expire(stream, lambda: self._reset(stream))
-        if method.request_streaming or block.last:
-            self._start(stream)
-
-    def _start(self, stream: Stream) -> None:
-        with self._changed:
-            method = self._methods.pop(stream.number, None)
-            if method is None or stream.over:
-                return
-            stream.running = True
-        self._calls.begin(stream, method, lambda: self._done(stream))
-
-    def _data(self, length: int, flags: int, number: int) -> None:
-        self._received += length
-        if self._received >= _RENEW_AT:
-            self._say(frames.window_update(0, self._received))
-            self._received = 0
+    def _on_trailers(self, number: int, last: bool) -> None:
         stream = self._streams.get(number)
-        _check(stream is not None or 0 < number <= self._last)
-        if stream is not None:
-            _check(not stream.complete, ErrorCode.STREAM_CLOSED)
-            with self._changed:
-                stream.credit -= length
-            _check(stream.credit >= 0, ErrorCode.FLOW_CONTROL_ERROR)
-        padding = 0
-        if flags & frames.PADDED:
-            _check(length > 0)
-            padding, length = self._take(1)[0], length - 1
-            _check(padding <= length)
-        self._unread = length - padding
-        if stream is not None:
-            try:
-                while self._unread:
-                    self._body(stream, stream.assembler)
-            except RequestRefused as refusal:
-                self._refuse(stream, refusal)
-        self._skip(self._unread + padding)
-        if stream is not None and flags & frames.END_STREAM:
-            self._completed(stream)
+        if stream is None:
+            self._count_idle()  # reset or refused meanwhile
+            return
+        check(not stream.complete, ErrorCode.STREAM_CLOSED)
+        check(last)
+        self._complete(stream)
 
-    def _body(self, stream: Stream, assembler: Assembler) -> None:
-        """Some of a DATA frame. Raises: RequestRefused: a message is too large."""
-        room = assembler.room
-        if room is None:
-            self._need(1)
-            count = min(self._unread, PREFIX, self._end - self._begin)
-            used = assembler.prefix(bytes(self._view[self._begin : self._begin + count]))
-            self._begin += used
-            self._unread -= used
-            room = assembler.room
-            if room is None:
-                return
-            self._widen(stream, len(room) - self._unread)
-        count = min(self._unread, len(room))
-        self._read_body(room[:count])
-        self._unread -= count
-        message = assembler.filled(count)
-        if message is not None:
-            with self._changed:
-                stream.messages.append((len(room), message))
-                self._changed.notify_all()
-
-    def _widen(self, stream: Stream, missing: int) -> None:
-        """A message that is larger than the window gets one for what is missing of it."""
+    def _open_stream(self, number: int, head: Head, last: bool) -> None:
+        if self._draining or self._open >= self._calls.most_streams:
+            self._sender.say(frames.reset(number, ErrorCode.REFUSED_STREAM))
+            return
+        handler = self._calls.find(head)
+        if handler is None:
+            self._dismiss(number, _NO_METHOD, last)
+            return
+        if not self._calls.enter():
+            self._dismiss(number, _TOO_MANY, last)
+            return
+        stream = Stream(number, head, handler, self, self._calls.largest)
         with self._changed:
-            by = missing - stream.credit
-            if by > 0:
-                stream.credit += by
-                self._write([frames.window_update(stream.number, by)])
+            stream.window = self._sender.initial
+            self._open += 1
+            self._streams[number] = stream
+        if stream.deadline is not None:
+            self._calls.expire(stream)
+        if last:
+            self._complete(stream)
+        elif handler.request_streaming:
+            self._begin(stream)
 
-    def _give(self, stream: Stream, size: int) -> None:
-        """Have the client send on; with the lock held."""
-        by = _STREAM_WINDOW - stream.credit - sum(size for size, _ in stream.messages)
-        if by >= _STREAM_WINDOW // 2:
-            stream.credit += by
-            self._write([frames.window_update(stream.number, by)])
+    def _dismiss(self, number: int, block: bytes, last: bool) -> None:
+        """Answer without a call."""
+        parts: list[Part] = [frames.headers(number, block, last=True)]
+        if not last:
+            parts.append(frames.reset(number, ErrorCode.NO_ERROR))
+        self._sender.say(*parts)
 
-    def _read_body(self, room: memoryview) -> None:
-        here = min(len(room), self._end - self._begin)
-        if here:
-            room[:here] = self._view[self._begin : self._begin + here]
-            self._begin += here
-        if here < len(room):
-            self._transport.fill(room[here:])
+    def _begin(self, stream: Stream) -> None:
+        with self._changed:
+            if stream.begun or not self._wanted(stream):
+                return
+            stream.begun = stream.running = True
+        self._calls.begin(stream)
 
-    def _skip(self, count: int) -> None:
-        while count > 0:
-            self._need(1)
-            here = min(count, self._end - self._begin)
-            self._begin += here
-            count -= here
-
-    def _completed(self, stream: Stream) -> None:
+    def _complete(self, stream: Stream) -> None:
         """The client has sent all that it will."""
+        if stream.assembler.begun:
+            self._refuse(stream, Broken("the last message is cut off"))
+            return
         with self._changed:
             stream.complete = True
             self._changed.notify_all()
-        self._start(stream)
+        self._begin(stream)
 
     def _refuse(self, stream: Stream, refusal: RequestRefused) -> None:
         """End the call before its handler can; one that has begun is told by its context."""
         stream.status, stream.text = refusal.status, str(refusal)
-        with contextlib.suppress(Cancelled):
+        with contextlib.suppress(Cancelled):  # answered already
             self.send(stream, None, last=True)
 
-    def _on_reset(self, payload: bytes, _flags: int, number: int) -> None:
-        _check(len(payload) == 4 and 0 < number <= self._last)
-        stream = self._streams.get(number)
-        if stream is not None:
-            stream.leave()
+    def _on_data(self, frame: Frame) -> None:
+        self._renew(frame.length)
+        check(self._used(frame.number))
+        with self._changed:
+            stream = self._streams.get(frame.number)
+            if stream is not None:
+                check(not stream.complete, ErrorCode.STREAM_CLOSED)
+                check(stream.received(frame.length), ErrorCode.FLOW_CONTROL_ERROR)
+        padding = 0
+        if frame.flags & frames.PADDED:
+            check(frame.length > 0)
+            padding = self._reader.some(1)[0]
+            check(padding <= self._reader.left)
+        last = bool(frame.flags & frames.END_STREAM)
+        if self._reader.left == padding and not last:
+            self._count_idle()
+        try:
+            while stream is not None and self._reader.left > padding:
+                self._take_in(stream, self._reader.left - padding)
+        except RequestRefused as refusal:
+            assert stream is not None  # noqa: S101
+            self._refuse(stream, refusal)
+            last = False
+        self._reader.skip()
+        if stream is not None and last:
+            self._complete(stream)
+
+    def _renew(self, length: int) -> None:
+        """The window of all streams, which is larger than what can be on its way."""
+        self._received += length
+        if self._received >= _RENEW_AT:
+            self._sender.say(frames.window_update(0, self._received))
+            self._received = 0
+
+    def _take_in(self, stream: Stream, left: int) -> None:
+        """Some of a DATA frame, of which so much is left. Raises: RequestRefused."""
+        assembler = stream.assembler
+        if assembler.room is None:
+            if not assembler.begun:
+                stream.begins()
+            data = self._reader.some(min(left, assembler.missing))
+            assembler.prefix(data)
+            left -= len(data)
+            if assembler.room is not None:
+                self._make_room(stream, len(assembler.room) - left)
+        room = assembler.room
+        if room is None:
+            return
+        count = min(left, len(room))
+        self._reader.fill(room[:count])
+        message = assembler.filled(count)
+        if message is not None:
             with self._changed:
-                self._drop(stream)
+                stream.arrived(message)
                 self._changed.notify_all()
 
-    def _on_settings(self, payload: bytes, flags: int, number: int) -> None:
-        _check(number == 0 and len(payload) % 6 == 0)
-        if flags & frames.ACK:
+    def _make_room(self, stream: Stream, missing: int) -> None:
+        """A message that is larger than the window gets one for what is missing of it."""
+        with self._changed:
+            by = stream.widened(missing)
+            if by and self._wanted(stream):
+                self._sender.write([frames.window_update(stream.number, by)])
+
+    def _used(self, number: int) -> bool:
+        """Whether a stream is or was open."""
+        return number % 2 == 1 and number <= self._last
+
+    def _on_reset(self, frame: Frame, payload: bytes) -> None:
+        check(len(payload) == 4, ErrorCode.FRAME_SIZE_ERROR)
+        check(self._used(frame.number))
+        stream = self._streams.get(frame.number)
+        if stream is None:
+            self._count_idle()
+            return
+        stream.leave()
+        with self._changed:
+            self._forget(stream)
+            self._changed.notify_all()
+
+    def _on_settings(self, frame: Frame, payload: bytes) -> None:
+        check(frame.number == 0)
+        check(len(payload) % 6 == 0, ErrorCode.FRAME_SIZE_ERROR)
+        self._count_idle()
+        if frame.flags & frames.ACK:
+            check(not payload, ErrorCode.FRAME_SIZE_ERROR)
             return
         with self._changed:
             for key, value in struct.iter_unpack(">HI", payload):
-                self._set(key, value)
-            self._write([frames.frame(frames.SETTINGS, frames.ACK, 0)])
+                self._sender.set(key, value, self._streams.values())
+            self._sender.write([frames.frame(frames.SETTINGS, frames.ACK, 0)])
             self._changed.notify_all()
 
-    def _set(self, key: int, value: int) -> None:
-        if key == frames.INITIAL_WINDOW_SIZE:
-            _check(value <= frames.LARGEST_WINDOW, ErrorCode.FLOW_CONTROL_ERROR)
-            for stream in self._streams.values():
-                stream.window += value - self._initial
-            self._initial = value
-        elif key == frames.MAX_FRAME_SIZE:
-            _check(frames.DEFAULT_FRAME <= value <= frames.LARGEST_FRAME)
-            self._frame_size = value
+    def _on_ping(self, frame: Frame, payload: bytes) -> None:
+        check(frame.number == 0)
+        check(len(payload) == 8, ErrorCode.FRAME_SIZE_ERROR)
+        self._count_idle()
+        if not frame.flags & frames.ACK:
+            self._sender.say(frames.frame(frames.PING, frames.ACK, 0, payload))
 
-    def _on_ping(self, payload: bytes, flags: int, number: int) -> None:
-        _check(number == 0 and len(payload) == 8)
-        if not flags & frames.ACK:
-            self._say(frames.frame(frames.PING, frames.ACK, 0, payload))
-
-    def _on_goaway(self, _payload: bytes, _flags: int, number: int) -> None:
-        _check(number == 0)  # it opens no more streams, and closes the connection itself
-
-    def _on_window(self, payload: bytes, _flags: int, number: int) -> None:
-        _check(len(payload) == 4, ErrorCode.FRAME_SIZE_ERROR)
+    def _on_window(self, frame: Frame, payload: bytes) -> None:
+        check(len(payload) == 4, ErrorCode.FRAME_SIZE_ERROR)
         by = struct.unpack(">I", payload)[0] & frames.LARGEST_WINDOW
-        _check(by > 0 and number <= self._last)
+        check(by > 0)
+        check(frame.number == 0 or self._used(frame.number))
         with self._changed:
-            if number == 0:
-                self._window += by
-                _check(self._window <= frames.LARGEST_WINDOW, ErrorCode.FLOW_CONTROL_ERROR)
-            elif number in self._streams:
-                stream = self._streams[number]
+            if frame.number == 0:
+                self._sender.widen(by)
+            elif frame.number in self._streams:
+                stream = self._streams[frame.number]
                 stream.window += by
-                _check(stream.window <= frames.LARGEST_WINDOW, ErrorCode.FLOW_CONTROL_ERROR)
+                check(stream.window <= frames.LARGEST_WINDOW, ErrorCode.FLOW_CONTROL_ERROR)
             self._changed.notify_all()
 
-    def _on_push(self, _payload: bytes, _flags: int, _number: int) -> None:
-        raise ConnectionFailed(ErrorCode.PROTOCOL_ERROR, "clients do not push")
+    def _on_goaway(self, frame: Frame, _payload: bytes) -> None:
+        check(frame.number == 0)  # it opens no more streams, and closes the connection itself
+        self._count_idle()
+
+    def _on_misplaced(self, _frame: Frame, _payload: bytes) -> None:
+        check(False)  # clients do not push, and a block's continuation is read with it
 
 
-_READERS: dict[int, Callable[[Connection, bytes, int, int], None]] = {
+_READERS: dict[int, Callable[[Connection, Frame, bytes], None]] = {
     frames.HEADERS: Connection._on_headers,
-    frames.CONTINUATION: Connection._on_continuation,
     frames.RST_STREAM: Connection._on_reset,
     frames.SETTINGS: Connection._on_settings,
-    frames.PUSH_PROMISE: Connection._on_push,
+    frames.PUSH_PROMISE: Connection._on_misplaced,
     frames.PING: Connection._on_ping,
     frames.GOAWAY: Connection._on_goaway,
     frames.WINDOW_UPDATE: Connection._on_window,
+    frames.CONTINUATION: Connection._on_misplaced,
 }
+_NO_METHOD = replies.only(grpc.StatusCode.UNIMPLEMENTED, "there is no such method")
+_TOO_MANY = replies.only(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many calls at once")
 
 
-def _check(right: bool, code: ErrorCode = ErrorCode.PROTOCOL_ERROR) -> None:
-    if not right:
-        raise ConnectionFailed(code, "a frame is not as it may be")
-
-
-def _unpadded(payload: bytes) -> bytes:
-    _check(bool(payload) and payload[0] < len(payload))
-    return payload[1 : len(payload) - payload[0]]
-
-
-def _headers(number: int, block: bytes, last: bool) -> bytes:
-    flags = frames.END_HEADERS | (frames.END_STREAM if last else 0)
-    return frames.frame(frames.HEADERS, flags, number, block)
-
-
-def _trailers(stream: Stream) -> bytes:
-    block = closing(stream.status, stream.text, stream.trailing)
-    return _headers(stream.number, block if stream.opened else opening() + block, last=True)
-
-
-def _patience(stream: Stream) -> float:
-    """Until its deadline, which another thread knows too, and may be late to tell."""
-    if stream.deadline is None:
-        return _LONGEST_WAIT
-    return min(max(0.01, stream.deadline - time.monotonic()), _LONGEST_WAIT)
+def _farewell(stream: Stream, block: bytes) -> list[Part]:
+    """What ends a call's answer."""
+    if not stream.opened:
+        block = replies.opening() + block
+    parts: list[Part] = [frames.headers(stream.number, block, last=True)]
+    if not stream.complete:
+        parts.append(frames.reset(stream.number, ErrorCode.NO_ERROR))
+    return parts

@@ -9,7 +9,7 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HEAD = 9
 """Bytes before each frame's payload."""
 
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS = 0, 1, 2, 3, 4
+DATA, HEADERS, RST_STREAM, SETTINGS = 0, 1, 3, 4
 PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 5, 6, 7, 8, 9
 
 ACK = END_STREAM = 0x1
@@ -17,7 +17,8 @@ END_HEADERS = 0x4
 PADDED = 0x8
 WITH_PRIORITY = 0x20
 
-MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE = 3, 4, 5, 6
+ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE = 2, 3, 4
+MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE = 5, 6
 
 LARGEST_WINDOW = 2**31 - 1
 LARGEST_FRAME = 2**24 - 1
@@ -43,9 +44,15 @@ class ErrorCode(IntEnum):
 class ConnectionFailed(Exception):
     """The peer broke the protocol: the connection ends."""
 
-    def __init__(self, code: ErrorCode, text: str) -> None:
-        super().__init__(text)
+    def __init__(self, code: ErrorCode) -> None:
+        super().__init__(code.name)
         self.code = code
+
+
+def check(right: bool, code: ErrorCode = ErrorCode.PROTOCOL_ERROR) -> None:
+    """Raises: ConnectionFailed, if something is not right."""
+    if not right:
+        raise ConnectionFailed(code)
 
 
 def head(length: int, kind: int, flags: int, stream: int) -> bytes:
@@ -56,6 +63,11 @@ def head(length: int, kind: int, flags: int, stream: int) -> bytes:
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
     """A whole frame."""
     return head(len(payload), kind, flags, stream) + payload
+
+
+def headers(stream: int, block: bytes, last: bool) -> bytes:
+    """A HEADERS frame with a whole block, which must fit into one."""
+    return frame(HEADERS, END_HEADERS | (END_STREAM if last else 0), stream, block)
 
 
 def settings(values: dict[int, int]) -> bytes:

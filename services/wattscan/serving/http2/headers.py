@@ -1,18 +1,20 @@
-"""Header blocks: what a client asks (RFC 9113, section 8; gRPC's "gRPC over HTTP2"), and ours."""
+"""What a client's header blocks say (RFC 9113, section 8; RFC 7541; gRPC's "gRPC over HTTP2")."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import logging
 import re
-import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import grpc
 from hpack import Decoder, HPACKError
+from hpack.table import HeaderTable
 
+from wattscan.serving.http2 import replies
 from wattscan.serving.http2.frames import ConnectionFailed, ErrorCode
 from wattscan.units import Seconds
 
@@ -21,19 +23,27 @@ Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
 LARGEST_LIST = 16 * 1024
 """Bytes of a request's headers, as RFC 9113 counts them (gRPC's own servers take as many)."""
 
+# Up to here a call is refused; beyond, its connection ends: the block is not decoded to its end.
+_LARGEST_DECODED = 4 * LARGEST_LIST
+_ENTRY = 32  # bytes that RFC 7541 adds for each header
 _MOST_REMEMBERED = 64
+
+_PSEUDO = {b":method", b":scheme", b":authority", b":path"}
+_NAME = re.compile(rb"[0-9a-z!#$%&'*+.^_`|~-]+")
+_KIND = re.compile(r"application/grpc(?:[+;].*)?")
 _TIMEOUT = re.compile(r"(\d{1,8})([HMSmun])")
 _SECONDS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 # What belongs to the transport, and is no metadata.
 _RESERVED = {"te", "content-type", "connection", "host", "content-length"}
-# `:status: 200`, from HPACK's static table.
-_OK = b"\x88"
+
+# It would show a client's words to whoever looks for ours.
+logging.getLogger("hpack").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)
 class Head:
-    """What a request's headers say. `path` is empty for what is no gRPC request; `timeout` is None
-    without one, `encoding` how its messages may be compressed."""
+    """What a request's headers say. `timeout` is None without one; `encoding` is how its messages
+    may be compressed."""
 
     path: str
     metadata: Metadata
@@ -41,113 +51,125 @@ class Head:
     encoding: str = "identity"
 
 
+class Malformed(Exception):
+    """No request, as RFC 9113 (section 8.1.1) has it: its stream is reset."""
+
+
+class Unanswerable(Exception):
+    """A request that gets the same answer whatever it asks.
+
+    Args:
+        block: that answer's headers.
+    """
+
+    def __init__(self, block: bytes) -> None:
+        super().__init__()
+        self.block = block
+
+
 class HeaderReader:
     """Decodes a connection's header blocks, in their order."""
 
     def __init__(self) -> None:
-        self._decoder = Decoder(max_header_list_size=LARGEST_LIST)
-        # Clients repeat themselves: a block that left the table alone says the same again, until
+        self._decoder = Decoder(max_header_list_size=_LARGEST_DECODED)
+        self._table = self._decoder.header_table = _Table()
+        # Clients repeat themselves: a block that leaves the table alone says the same again, until
         # another one has changed the table.
         self._known: dict[bytes, Head] = {}
 
     def read(self, block: bytes) -> Head:
-        """What it says. Raises: ConnectionFailed: it is no header block, or too large."""
+        """What it says. Raises: ConnectionFailed: nothing; Malformed, Unanswerable."""
         head = self._known.get(block)
         if head is not None:
             return head
-        before = self._state()
-        try:
-            headers = self._decoder.decode(block, raw=True)
-        except HPACKError:
-            raise ConnectionFailed(ErrorCode.COMPRESSION_ERROR, "headers") from None
-        head = _head([(bytes(h[0]), bytes(h[1])) for h in headers])
-        if self._state() != before or len(self._known) == _MOST_REMEMBERED:
+        before = self._table.changes
+        headers = self.decode(block)
+        changed = self._table.changes != before
+        if changed or len(self._known) == _MOST_REMEMBERED:
             self._known.clear()
-        else:
+        head = _head(headers)
+        if not changed:
             self._known[block] = head
         return head
 
-    def _state(self) -> tuple[int, object]:
-        entries = self._decoder.header_table.dynamic_entries
-        return len(entries), entries[0] if entries else None
+    def decode(self, block: bytes) -> list[tuple[bytes, bytes]]:
+        """Of a block that is no request's, such as trailers. Raises: ConnectionFailed."""
+        try:
+            headers = self._decoder.decode(block, raw=True)
+        except HPACKError:
+            raise ConnectionFailed(ErrorCode.COMPRESSION_ERROR) from None
+        return [(bytes(header[0]), bytes(header[1])) for header in headers]
 
 
-def _head(headers: Iterable[tuple[bytes, bytes]]) -> Head:
-    pseudo: dict[bytes, bytes] = {}
-    metadata: list[tuple[str, str | bytes]] = []
-    try:
-        for name, value in headers:
-            if name.startswith(b":"):
-                pseudo[name] = value
-            else:
-                metadata.append(_pair(name.decode("ascii"), value))
-        path = pseudo.get(b":path", b"").decode("ascii")
-    except (UnicodeDecodeError, binascii.Error):
-        return Head("", ())
-    known = dict(metadata)
-    kind = str(known.get("content-type", ""))
-    if pseudo.get(b":method") != b"POST" or not kind.startswith("application/grpc"):
-        return Head("", ())
+class _Table(HeaderTable):
+    """Knows whether it has changed."""
+
+    changes = 0
+
+    @property
+    def maxsize(self) -> int:
+        return super().maxsize
+
+    @maxsize.setter
+    def maxsize(self, size: int) -> None:
+        self.changes += 1
+        HeaderTable.maxsize.__set__(self, size)  # type: ignore[attr-defined]
+
+    def add(self, name: bytes, value: bytes) -> None:
+        self.changes += 1
+        super().add(name, value)
+
+
+def _head(headers: list[tuple[bytes, bytes]]) -> Head:
+    if sum(len(name) + len(value) + _ENTRY for name, value in headers) > LARGEST_LIST:
+        text = f"the headers have more than {LARGEST_LIST} bytes"
+        raise Unanswerable(replies.only(grpc.StatusCode.RESOURCE_EXHAUSTED, text))
+    pseudo = _pseudo(headers)
+    pairs = [pair for name, value in headers[len(pseudo) :] for pair in _pairs(name, value)]
+    known = {name: value for name, value in pairs if isinstance(value, str)}
+    if pseudo[b":method"] != b"POST":
+        raise Unanswerable(replies.http_status(405))
+    if not _KIND.fullmatch(known.get("content-type", "")):
+        raise Unanswerable(replies.http_status(415))
     return Head(
-        path,
-        tuple(p for p in metadata if p[0] not in _RESERVED and not p[0].startswith("grpc-")),
-        _timeout(str(known.get("grpc-timeout", ""))),
-        str(known.get("grpc-encoding", "identity")),
+        pseudo[b":path"].decode("latin-1"),
+        tuple(p for p in pairs if p[0] not in _RESERVED and not p[0].startswith("grpc-")),
+        _timeout(known.get("grpc-timeout", "")),
+        known.get("grpc-encoding", "identity"),
     )
 
 
-def _pair(name: str, value: bytes) -> tuple[str, str | bytes]:
-    if name.endswith("-bin"):
-        return name, base64.b64decode(value + b"=" * (-len(value) % 4), validate=True)
-    return name, value.decode("ascii")
+def _pseudo(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Those that HTTP itself defines come first, each once. Raises: Malformed."""
+    pseudo: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name not in _PSEUDO:
+            break  # also one that is not defined: its name is none of a header's either
+        if name in pseudo:
+            raise Malformed
+        pseudo[name] = value
+    if not pseudo.get(b":method") or not pseudo.get(b":scheme") or not pseudo.get(b":path"):
+        raise Malformed
+    return pseudo
+
+
+def _pairs(name: bytes, value: bytes) -> Iterable[tuple[str, str | bytes]]:
+    """A header as metadata: several, where binary ones are joined. Raises: Malformed."""
+    if not _NAME.fullmatch(name):
+        raise Malformed
+    key = name.decode("ascii")
+    if not key.endswith("-bin"):
+        return ((key, value.decode("latin-1")),)
+    try:
+        return [(key, _binary(each.strip())) for each in value.split(b",")]
+    except binascii.Error:
+        raise Malformed from None
+
+
+def _binary(text: bytes) -> bytes:
+    return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
 
 
 def _timeout(text: str) -> Seconds | None:
     found = _TIMEOUT.fullmatch(text)
     return Seconds(int(found[1]) * _SECONDS[found[2]]) if found else None
-
-
-def opening(extra: Metadata = ()) -> bytes:
-    """The header block before an answer's messages."""
-    headers = b"".join(_literal(name, value) for name, value in extra)
-    return _OK + _CONTENT_TYPE + headers
-
-
-def closing(code: grpc.StatusCode, text: str, metadata: Metadata) -> bytes:
-    """The trailers. An answer without messages has `opening()` before them in the same block."""
-    number: int = code.value[0]
-    parts = [_STATUS[number]]
-    if text:
-        # gRPC's percent-encoding: what is not printable ASCII, and the percent sign.
-        parts.append(_literal("grpc-message", urllib.parse.quote(text, safe=_PRINTABLE)))
-    parts += [_literal(name, value) for name, value in metadata]
-    return b"".join(parts)
-
-
-def http_status(status: int) -> bytes:
-    """The header block for a request that is not gRPC's."""
-    return _literal(":status", str(status))
-
-
-def _literal(name: str, value: str | bytes) -> bytes:
-    """HPACK's literal that leaves the table alone (RFC 7541, section 6.2.2), not Huffman coded."""
-    key = name.encode("ascii")
-    data = base64.b64encode(value) if isinstance(value, bytes) else value.encode("utf-8")
-    return b"".join((b"\x00", _length(len(key)), key, _length(len(data)), data))
-
-
-def _length(value: int) -> bytes:
-    """RFC 7541, section 5.1, with a prefix of seven bits."""
-    if value < 0x7F:
-        return bytes((value,))
-    out, value = bytearray((0x7F,)), value - 0x7F
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-_PRINTABLE = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
-_CONTENT_TYPE = _literal("content-type", "application/grpc")
-_STATUS = {code.value[0]: _literal("grpc-status", str(code.value[0])) for code in grpc.StatusCode}

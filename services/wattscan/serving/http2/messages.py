@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
-from functools import partial
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import grpc
 import numpy as np
@@ -21,7 +19,6 @@ PREFIX = 5
 # From here on a copy would cost more than a view does its readers.
 _LARGE = 64 * 1024
 _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
-_ENCODINGS = ", ".join(("identity", *_WINDOWS))
 
 
 class TooLarge(RequestRefused):
@@ -37,7 +34,7 @@ class Broken(RequestRefused):
 
 
 class Assembler:
-    """Takes in a stream's bytes, gives its messages: each as a function that opens it.
+    """Takes in a stream's bytes, gives its messages.
 
     A message is read from the socket to where it stays: `room` is that place.
     """
@@ -58,49 +55,68 @@ class Assembler:
         return bool(self._prefix)
 
     @property
+    def missing(self) -> int:
+        """Bytes of the next message's prefix."""
+        return PREFIX - len(self._prefix)
+
+    @property
     def room(self) -> memoryview | None:
         """Where the message's next bytes belong; None: its prefix comes first."""
         return None if self._room is None else self._room[self._fill :]
 
-    def prefix(self, data: bytes) -> int:
-        """Take what belongs to a message's prefix; how many bytes that was. Raises: TooLarge."""
-        taken = data[: PREFIX - len(self._prefix)]
-        self._prefix += taken
-        if len(self._prefix) == PREFIX:
-            packed, length = struct.unpack(">BI", self._prefix)
-            if length > self._largest:
-                raise TooLarge(f"the message has {length} bytes; the limit is {self._largest}")
-            self._packed = bool(packed)
+    def prefix(self, data: bytes) -> None:
+        """Take some of the missing bytes. Raises: RequestRefused."""
+        self._prefix += data
+        if self.missing:
+            return
+        packed, length = struct.unpack(">BI", self._prefix)
+        if length > self._largest:
+            raise TooLarge(f"the message has {length} bytes; the limit is {self._largest}")
+        if packed > 1 or (packed and self._encoding == "identity"):
+            raise Broken("the message says neither that it is compressed nor that it is not")
+        try:
             # Not zeroed, as bytearray's memory is.
             self._room, self._fill = memoryview(np.empty(length, np.uint8).data), 0
-        return len(taken)
+        except MemoryError:
+            raise TooLarge(f"there is no memory for a message of {length} bytes") from None
+        self._packed = bool(packed)
 
-    def filled(self, count: int) -> Callable[[], Message] | None:
+    def filled(self, count: int) -> Received | None:
         """So many bytes have been put into the room; the message, if it is whole."""
         self._fill += count
         if self._room is None or self._fill < len(self._room):
             return None
-        message, self._room, self._prefix = self._room, None, b""
-        return partial(_opened, message, self._packed, self._encoding, self._largest)
+        data, self._room, self._prefix = self._room, None, b""
+        return Received(data if len(data) >= _LARGE else data.tobytes(), self._packed)
+
+    def opened(self, received: Received) -> Message:
+        """Without its compression. Raises: RequestRefused."""
+        if not received.packed:
+            return received.data
+        window = _WINDOWS.get(self._encoding)
+        if window is None:
+            raise NotOffered(f"messages may be compressed as one of {', '.join(_WINDOWS)}")
+        return _unpacked(received.data, window, self._largest)
 
 
-def _opened(message: memoryview, packed: bool, encoding: str, largest: int) -> Message:
-    """Raises: RequestRefused."""
-    if not packed:
-        return message if len(message) >= _LARGE else message.tobytes()
-    window = _WINDOWS.get(encoding)
-    if window is None:
-        raise NotOffered(f"messages may be compressed as one of {_ENCODINGS}")
+class Received(NamedTuple):
+    """A message as it came."""
+
+    data: Message
+    packed: bool
+
+
+def _unpacked(data: Message, window: int, largest: int) -> bytes:
+    decoder = zlib.decompressobj(window)
     try:
-        decoder = zlib.decompressobj(window)
-        data = decoder.decompress(message, largest + 1)
+        message = decoder.decompress(data, largest + 1)
     except zlib.error:
         raise Broken("the message cannot be decompressed") from None
-    if len(data) > largest:
+    if len(message) > largest:
         raise TooLarge(f"the message has more than {largest} bytes, decompressed")
-    if not decoder.eof:
+    if not decoder.eof or decoder.unused_data:
         raise Broken("the message cannot be decompressed")
-    return data
+    return message
 
 
 def framed(message: Message) -> list[Message]:

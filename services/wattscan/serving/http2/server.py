@@ -8,36 +8,31 @@ gRPC client; handlers and interceptors are gRPC's own.
 from __future__ import annotations
 
 import contextlib
-import errno
-import logging
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import grpc
 
-from wattscan.serving.http2.answering import Handler, answer
+from wattscan.serving.http2.answering import answer
 from wattscan.serving.http2.connection import Connection
 from wattscan.serving.http2.deadlines import Deadlines
 from wattscan.serving.http2.headers import Head, Metadata
-from wattscan.serving.http2.stream import Stream
-from wattscan.serving.http2.transport import open_transport
+from wattscan.serving.http2.listening import Listener
+from wattscan.serving.http2.secure import Secure
+from wattscan.serving.http2.stream import Handler, Stream
+from wattscan.serving.http2.transport import Plain, prepare
 from wattscan.serving.threads import RequestThreads
 from wattscan.units import Seconds
 
-_BACKLOG = 128
-_MOST_CONNECTIONS = 1000
 # So long a client may take to close its side, once it has all its answers.
 _FAREWELL = Seconds(0.5)
-_PAUSE = Seconds(0.1)
-_OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-
-log = logging.getLogger(__name__)
+_AT_MOST = Seconds(0.5)  # for what may block, while the server stops
 
 
 @dataclass(frozen=True)
@@ -75,13 +70,23 @@ class Http2Server:
         for interceptor in reversed(interceptors):
             self._find = partial(interceptor.intercept_service, self._find)
         self._pool = RequestThreads(threads, "request")
-        self._deadlines = Deadlines()
+        self._deadlines = Deadlines(self._pool.submit)
         self._lock = threading.Lock()
         self._calls = 0
-        self._connections: dict[Connection, threading.Thread] = {}
-        self._listener: socket.socket | None = None
+        self._connections: set[Connection] = set()
+        self._listener: Listener | None = None
         self._tls: Callable[[], ssl.SSLContext | None] = lambda: None
         self._stopping = False
+
+    @property
+    def calls(self) -> int:
+        """That are not over."""
+        return self._calls
+
+    @property
+    def connections(self) -> int:
+        """That are open."""
+        return len(self._connections)
 
     def add_generic_rpc_handlers(
         self, handlers: Sequence[grpc.GenericRpcHandler[Any, Any]]
@@ -96,34 +101,31 @@ class Http2Server:
         self, sock: socket.socket, tls: Callable[[], ssl.SSLContext | None] = lambda: None
     ) -> None:
         """Serve what comes to a bound socket. `tls` is asked at each connection."""
-        sock.listen(_BACKLOG)
-        self._listener, self._tls = sock, tls
+        self._tls = tls
+        self._listener = Listener(sock, self._serve)
 
     def start(self) -> None:
         """Begin."""
         self._deadlines.start()
-        threading.Thread(target=self._accept, name="accept", daemon=True).start()
+        if self._listener is not None:
+            self._listener.start()
 
     def stop(self, grace: float) -> None:
         """Take no more; calls have `grace` seconds to end."""
         self._stopping = True
         if self._listener is not None:
-            # A thread in accept is woken by this, and by nothing else.
-            _shut(self._listener)
-        connections = self._all()
-        for connection in connections:
-            connection.drain()
-        end = time.monotonic() + grace
-        while self._calls and time.monotonic() < end:
-            time.sleep(0.01)
-        farewell = time.monotonic() + (_FAREWELL if not self._calls else 0.0)
-        for connection, thread in list(self._connections.items()):
-            connection.end()
-            thread.join(max(0.0, farewell - time.monotonic()))
+            self._listener.stop()
+        _at_each(self._all(), Connection.drain)
+        _wait(lambda: not self._calls, grace)
+        unfinished = self._calls
+        _at_each(self._all(), Connection.end)
+        if not unfinished:
+            _wait(lambda: not self._connections, _FAREWELL)
         for connection in self._all():
-            connection.close()
+            connection.shut()
         self._deadlines.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        _wait(lambda: not self._connections, _AT_MOST)
 
     # What connections ask; see `connection.Calls`.
 
@@ -140,32 +142,27 @@ class Http2Server:
         with self._lock:
             self._calls -= 1
 
-    def method(self, head: Head) -> Handler | None:
+    def find(self, head: Head) -> Handler | None:
         """See `connection.Calls`."""
         return self._find(_Details(head.path, head.metadata))
 
-    def begin(self, stream: Stream, method: Handler, done: Callable[[], None]) -> None:
+    def begin(self, stream: Stream) -> None:
         """See `connection.Calls`."""
 
         def work() -> None:
             try:
-                answer(stream, method)
+                answer(stream)
             finally:
-                done()
+                stream.done()
 
         try:
             self._pool.submit(work)
-        except RuntimeError:  # the server has stopped
-            done()
+        except RuntimeError:  # the server has stopped, or there cannot be more threads
+            stream.done()
 
-    def expire(self, stream: Stream, reset: Callable[[], None]) -> None:
+    def expire(self, stream: Stream) -> None:
         """See `connection.Calls`."""
-        
-        def expired() -> None:
-            with contextlib.suppress(RuntimeError):  # the server has stopped
-                self._pool.submit(reset)
-
-        self._deadlines.add(stream, expired)
+        self._deadlines.add(stream)
 
     def _look_up(self, details: grpc.HandlerCallDetails) -> Handler | None:
         found = (handler.service(details) for handler in self._handlers)
@@ -175,57 +172,35 @@ class Http2Server:
         with self._lock:
             return list(self._connections)
 
-    def _accept(self) -> None:
-        assert self._listener is not None  # noqa: S101
-        while not self._stopping:
-            try:
-                sock, address = self._listener.accept()
-            except OSError as error:
-                if self._stopping or error.errno not in _OUT_OF_RESOURCES | {errno.ECONNABORTED}:
-                    break
-                time.sleep(_PAUSE)
-                continue
-            if len(self._connections) >= _MOST_CONNECTIONS:
-                sock.close()
-                continue
-            peer = _peer(sock.family, address)
-            thread = threading.Thread(
-                target=self._serve, args=(sock, peer), name="connection", daemon=True
-            )
-            try:
-                thread.start()
-            except RuntimeError:  # no more threads
-                sock.close()
-        self._listener.close()
-
     def _serve(self, sock: socket.socket, peer: str) -> None:
-        try:
-            transport = open_transport(sock, self._tls())
-        except OSError:  # ssl.SSLError is one
-            sock.close()
-            return
+        prepare(sock)
+        tls = self._tls()
+        transport = Plain(sock) if tls is None else Secure(sock, tls)
         connection = Connection(transport, peer, self)
         with self._lock:
-            self._connections[connection] = threading.current_thread()
-        try:
             if self._stopping:
-                connection.close()
-            else:
-                connection.run()
+                return
+            self._connections.add(connection)
+        try:
+            connection.run()
         finally:
             with self._lock:
-                del self._connections[connection]
+                self._connections.discard(connection)
 
 
-def _peer(family: int, address: Any) -> str:
-    """As gRPC writes it: `ipv4:127.0.0.1:5000`, `ipv6:[::1]:5000`."""
-    if family == socket.AF_INET6:
-        return f"ipv6:[{address[0]}]:{address[1]}"
-    return f"ipv4:{address[0]}:{address[1]}"
+def _at_each(connections: Iterable[Connection], act: Callable[[Connection], None]) -> None:
+    """In a thread for each: to write to a client that does not read takes long."""
+    end = time.monotonic() + _AT_MOST
+    threads = [threading.Thread(target=act, args=(each,), daemon=True) for each in connections]
+    with contextlib.suppress(RuntimeError):  # there cannot be more of them
+        for thread in threads:
+            thread.start()
+    for thread in threads:
+        if thread.ident is not None:
+            thread.join(max(0.0, end - time.monotonic()))
 
 
-def _shut(sock: socket.socket) -> None:
-    try:
-        sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        sock.close()  # where a listening socket cannot be shut down (macOS)
+def _wait(condition: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)

@@ -1,110 +1,136 @@
-"""One call of a client: what it has sent, who is to know when it ends, what it is answered.
-
-It is what handlers know as gRPC's context, with gRPC's names.
-"""
+"""One call of a client, with the messages that it has sent."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import grpc
 
-from wattscan.serving.errors import Cancelled
-from wattscan.serving.http2.headers import Head, Metadata
-from wattscan.serving.http2.messages import Assembler, Broken, Message
-from wattscan.units import Seconds
+from wattscan.serving.http2.context import Context
+from wattscan.serving.http2.headers import Head
+from wattscan.serving.http2.messages import Assembler, Broken, Message, Received
 
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
-class Aborted(Exception):
-    """A handler has ended its call with a status, which its stream knows."""
+WINDOW = 1024 * 1024
+"""Bytes that a client may send ahead. A larger message is given room for as soon as it begins."""
 
 
 class Line(Protocol):
-    """The connection of a stream, as the stream sees it."""
+    """A connection, as its streams see it."""
 
     peer: str
 
-    def wait_for(self, stream: Stream) -> None:
-        """Until a message of the stream has come, or none will."""
-        ...
-
-    def taken(self, stream: Stream, size: int) -> None:
-        """A message of so many bytes has been taken in: there is room for more."""
+    def next(self, stream: Stream) -> Received | None:
+        """The next message, when it has come; None: the client sends no more. Raises: Cancelled."""
         ...
 
     def send(self, stream: Stream, message: Message | None, last: bool) -> None:
         """A message, and with the last what ends the call. Raises: Cancelled."""
         ...
 
+    def done(self, stream: Stream) -> None:
+        """Its handler is, or will never begin."""
+        ...
 
-class Stream(grpc.ServicerContext):
-    """A call, until it is answered or nobody waits for it any more."""
+    def reset(self, stream: Stream) -> None:
+        """End it without an answer."""
+        ...
 
-    def __init__(self, number: int, head: Head, line: Line, assembler: Assembler) -> None:
+
+class Stream(Context):
+    """A call. What is not private is its connection's, and guarded by that one's lock."""
+
+    def __init__(self, number: int, head: Head, handler: Handler, line: Line, largest: int) -> None:
+        super().__init__(head, line.peer)
         self.number = number
-        self.head = head
-        self.assembler = assembler
-        self.messages: deque[tuple[int, Callable[[], Message]]] = deque()
-        """Those that have come and are not taken yet, with their sizes."""
+        self.handler = handler
+        self.begun = self.running = False
+        """Whether its handler has begun; and whether it is not done, then."""
 
+        self.assembler = Assembler(largest, head.encoding)
         self.complete = False
         """Whether the client has sent all."""
 
-        self.running = False
-        """Whether a handler is at work on it."""
-
         self.window = 0
-        self.credit = 0
+        """Bytes that may be sent to the client."""
+
         self.opened = False
-        self.status, self.text = grpc.StatusCode.OK, ""
-        self.trailing: Metadata = ()
-        self.deadline = None if head.timeout is None else time.monotonic() + head.timeout
+        """Whether anything has been."""
+
+        self._single = not handler.request_streaming
+        self._count = 0  # messages that have begun
+        self._credit = WINDOW  # bytes that the client may send
+        self._messages: deque[Received] = deque()
+        self._waiting = 0  # bytes of these
         self._line = line
-        self._ending = threading.Lock()
-        self._callbacks: list[Callable[[], None]] | None = []
+
+    # For its connection.
+
+    def received(self, size: int) -> bool:
+        """So many bytes of a DATA frame; False: the client may not send as many."""
+        self._credit -= size
+        return self._credit >= 0
+
+    def begins(self) -> None:
+        """Another message does. Raises: Broken: it is one too many."""
+        if self._single and self._count:
+            raise Broken("the request has more than one message")
+        self._count += 1
+
+    def arrived(self, message: Received) -> None:
+        """It is whole."""
+        self._messages.append(message)
+        self._waiting += len(message.data)
 
     @property
-    def over(self) -> bool:
-        """Whether it is answered, or nobody waits for the answer any more."""
-        return self._callbacks is None
+    def ready(self) -> bool:
+        """Whether whoever waits for a message need not any longer."""
+        return bool(self._messages) or self.complete or self.over
 
-    def leave(self) -> None:
-        """It is over: tell whoever wants to know. Does nothing the second time."""
-        with self._ending:
-            callbacks, self._callbacks = self._callbacks or (), None
-        for callback in callbacks:
-            callback()
+    def take(self) -> Received | None:
+        """The first message that waits, if one does."""
+        if not self._messages:
+            return None
+        message = self._messages.popleft()
+        self._waiting -= len(message.data)
+        return message
 
-    def message(self) -> Message:
-        """The next one. Raises: EOFError: the client sends no more; Cancelled; RequestRefused."""
-        self._line.wait_for(self)
-        if self.over:
-            raise Cancelled("the call has ended")
-        if not self.messages:
-            raise EOFError
-        size, message = self.messages.popleft()
-        self._line.taken(self, size)
-        return message()
+    def widened(self, missing: int) -> int:
+        """How much more the client may send, so that a message of which so many bytes are missing
+        can come."""
+        by = max(0, missing - self._credit)
+        self._credit += by
+        return by
+
+    def given_back(self) -> int:
+        """How much more the client may send, since messages have been taken."""
+        by = WINDOW - self._credit - self._waiting
+        if by < WINDOW // 2:
+            return 0
+        self._credit += by
+        return by
+
+    # For its handler.
+
+    def cancel(self) -> None:
+        """End it without an answer."""
+        self._line.reset(self)
 
     def only_message(self) -> Message:
-        """That of a call with one. Raises: RequestRefused."""
+        """That of a call with one. Raises: Cancelled, RequestRefused."""
         try:
-            message = self.message()
+            return self._message()
         except EOFError:
             raise Broken("the request has no message") from None
-        if self.messages:
-            raise Broken("the request has more than one message")
-        return message
 
     def requests(self, parse: Callable[[Message], Any]) -> Iterator[Any]:
         """Its messages as they come. Raises: Cancelled, RequestRefused."""
         while True:
             try:
-                message = self.message()
+                message = self._message()
             except EOFError:
                 return
             yield parse(message)
@@ -117,66 +143,13 @@ class Stream(grpc.ServicerContext):
         """The last answer, if there is one, and the status. Raises: Cancelled."""
         self._line.send(self, message, last=True)
 
-    # What gRPC's handlers call.
+    def done(self) -> None:
+        """Its handler is, or will never begin."""
+        self._line.done(self)
 
-    def is_active(self) -> bool:
-        return not self.over
-
-    def time_remaining(self) -> Seconds | None:  # type: ignore[override]
-        if self.deadline is None:
-            return None
-        return Seconds(max(0.0, self.deadline - time.monotonic()))
-
-    def add_callback(self, callback: Callable[[], None]) -> bool:
-        with self._ending:
-            if self._callbacks is None:
-                return False
-            self._callbacks.append(callback)
-        return True
-
-    def cancel(self) -> None:
-        self.leave()
-
-    def invocation_metadata(self) -> Any:
-        return self.head.metadata
-
-    def peer(self) -> str:
-        return self._line.peer
-
-    def set_trailing_metadata(self, trailing_metadata: Any) -> None:
-        self.trailing = tuple(trailing_metadata)
-
-    def trailing_metadata(self) -> Any:
-        return self.trailing
-
-    def set_code(self, code: grpc.StatusCode) -> None:
-        self.status = code
-
-    def set_details(self, details: str) -> None:
-        self.text = details
-
-    def code(self) -> grpc.StatusCode:
-        return self.status
-
-    def details(self) -> str:
-        return self.text
-
-    def abort(self, code: grpc.StatusCode, details: str) -> NoReturn:
-        self.status, self.text = code, details
-        raise Aborted
-
-    def abort_with_status(self, status: Any) -> NoReturn:
-        self.trailing = tuple(status.trailing_metadata or ())
-        self.abort(status.code, status.details)
-
-    def send_initial_metadata(self, initial_metadata: Any) -> None:
-        raise NotImplementedError
-
-    def peer_identities(self) -> None:
-        return None
-
-    def peer_identity_key(self) -> None:
-        return None
-
-    def auth_context(self) -> dict[str, Any]:
-        return {}
+    def _message(self) -> Message:
+        """The next one. Raises: EOFError: the client sends no more; Cancelled; RequestRefused."""
+        received = self._line.next(self)
+        if received is None:
+            raise EOFError
+        return self.assembler.opened(received)

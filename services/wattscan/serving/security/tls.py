@@ -60,6 +60,8 @@ class TlsFiles:
             if b"-----BEGIN " not in _read(path):
                 raise WattscanError(f"{path} is not a PEM file")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # Each renegotiation would cost the server more than the client who asks for it.
+        context.options |= ssl.OP_NO_RENEGOTIATION
         try:
             # Without a password, OpenSSL would ask on the terminal for one of a locked key.
             context.load_cert_chain(self.certificate, self.key, password="")
