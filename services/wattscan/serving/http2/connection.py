@@ -141,19 +141,18 @@ class Connection:
         with self._changed:
             for stream in streams:
                 self._forget(stream)
-            self._changed.notify_all()
 
     # For streams and their handlers; see `stream.Line`.
 
     def next(self, stream: Stream) -> Received | None:
         """See `stream.Line`."""
         with self._changed:
-            while not stream.ready:
+            while self._wanted(stream) and not stream.ready:
                 self._changed.wait(stream.patience())
-            if stream.over:
+            if not self._wanted(stream):
                 raise Cancelled("the call has ended")
             message = stream.take()
-            if not stream.complete and self._wanted(stream):
+            if not stream.complete:
                 by = stream.given_back()
                 if by:
                     self._sender.write([frames.window_update(stream.number, by)])
@@ -190,22 +189,22 @@ class Connection:
 
     def reset(self, stream: Stream) -> None:
         """See `stream.Line`."""
+        stream.leave()
         with self._changed:
             if stream.number in self._streams:
                 self._forget(stream)
                 self._sender.write([frames.reset(stream.number, ErrorCode.CANCEL)])
-            self._changed.notify_all()
-        stream.leave()
 
     # With the lock held.
 
     def _wanted(self, stream: Stream) -> bool:
-        """Whether an answer may go out; once that has ended it may not, which it alone knows."""
+        """Whether anything may still be read or written for it."""
         return not self._sender.ended and not stream.over and stream.number in self._streams
 
     def _forget(self, stream: Stream) -> None:
         if self._streams.pop(stream.number, None) is not None and not stream.running:
             self._leave()
+        self._changed.notify_all()  # its handler may wait for it
 
     def _leave(self) -> None:
         self._open -= 1
@@ -419,7 +418,6 @@ class Connection:
         stream.leave()
         with self._changed:
             self._forget(stream)
-            self._changed.notify_all()
 
     def _on_settings(self, frame: Frame, payload: bytes) -> None:
         check(frame.number == 0)

@@ -87,8 +87,8 @@ class Stream(Context):
 
     @property
     def ready(self) -> bool:
-        """Whether whoever waits for a message need not any longer."""
-        return bool(self._messages) or self.complete or self.over
+        """Whether a message waits, or none will come."""
+        return bool(self._messages) or self.complete
 
     def take(self) -> Received | None:
         """The first message that waits, if one does."""
