@@ -32,3 +32,12 @@ def start():
 @pytest.fixture
 def rig(start):
     return start()
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """One server for all examples of a property."""
+    rig = Rig()
+    yield rig
+    rig.close()
+    assert rig.server.calls == 0

@@ -50,6 +50,7 @@ class Methods:
                 "Join": grpc.stream_unary_rpc_method_handler(self.join),
                 "Chat": grpc.stream_stream_rpc_method_handler(self.chat),
                 "Wait": grpc.unary_unary_rpc_method_handler(self.wait),
+                "Hold": grpc.unary_unary_rpc_method_handler(self.hold),
                 "Fail": grpc.unary_unary_rpc_method_handler(self.fail),
                 "Abort": grpc.unary_unary_rpc_method_handler(self.abort),
             },
@@ -80,6 +81,12 @@ class Methods:
             time.sleep(0.002)
         self.left.release()
         return b"waited"
+
+    def hold(self, data, context):
+        """Whoever has left."""
+        self.entered.release()
+        self.go_on.wait(10)
+        return b"held"
 
     def fail(self, data, context):
         raise ValueError(SECRET)
