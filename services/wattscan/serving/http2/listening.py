@@ -51,14 +51,6 @@ class Listener:
         except OSError:
             self._sock.close()  # where a listening socket cannot be shut down (macOS)
 
-    def join(self, seconds: Seconds) -> None:
-        """Wait so long for connections to end."""
-        end = time.monotonic() + seconds
-        with self._lock:
-            threads = list(self._threads)
-        for thread in threads:
-            thread.join(max(0.0, end - time.monotonic()))
-
     def _run(self) -> None:
         while not self._stopping:
             try:
@@ -86,7 +78,7 @@ class Listener:
             thread.start()
         except RuntimeError:  # there cannot be more of them
             sock.close()
-            self._threads.discard(thread)
+            self._forget(thread)
 
     def _work(self, sock: socket.socket, peer: str) -> None:
         try:
@@ -99,8 +91,11 @@ class Listener:
         finally:
             with contextlib.suppress(OSError):
                 sock.close()
-            with self._lock:
-                self._threads.discard(threading.current_thread())
+            self._forget(threading.current_thread())
+
+    def _forget(self, thread: threading.Thread) -> None:
+        with self._lock:
+            self._threads.discard(thread)
 
 
 def _peer(family: int, address: Any) -> str:

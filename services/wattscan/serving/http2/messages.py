@@ -73,7 +73,7 @@ class Assembler:
         if length > self._largest:
             raise TooLarge(f"the message has {length} bytes; the limit is {self._largest}")
         if packed > 1 or (packed and self._encoding == "identity"):
-            raise Broken("the message says neither that it is compressed nor that it is not")
+            raise Broken("a message is compressed, and its call's headers do not say how")
         try:
             # Not zeroed, as bytearray's memory is.
             self._room, self._fill = memoryview(np.empty(length, np.uint8).data), 0

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar
 
 from wattscan.contracts import WattscanError
@@ -45,12 +46,13 @@ class TlsFiles:
             context.set_alpn_protocols([protocol])
             return context
 
-        current = make()
+        current, lock = make(), Lock()
 
         def get() -> ssl.SSLContext:
             nonlocal current
-            current = renewal.take(make) or current
-            return current
+            with lock:
+                current = renewal.take(make) or current
+                return current
 
         return get
 

@@ -331,9 +331,9 @@ def test_a_client_that_does_not_read_holds_up_no_stop(rig):
         made.update_settings({frames.INITIAL_WINDOW_SIZE: 2**31 - 1})
         made.increment_flow_control_window(2**31 - 1 - 65535)
         sock.sendall(made.data_to_send())
-        body = message(bytes(LARGEST))
+        body = message(bytes(1_000_000))
         block = hpack.Encoder().encode(HEADERS)
-        for stream in (1, 3, 5):
+        for stream in range(1, 17, 2):
             sock.sendall(frames.headers(stream, block, last=False))
             sock.settimeout(1)
             try:
