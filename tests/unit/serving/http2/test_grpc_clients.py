@@ -1,6 +1,7 @@
 """gRPC's own client: every kind of call, what ends calls early, and what is large."""
 
 import gzip
+import random
 import threading
 import time
 
@@ -234,4 +235,24 @@ def test_ready_made_bombs_are_refused(rig):
         channel.unary_unary("/t.S/Echo")(bytes(20 * LARGEST), timeout=20)
     assert raised.value.code() is CODE.RESOURCE_EXHAUSTED
     assert len(bomb) < LARGEST
+    rig.assert_well()
+
+
+def test_calls_that_end_in_every_way_at_any_moment(start):
+    """Answers, refusals, deadlines, cancels and lost connections, all at once."""
+    rig = start(most_streams=100, most_calls=16)
+    chance, allowed = random.Random(11), set(CODE) - {CODE.INTERNAL, CODE.DATA_LOSS}
+    for _ in range(4):
+        channels = [rig.channel() for _ in range(3)]
+        futures = []
+        for _ in range(150):
+            channel = chance.choice(channels)
+            method = chance.choice(["Echo", "Echo", "Wait", "Fail", "Abort", "None"])
+            body = bytes(chance.choice([0, 10, 70_000, 300_000]))
+            timeout = chance.choice([0.0, 0.001, 0.01, 0.05])
+            futures.append(channel.unary_unary(f"/t.S/{method}").future(body, timeout=timeout))
+            if chance.random() < 0.3:
+                chance.choice(futures).cancel()
+        channels[0].close()
+        assert {future.code() for future in futures} <= allowed
     rig.assert_well()
