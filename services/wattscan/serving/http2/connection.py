@@ -30,10 +30,13 @@ from wattscan.serving.http2.reading import LARGEST_CONTROL, Frame, FrameReader, 
 from wattscan.serving.http2.sending import Sender
 from wattscan.serving.http2.stream import WINDOW, Handler, Stream
 from wattscan.serving.http2.transport import Part, Transport
+from wattscan.units import Seconds
 
 _RENEW_AT = 1 << 28  # bytes received on all streams, of a window of eight times as many
 # Frames that carry nothing on: so many within so many seconds are an attack on the processor.
 _MOST_IDLE, _IDLE_SECONDS = 1000, 0.1
+# So long a handler may take to notice that its call was cancelled.
+_NOTICING = Seconds(0.1)
 
 log = logging.getLogger(__name__)
 
@@ -160,6 +163,9 @@ class Connection:
 
     def send(self, stream: Stream, message: Message | None, last: bool) -> None:
         """See `stream.Line`."""
+        self._send(stream, message, last, handled=last)
+
+    def _send(self, stream: Stream, message: Message | None, last: bool, handled: bool) -> None:
         with self._changed:
             if not self._wanted(stream):
                 raise Cancelled("the call has ended")
@@ -173,8 +179,11 @@ class Connection:
                 self._sender.add(parts, stream, framed(message), self._wanted)
             if last:
                 parts += _farewell(stream, trailers)
-                self._forget(stream)
             self._sender.write(parts)
+            if last:
+                # Here, and not when its thread is free: the client may ask anew at once.
+                stream.running = stream.running and not handled
+                self._forget(stream)
         if last:
             stream.leave()
 
@@ -183,7 +192,7 @@ class Connection:
         with self._changed:
             stream.running = False
             if stream.number not in self._streams:
-                self._leave()  # it has counted until now
+                self._leave(stream)  # one that was reset has counted until now
                 return
         self.reset(stream)
 
@@ -203,12 +212,15 @@ class Connection:
 
     def _forget(self, stream: Stream) -> None:
         if self._streams.pop(stream.number, None) is not None and not stream.running:
-            self._leave()
+            self._leave(stream)
         self._changed.notify_all()  # its handler may wait for it
 
-    def _leave(self) -> None:
-        self._open -= 1
-        self._calls.leave()
+    def _leave(self, stream: Stream) -> None:
+        if stream.counts:
+            stream.counts = False
+            self._open -= 1
+            self._calls.leave()
+            self._changed.notify_all()
 
     # The reading thread's.
 
@@ -289,7 +301,7 @@ class Connection:
         self._complete(stream)
 
     def _open_stream(self, number: int, head: Head, last: bool) -> None:
-        if self._draining or self._open >= self._calls.most_streams:
+        if self._draining or not self._has_room():
             self._sender.say(frames.reset(number, ErrorCode.REFUSED_STREAM))
             return
         handler = self._calls.find(head)
@@ -310,6 +322,16 @@ class Connection:
             self._complete(stream)
         elif handler.request_streaming:
             self._begin(stream)
+
+    def _has_room(self) -> bool:
+        """For one more stream. A client that cancels one and asks anew waits for the handler of
+        that one to notice, instead of being refused; one that does nothing else waits most."""
+        with self._changed:
+            if len(self._streams) < self._calls.most_streams:
+                self._changed.wait_for(
+                    lambda: self._open < self._calls.most_streams or self._sender.ended, _NOTICING
+                )
+            return self._open < self._calls.most_streams
 
     def _dismiss(self, number: int, block: bytes, last: bool) -> None:
         """Answer without a call."""
@@ -339,7 +361,7 @@ class Connection:
         """End the call before its handler can; one that has begun is told by its context."""
         stream.status, stream.text = refusal.status, str(refusal)
         with contextlib.suppress(Cancelled):  # answered already
-            self.send(stream, None, last=True)
+            self._send(stream, None, last=True, handled=False)
 
     def _on_data(self, frame: Frame) -> None:
         self._renew(frame.length)

@@ -50,6 +50,9 @@ class Stream(Context):
         self.begun = self.running = False
         """Whether its handler has begun; and whether it is not done, then."""
 
+        self.counts = True
+        """Among the calls that a client may have at once."""
+
         self.assembler = Assembler(largest, head.encoding)
         self.complete = False
         """Whether the client has sent all."""

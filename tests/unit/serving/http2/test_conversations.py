@@ -10,7 +10,7 @@ from http2_rig import HEADERS, LARGEST, Answer, client, converse, message, soon
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattscan.serving.http2 import frames
+from wattscan.serving.http2 import connection, frames
 
 
 def headers(path, *more):
@@ -234,7 +234,8 @@ def test_a_connection_that_is_lost_wherever_its_calls_are(rig, path, bodies):
     rig.assert_well()
 
 
-def test_resets_free_no_room_until_the_handlers_are_done(start):
+def test_resets_free_no_room_until_the_handlers_are_done(start, monkeypatch):
+    monkeypatch.setattr(connection, "_NOTICING", 0.005)
     rig = start(most_streams=3)
     with Peer(rig) as peer:
         for stream in range(1, 200, 2):
@@ -304,6 +305,19 @@ def test_requests_that_are_not_grpcs(rig):
         assert peer.answer(5).status == "8"
         peer.ask(7, "/t.S/Echo", message(b"x"))
         assert peer.answer(7).data == message(b"x")
+    rig.assert_well()
+
+
+def test_who_cancels_may_ask_anew_at_once(start):
+    """Each handler takes a moment to notice; the client keeps to its limit."""
+    rig = start(most_streams=2)
+    with Peer(rig) as peer:
+        for stream in range(1, 60, 2):
+            peer.ask(stream, "/t.S/Wait", message(b"x"))
+            peer.h2.reset_stream(stream)
+        for stream in (61, 63, 65):
+            peer.ask(stream, "/t.S/Echo", message(b"x"))
+            assert peer.answer(stream).status == "0"
     rig.assert_well()
 
 
