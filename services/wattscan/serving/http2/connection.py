@@ -1,4 +1,4 @@
-"""One connection: reads its frames on a thread of its own, and keeps its streams.
+"""One connection: reads its frames on a thread of its own, and has its streams answered.
 
 RFC 9113, and gRPC's "gRPC over HTTP2". What the client may send on all streams together is without
 a limit; on each of them it is given anew as a handler takes messages, so that nothing piles up.
@@ -6,16 +6,14 @@ a limit; on each of them it is given anew as a handler takes messages, so that n
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import struct
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 import grpc
 
-from wattscan.serving.errors import Cancelled, RequestRefused
+from wattscan.serving.errors import RequestRefused
 from wattscan.serving.http2 import frames, replies
 from wattscan.serving.http2.frames import ConnectionFailed, ErrorCode, check
 from wattscan.serving.http2.headers import (
@@ -25,64 +23,30 @@ from wattscan.serving.http2.headers import (
     Malformed,
     Unanswerable,
 )
-from wattscan.serving.http2.messages import Broken, Message, Received, framed
+from wattscan.serving.http2.messages import Broken
 from wattscan.serving.http2.reading import LARGEST_CONTROL, Frame, FrameReader, unpadded
 from wattscan.serving.http2.sending import Sender
-from wattscan.serving.http2.stream import WINDOW, Handler, Stream
+from wattscan.serving.http2.stream import WINDOW, Stream
+from wattscan.serving.http2.streams import Calls, Streams
 from wattscan.serving.http2.transport import Part, Transport
-from wattscan.units import Seconds
 
 _RENEW_AT = 1 << 28  # bytes received on all streams, of a window of eight times as many
 # Frames that carry nothing on: so many within so many seconds are an attack on the processor.
 _MOST_IDLE, _IDLE_SECONDS = 1000, 0.1
-# So long a handler may take to notice that its call was cancelled.
-_NOTICING = Seconds(0.1)
 
 log = logging.getLogger(__name__)
-
-
-class Calls(Protocol):
-    """What takes a connection's calls."""
-
-    largest: int
-    """Bytes of a message."""
-
-    most_streams: int
-    """Of one connection."""
-
-    def enter(self) -> bool:
-        """Whether there is room for one more call."""
-        ...
-
-    def leave(self) -> None:
-        """A call that entered is over."""
-        ...
-
-    def find(self, head: Head) -> Handler | None:
-        """What answers it; None: nothing here does."""
-        ...
-
-    def begin(self, stream: Stream) -> None:
-        """Have a thread answer it; it is told that this is done."""
-        ...
-
-    def expire(self, stream: Stream) -> None:
-        """Have a thread reset it at its deadline."""
-        ...
 
 
 class Connection:
     """From its first byte to its last."""
 
     def __init__(self, transport: Transport, peer: str, calls: Calls) -> None:
-        self.peer = peer
         self._transport = transport
         self._calls = calls
         self._sender = Sender(transport)
         # Of all that is waited for; its lock guards the sender, the streams, and what follows.
         self._changed = self._sender.changed
-        self._streams: dict[int, Stream] = {}
-        self._open = 0  # calls that count: a client's, and those whose handlers are not done
+        self._streams = Streams(self._sender, peer, calls)
         self._last = 0
         self._draining = False
         # The reading thread's own.
@@ -90,11 +54,6 @@ class Connection:
         self._headers = HeaderReader()
         self._received = 0
         self._idle, self._idle_since = 0, time.monotonic()
-
-    @property
-    def calls(self) -> int:
-        """That are not over."""
-        return self._open
 
     def run(self) -> None:
         """Until the client or `shut` ends it."""
@@ -104,7 +63,7 @@ class Connection:
                 self._read_frame()
         except ConnectionFailed as failure:
             self._sender.say(frames.goaway(self._last, failure.code))
-            self._abandon()
+            self._streams.abandon()
             self._transport.linger()
         except (OSError, EOFError):
             pass
@@ -113,7 +72,7 @@ class Connection:
             log.error("a connection failed: %s", type(error).__name__)
         finally:
             self.shut()
-            self._abandon()
+            self._streams.abandon()
             with self._changed:  # nobody writes any more
                 self._transport.close()
 
@@ -133,94 +92,6 @@ class Connection:
     def shut(self) -> None:
         """Wake whoever reads or writes: `run` then ends, and the calls with it."""
         self._transport.shut()
-
-    def _abandon(self) -> None:
-        """Its calls: nobody waits for them any more."""
-        with self._changed:
-            self._sender.ended = True
-            streams = list(self._streams.values())
-        for stream in streams:
-            stream.leave()
-        with self._changed:
-            for stream in streams:
-                self._forget(stream)
-
-    # For streams and their handlers; see `stream.Line`.
-
-    def next(self, stream: Stream) -> Received | None:
-        """See `stream.Line`."""
-        with self._changed:
-            while self._wanted(stream) and not stream.ready:
-                self._changed.wait(stream.patience())
-            if not self._wanted(stream):
-                raise Cancelled("the call has ended")
-            message = stream.take()
-            if not stream.complete:
-                by = stream.given_back()
-                if by:
-                    self._sender.write([frames.window_update(stream.number, by)])
-            return message
-
-    def send(self, stream: Stream, message: Message | None, last: bool) -> None:
-        """See `stream.Line`."""
-        self._send(stream, message, last, handled=last)
-
-    def _send(self, stream: Stream, message: Message | None, last: bool, handled: bool) -> None:
-        with self._changed:
-            if not self._wanted(stream):
-                raise Cancelled("the call has ended")
-            parts: list[Part] = []
-            # First of all: what cannot be written must fail before anything is.
-            trailers = replies.closing(stream.status, stream.text, stream.trailing) if last else b""
-            if message is not None:
-                if not stream.opened:
-                    stream.opened = True
-                    parts.append(frames.headers(stream.number, replies.opening(), last=False))
-                self._sender.add(parts, stream, framed(message), self._wanted)
-            if last:
-                parts += _farewell(stream, trailers)
-            self._sender.write(parts)
-            if last:
-                # Here, and not when its thread is free: the client may ask anew at once.
-                stream.running = stream.running and not handled
-                self._forget(stream)
-        if last:
-            stream.leave()
-
-    def done(self, stream: Stream) -> None:
-        """See `stream.Line`."""
-        with self._changed:
-            stream.running = False
-            if stream.number not in self._streams:
-                self._leave(stream)  # one that was reset has counted until now
-                return
-        self.reset(stream)
-
-    def reset(self, stream: Stream) -> None:
-        """See `stream.Line`."""
-        stream.leave()
-        with self._changed:
-            if stream.number in self._streams:
-                self._forget(stream)
-                self._sender.write([frames.reset(stream.number, ErrorCode.CANCEL)])
-
-    # With the lock held.
-
-    def _wanted(self, stream: Stream) -> bool:
-        """Whether anything may still be read or written for it."""
-        return not self._sender.ended and not stream.over and stream.number in self._streams
-
-    def _forget(self, stream: Stream) -> None:
-        if self._streams.pop(stream.number, None) is not None and not stream.running:
-            self._leave(stream)
-        self._changed.notify_all()  # its handler may wait for it
-
-    def _leave(self, stream: Stream) -> None:
-        if stream.counts:
-            stream.counts = False
-            self._open -= 1
-            self._calls.leave()
-            self._changed.notify_all()
 
     # The reading thread's.
 
@@ -301,7 +172,7 @@ class Connection:
         self._complete(stream)
 
     def _open_stream(self, number: int, head: Head, last: bool) -> None:
-        if self._draining or not self._has_room():
+        if self._draining or not self._streams.has_room():
             self._sender.say(frames.reset(number, ErrorCode.REFUSED_STREAM))
             return
         handler = self._calls.find(head)
@@ -311,27 +182,11 @@ class Connection:
         if not self._calls.enter():
             self._dismiss(number, _TOO_MANY, last)
             return
-        stream = Stream(number, head, handler, self, self._calls.largest)
-        with self._changed:
-            stream.window = self._sender.initial
-            self._open += 1
-            self._streams[number] = stream
-        if stream.deadline is not None:
-            self._calls.expire(stream)
+        stream = self._streams.open(number, head, handler)
         if last:
             self._complete(stream)
         elif handler.request_streaming:
-            self._begin(stream)
-
-    def _has_room(self) -> bool:
-        """For one more stream. A client that cancels one and asks anew waits for the handler of
-        that one to notice, instead of being refused; one that does nothing else waits most."""
-        with self._changed:
-            if len(self._streams) < self._calls.most_streams:
-                self._changed.wait_for(
-                    lambda: self._open < self._calls.most_streams or self._sender.ended, _NOTICING
-                )
-            return self._open < self._calls.most_streams
+            self._streams.begin(stream)
 
     def _dismiss(self, number: int, block: bytes, last: bool) -> None:
         """Answer without a call."""
@@ -340,28 +195,15 @@ class Connection:
             parts.append(frames.reset(number, ErrorCode.NO_ERROR))
         self._sender.say(*parts)
 
-    def _begin(self, stream: Stream) -> None:
-        with self._changed:
-            if stream.begun or not self._wanted(stream):
-                return
-            stream.begun = stream.running = True
-        self._calls.begin(stream)
-
     def _complete(self, stream: Stream) -> None:
         """The client has sent all that it will."""
         if stream.assembler.begun:
-            self._refuse(stream, Broken("the last message is cut off"))
+            self._streams.refuse(stream, Broken("the last message is cut off"))
             return
         with self._changed:
             stream.complete = True
             self._changed.notify_all()
-        self._begin(stream)
-
-    def _refuse(self, stream: Stream, refusal: RequestRefused) -> None:
-        """End the call before its handler can; one that has begun is told by its context."""
-        stream.status, stream.text = refusal.status, str(refusal)
-        with contextlib.suppress(Cancelled):  # answered already
-            self._send(stream, None, last=True, handled=False)
+        self._streams.begin(stream)
 
     def _on_data(self, frame: Frame) -> None:
         self._renew(frame.length)
@@ -384,7 +226,7 @@ class Connection:
                 self._take_in(stream, self._reader.left - padding)
         except RequestRefused as refusal:
             assert stream is not None  # noqa: S101
-            self._refuse(stream, refusal)
+            self._streams.refuse(stream, refusal)
             last = False
         self._reader.skip()
         if stream is not None and last:
@@ -423,7 +265,7 @@ class Connection:
         """A message that is larger than the window gets one for what is missing of it."""
         with self._changed:
             by = stream.widened(missing)
-            if by and self._wanted(stream):
+            if by and self._streams.get(stream.number) is not None:
                 self._sender.write([frames.window_update(stream.number, by)])
 
     def _used(self, number: int) -> bool:
@@ -437,9 +279,7 @@ class Connection:
         if stream is None:
             self._count_idle()
             return
-        stream.leave()
-        with self._changed:
-            self._forget(stream)
+        self._streams.drop(stream)
 
     def _on_settings(self, frame: Frame, payload: bytes) -> None:
         check(frame.number == 0)
@@ -450,7 +290,7 @@ class Connection:
             return
         with self._changed:
             for key, value in struct.iter_unpack(">HI", payload):
-                self._sender.set(key, value, self._streams.values())
+                self._sender.set(key, value, self._streams.all())
             self._sender.write([frames.frame(frames.SETTINGS, frames.ACK, 0)])
             self._changed.notify_all()
 
@@ -469,8 +309,7 @@ class Connection:
         with self._changed:
             if frame.number == 0:
                 self._sender.widen(by)
-            elif frame.number in self._streams:
-                stream = self._streams[frame.number]
+            elif (stream := self._streams.get(frame.number)) is not None:
                 stream.window += by
                 check(stream.window <= frames.LARGEST_WINDOW, ErrorCode.FLOW_CONTROL_ERROR)
             self._changed.notify_all()
@@ -495,13 +334,3 @@ _READERS: dict[int, Callable[[Connection, Frame, bytes], None]] = {
 }
 _NO_METHOD = replies.only(grpc.StatusCode.UNIMPLEMENTED, "there is no such method")
 _TOO_MANY = replies.only(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many calls at once")
-
-
-def _farewell(stream: Stream, block: bytes) -> list[Part]:
-    """What ends a call's answer."""
-    if not stream.opened:
-        block = replies.opening() + block
-    parts: list[Part] = [frames.headers(stream.number, block, last=True)]
-    if not stream.complete:
-        parts.append(frames.reset(stream.number, ErrorCode.NO_ERROR))
-    return parts

@@ -127,10 +127,10 @@ class Http2Server:
         self._pool.shutdown(wait=False, cancel_futures=True)
         _wait(lambda: not self._connections, _AT_MOST)
 
-    # What connections ask; see `connection.Calls`.
+    # What connections ask; see `streams.Calls`.
 
     def enter(self) -> bool:
-        """See `connection.Calls`."""
+        """See `streams.Calls`."""
         with self._lock:
             if self._calls >= self._most_calls:
                 return False
@@ -138,16 +138,16 @@ class Http2Server:
             return True
 
     def leave(self) -> None:
-        """See `connection.Calls`."""
+        """See `streams.Calls`."""
         with self._lock:
             self._calls -= 1
 
     def find(self, head: Head) -> Handler | None:
-        """See `connection.Calls`."""
+        """See `streams.Calls`."""
         return self._find(_Details(head.path, head.metadata))
 
     def begin(self, stream: Stream) -> None:
-        """See `connection.Calls`."""
+        """See `streams.Calls`."""
 
         def work() -> None:
             try:
@@ -161,7 +161,7 @@ class Http2Server:
             stream.done()
 
     def expire(self, stream: Stream) -> None:
-        """See `connection.Calls`."""
+        """See `streams.Calls`."""
         self._deadlines.add(stream)
 
     def _look_up(self, details: grpc.HandlerCallDetails) -> Handler | None:

@@ -10,7 +10,7 @@ from http2_rig import HEADERS, LARGEST, Answer, client, converse, message, soon
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattscan.serving.http2 import connection, frames
+from wattscan.serving.http2 import frames, streams
 
 
 def headers(path, *more):
@@ -235,7 +235,7 @@ def test_a_connection_that_is_lost_wherever_its_calls_are(rig, path, bodies):
 
 
 def test_resets_free_no_room_until_the_handlers_are_done(start, monkeypatch):
-    monkeypatch.setattr(connection, "_NOTICING", 0.005)
+    monkeypatch.setattr(streams, "_NOTICING", 0.005)
     rig = start(most_streams=3)
     with Peer(rig) as peer:
         for stream in range(1, 200, 2):

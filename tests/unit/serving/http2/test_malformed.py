@@ -2,6 +2,7 @@
 
 import random
 import struct
+import threading
 import time
 
 import hpack
@@ -290,6 +291,7 @@ def test_too_many_connections_are_closed(start, monkeypatch):
         assert sock.recv(1) == b""
     for sock in socks:
         sock.close()
+    assert soon(lambda: not rig.server._listener._threads)
     rig.assert_well()
 
 
@@ -299,3 +301,23 @@ def test_the_window_of_all_streams_is_renewed(start, monkeypatch):
     body = frame(frames.DATA, 0, 1, message(bytes(1500))) + frame(frames.DATA, 1, 1)
     written = converse(rig.server, [BEGIN + OPEN + body], lambda: rig.server.calls == 0)
     assert frames.window_update(0, 1505) in written
+
+
+def test_a_call_after_the_farewell_is_refused_and_the_one_before_is_answered(rig):
+    with rig.connect() as sock:
+        sock.sendall(BEGIN + WAITING)
+        assert rig.methods.entered.acquire(timeout=3)
+        stopping = threading.Thread(target=rig.server.stop, args=(5,))
+        stopping.start()
+        sock.settimeout(3)
+        got = b""
+        while frames.goaway(1, ErrorCode.NO_ERROR) not in got:
+            got += sock.recv(1000)
+        sock.sendall(headers(stream=3) + WHOLE[:5] + b"\0\0\0\3" + WHOLE[9:])
+        while frames.reset(3, ErrorCode.REFUSED_STREAM) not in got:
+            got += sock.recv(1000)
+        rig.methods.go_on.set()
+        while data := sock.recv(1000):
+            got += data
+        assert frame(frames.DATA, 0, 1, message(b"waited")) in got
+    stopping.join()
