@@ -1,6 +1,7 @@
 """Messages from DATA's bytes, whatever pieces they come in."""
 
 import gzip
+import tracemalloc
 import zlib
 
 import pytest
@@ -87,3 +88,16 @@ def test_a_prefix_that_says_nothing(encoding, packed):
 def test_too_large_is_told_by_the_prefix(length):
     with pytest.raises(TooLarge):
         Assembler(1000, "identity").prefix(b"\x00" + length.to_bytes(4, "big"))
+
+
+def test_a_bomb_is_not_unfolded():
+    bomb = gzip.compress(bytes(20_000_000), 1)
+    assembler = Assembler(100_000, "gzip")
+    (received,) = feed(assembler, message(bomb, packed=1), [])
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge):
+            assembler.opened(received)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
