@@ -6,7 +6,7 @@ import grpc
 import hpack
 import pytest
 from http2_rig import HEADERS
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wattscan.serving.http2 import replies
@@ -149,6 +149,7 @@ field = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(field, max_size=4), max_size=30), st.randoms(use_true_random=False))
 def test_what_is_remembered_is_what_would_be_read(requests, chance):
     """One reader against hpack alone, through blocks that repeat and change the table."""
@@ -165,12 +166,14 @@ def test_what_is_remembered_is_what_would_be_read(requests, chance):
         ]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(data):
     with contextlib.suppress(ConnectionFailed, Malformed, Unanswerable):
         HeaderReader().read(data)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_can_be_a_status(text):
     sent = dict(hpack.Decoder().decode(replies.closing(grpc.StatusCode.UNKNOWN, text, ())))

@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 from http2_rig import message
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wattscan.serving.errors import NotOffered
@@ -32,6 +32,7 @@ def feed(assembler, data, sizes):
     return found
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.binary(max_size=50), max_size=8),
     st.lists(st.integers(1, 20), max_size=100),
