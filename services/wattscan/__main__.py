@@ -6,9 +6,9 @@ import sys
 
 def main() -> int:
     """Run the command line; returns the exit code."""
-    # Read when gRPC is loaded. With it, the thread that takes calls reads their bytes too: one
-    # hand-over less for each, 2 to 10 % of a request's processor time (`make benchmark-serving`).
-    os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
+    # Read when gRPC is loaded. Its own lines, such as of a TLS alert, are no sentences: the
+    # commands that call a server say themselves what is wrong.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from wattscan import cli
 
     return cli.main()

@@ -6,7 +6,6 @@ import errno
 import socket
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Thread
 from typing import cast
@@ -18,13 +17,13 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from wattscan.contracts import WattscanError
+from wattscan.serving.http2.server import Http2Server
 from wattscan.serving.pipeline import Pipeline
 from wattscan.serving.rpc import Dispatcher, Service
 from wattscan.serving.security.gate import Gate
 from wattscan.serving.security.page import open_page
 from wattscan.serving.security.tls import TlsFiles
 from wattscan.serving.security.tokens import Tokens
-from wattscan.serving.threads import RequestThreads
 from wattscan.serving.upkeep import Every
 from wattscan.serving.watchdog import Watchdog
 
@@ -57,6 +56,15 @@ class ServerSettings:
     """How often the model folder is looked at; 0: never."""
 
     hang_seconds: float = 60.0
+
+
+def _bound(address: str, port: int) -> socket.socket:
+    """Raises: OSError."""
+    if ":" not in address:
+        return socket.create_server((address, port))
+    # `::` is every address, of IPv4 too.
+    both = address == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server((address, port), family=socket.AF_INET6, dualstack_ipv6=both)
 
 
 def place(address: str, port: int) -> str:
@@ -95,13 +103,12 @@ class Server:
         """Listen; returns the ports taken. Raises: WattscanError."""
         metrics_port = self._start_page(ports)
         try:
-            # gRPC's own failure says neither why nor on one line.
-            family = socket.AF_INET6 if ":" in ports.address else socket.AF_INET
-            with socket.create_server((ports.address, ports.grpc), family=family):
-                pass
-            port = self._listen(place(ports.address, ports.grpc))
-        except (OSError, RuntimeError) as error:
+            sock = _bound(ports.address, ports.grpc)
+        except OSError as error:
             raise _taken("--grpc-port", ports.address, ports.grpc, error) from None
+        port = sock.getsockname()[1]
+        tls = self._settings.tls
+        self._grpc.listen(sock, tls.renewed("h2") if tls is not None else lambda: None)
         self._grpc.start()
         for task in self._upkeep:
             task.start()
@@ -118,7 +125,7 @@ class Server:
             task.stop(max(0.0, deadline - time.monotonic()))
         finished = self._pipeline.drain(max(0.0, deadline - time.monotonic()))
         left = max(0.0, deadline - time.monotonic())
-        self._grpc.stop(min(left, _FLUSH_SECONDS) if finished else 0).wait()
+        self._grpc.stop(min(left, _FLUSH_SECONDS) if finished else 0)
         if finished:
             # Else a request may still be in an engine; the end of the process frees those.
             self._pipeline.models.close()
@@ -129,38 +136,27 @@ class Server:
             thread.join()
         return finished
 
-    def _make(self, services: Sequence[Service]) -> grpc.Server:
+    def _make(self, services: Sequence[Service]) -> Http2Server:
         threads = self._settings.queue_limit + _SPARE_THREADS
         largest = self._settings.max_bytes + _ENVELOPE
         tokens = self._settings.tokens
         roles = {name: role for service in services for name, role in service.roles().items()}
-        pool = RequestThreads(2 * threads, "request")
-        server = grpc.server(
-            cast(ThreadPoolExecutor, pool),  # any executor does
-            interceptors=[Gate(tokens, roles)] if tokens is not None else [],
+        server = Http2Server(
+            threads=2 * threads,
+            # An answer is as large as its model makes it; what comes in is bounded.
+            largest=largest,
             # One connection has half of them: its unfinished calls must not shut out the others.
-            maximum_concurrent_rpcs=2 * threads,
-            options=[
-                ("grpc.max_receive_message_length", largest),
-                # An answer is as large as its model makes it; what comes in is bounded.
-                ("grpc.max_send_message_length", -1),
-                # A client that reads no answers would have them pile up here.
-                ("grpc.max_concurrent_streams", threads),
-                # Two servers must not share a port unseen.
-                ("grpc.so_reuseport", 0),
-            ],
+            most_streams=threads,
+            most_calls=2 * threads,
+            interceptors=[Gate(tokens, roles)] if tokens is not None else [],
         )
         for service in services:
             server.add_generic_rpc_handlers((self._dispatcher.handler(service),))
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        # They ask of a server what this one has too.
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, cast(grpc.Server, server))
         names = (*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, server)
+        reflection.enable_server_reflection(names, cast(grpc.Server, server))
         return server
-
-    def _listen(self, address: str) -> int:
-        if self._settings.tls is None:
-            return self._grpc.add_insecure_port(address)
-        return self._grpc.add_secure_port(address, self._settings.tls.credentials())
 
     def _tell_health(self, healthy: bool) -> None:
         for service in ("", *self._names):

@@ -1,6 +1,7 @@
-"""A call through a real gRPC server, without a pipeline behind it."""
+"""A call through a real server, without a pipeline behind it."""
 
 import gc
+import socket
 import threading
 import time
 import weakref
@@ -9,9 +10,9 @@ import grpc
 import pytest
 from prometheus_client import CollectorRegistry
 
+from wattscan.serving.http2.server import Http2Server
 from wattscan.serving.observations import Observations
 from wattscan.serving.rpc import Clients, Dispatcher, Method, Service
-from wattscan.serving.threads import RequestThreads
 from wattscan.targets import load_target
 
 
@@ -21,15 +22,16 @@ def serve():
 
     def serve(answer):
         """A channel's method that `answer` answers."""
-        server = grpc.server(RequestThreads(8, "request"))
+        server = Http2Server(threads=8, largest=1000, most_streams=8, most_calls=8)
         observations = Observations(load_target("cpu"), CollectorRegistry())
         dispatcher = Dispatcher(observations, Clients())
         service = Service("t.S", "oip", {"M": Method(answer, infers=True)})
         server.add_generic_rpc_handlers((dispatcher.handler(service),))
-        port = server.add_insecure_port("127.0.0.1:0")
+        sock = socket.create_server(("127.0.0.1", 0))
+        server.listen(sock)
         server.start()
-        channel = grpc.insecure_channel(f"127.0.0.1:{port}")
-        servers.extend((channel.close, lambda: server.stop(0).wait()))
+        channel = grpc.insecure_channel(f"127.0.0.1:{sock.getsockname()[1]}")
+        servers.extend((channel.close, lambda: server.stop(0)))
         return channel.unary_unary("/t.S/M")
 
     yield serve

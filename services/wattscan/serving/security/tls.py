@@ -7,9 +7,8 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
-
-import grpc
+from threading import Lock
+from typing import TypeVar
 
 from wattscan.contracts import WattscanError
 from wattscan.serving.file_stamp import FileStamp, stamp
@@ -34,24 +33,37 @@ class TlsFiles:
         # Here, before anything listens: gRPC's own failure does not say what is wrong.
         self.context()
 
-    def credentials(self) -> grpc.ServerCredentials:
-        """For a gRPC port. A renewed certificate is taken at the next connection."""
+    def renewed(self, protocol: str) -> Callable[[], ssl.SSLContext]:
+        """Gives the context of now: a renewed certificate is taken at the next connection.
+
+        Args:
+            protocol: what TLS's ALPN calls what is spoken, such as `h2`.
+        """
         renewal = Renewal(self)
-        # The stubs do not know that None stands for: as before.
-        fetch = cast(
-            "Callable[[], grpc.ServerCertificateConfiguration]",
-            lambda: renewal.take(self._configuration),
-        )
-        return grpc.dynamic_ssl_server_credentials(
-            self._configuration(), fetch, require_client_authentication=bool(self.client_ca)
-        )
+
+        def make() -> ssl.SSLContext:
+            context = self.context()
+            context.set_alpn_protocols([protocol])
+            return context
+
+        current, lock = make(), Lock()
+
+        def get() -> ssl.SSLContext:
+            nonlocal current
+            with lock:
+                current = renewal.take(make) or current
+                return current
+
+        return get
 
     def context(self) -> ssl.SSLContext:
-        """For any other port. Raises: WattscanError."""
+        """What a port needs. Raises: WattscanError."""
         for path in self._paths():
             if b"-----BEGIN " not in _read(path):
                 raise WattscanError(f"{path} is not a PEM file")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # Each renegotiation would cost the server more than the client who asks for it.
+        context.options |= ssl.OP_NO_RENEGOTIATION
         try:
             # Without a password, OpenSSL would ask on the terminal for one of a locked key.
             context.load_cert_chain(self.certificate, self.key, password="")
@@ -75,11 +87,6 @@ class TlsFiles:
 
     def _paths(self) -> list[Path]:
         return [p for p in (self.certificate, self.key, self.client_ca) if p is not None]
-
-    def _configuration(self) -> grpc.ServerCertificateConfiguration:
-        pair = (_read(self.key), _read(self.certificate))
-        roots = _read(self.client_ca) if self.client_ca is not None else None
-        return grpc.ssl_server_certificate_configuration([pair], roots)
 
 
 class Renewal:
