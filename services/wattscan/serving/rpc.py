@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -201,12 +201,11 @@ class _Served:
             client.leave()
         metadata = _texts(context)
         self._traceparent = metadata.get("traceparent", "")
-        # gRPC's deadline is of the wall clock, which may be set meanwhile: from here on, monotonic.
-        # If it has been, none is left while the call goes on: then gRPC's own timer ends it.
-        left = context.time_remaining() or math.inf
+        # The stubs know no call without a deadline.
+        left = cast("float | None", context.time_remaining())
         self.call = Call(
             protocol,
-            deadline=time.monotonic() + left,
+            deadline=None if left is None else time.monotonic() + left,
             wanted=client.waits,
             on_end=client.on_leaving,
             admit=lambda: dispatcher.admit(context),

@@ -90,3 +90,29 @@ def test_who_has_gone_is_told_from_who_waits(serve):
     future.cancel()
     assert soon(lambda: len(seen) == 2)
     assert seen == [(True, True), (False, False)]
+
+
+class Context:
+    """Of a call whose deadline has passed before its method begins."""
+
+    def add_callback(self, callback):
+        return True
+
+    def invocation_metadata(self):
+        return ()
+
+    def time_remaining(self):
+        return 0.0
+
+    def set_trailing_metadata(self, metadata):
+        pass
+
+
+def test_a_deadline_that_has_passed_is_not_taken_for_none():
+    left = []
+    observations = Observations(load_target("cpu"), CollectorRegistry())
+    methods = {"M": Method(lambda data, call: left.append(call.left()) or b"")}
+    handler = Dispatcher(observations, Clients()).handler(Service("t.S", "oip", methods))
+    details = type("Details", (), {"method": "/t.S/M", "invocation_metadata": ()})
+    handler.service(details).unary_unary(b"", Context())
+    assert left == [0.0]

@@ -227,7 +227,6 @@ class Connection:
         except RequestRefused as refusal:
             assert stream is not None  # noqa: S101
             self._streams.refuse(stream, refusal)
-            last = False
         self._reader.skip()
         if stream is not None and last:
             self._complete(stream)

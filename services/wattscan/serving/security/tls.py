@@ -30,7 +30,7 @@ class TlsFiles:
     client_ca: Path | None = None
 
     def __post_init__(self) -> None:
-        # Here, before anything listens: gRPC's own failure does not say what is wrong.
+        # Here, before anything listens.
         self.context()
 
     def renewed(self, protocol: str) -> Callable[[], ssl.SSLContext]:

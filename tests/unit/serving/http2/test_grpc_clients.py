@@ -9,6 +9,8 @@ import grpc
 import pytest
 from http2_rig import HOST, LARGEST, SECRET, soon
 
+from wattscan.serving.http2.stream import Stream
+
 CODE = grpc.StatusCode
 
 
@@ -172,6 +174,13 @@ def test_more_calls_than_there_is_room_for_are_refused(start):
     rig.methods.go_on.set()
     assert [call.result(5) for call in waiting] == [b"waited"] * 2
     rig.assert_well()
+
+
+def test_what_counts_ends_with_the_answer_and_not_with_its_thread(start, monkeypatch):
+    done = Stream.done
+    monkeypatch.setattr(Stream, "done", lambda self: (time.sleep(0.3), done(self)))
+    call = start(most_streams=1, most_calls=1).channel().unary_unary("/t.S/Echo")
+    assert [call(b"x", timeout=5) for _ in range(3)] == [b"x"] * 3
 
 
 def test_one_connection_waits_for_its_own_streams(start):
