@@ -146,7 +146,11 @@ def test_the_load_ends_with_the_command(board, number):
         "calibrate", "--sensor", "ina3221", "--against", "hwmon_power", "--out",
         str(board / "mine.toml"), "--load", f"echo $$ > {board}/pid; sleep 300",
     ]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+
+    def heed():  # a test run under nohup ignores SIGHUP, and so would its children
+        signal.signal(number, signal.SIG_DFL)
+
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=heed)  # noqa: PLW1509
     while not (board / "pid").exists() or not (board / "pid").read_text():
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
