@@ -169,6 +169,9 @@ def _serve_until(signals: _StopSignals, options: argparse.Namespace) -> bool:
     found = discover(target, options.sysfs)
     for name, reason in found.absent.items():
         log.info("sensor %s is not used: %s", name, reason)
+    for choice in found.awaited:
+        if choice.name in found.absent:
+            log.warning("sensor %s may come yet: it is looked for again and again", choice.name)
     for each in found.sensors:
         log.info("sensor %s is used", each.sensor.name)
     models = Repository(options.models, target)

@@ -14,6 +14,8 @@ from wattscan.units import Seconds
 
 _EVERY = Seconds(10.0)
 
+_RANK = "The tables read it before the next start only if what they read falls silent."
+
 log = logging.getLogger(__name__)
 
 
@@ -57,7 +59,8 @@ class Latecomers:
             new = [each for each in found if each.sensor.name not in here]
             if new and not self._stopping.is_set():
                 here |= {each.sensor.name for each in new}
-                log.warning("sensor %s is here now", ", ".join(each.sensor.name for each in new))
+                names = ", ".join(each.sensor.name for each in new)
+                log.info("found now, and read: %s. %s", names, _RANK)
                 self._sampler.add(new)
             if found and not more_may_come(choice):
                 return

@@ -1,7 +1,7 @@
 """A gRPC server: what `grpc.server` is, without the cost of its way from the socket to a handler.
 
-gRPC's Python server spends 1.5 ms of processor time on a request of 786 KB, most of it in handing
-it from thread to thread; this one a third of that (docs/serving-benchmark.md). It speaks with every
+gRPC's Python server spends more than 1 ms of processor time on a request of 786 KB, most of it in
+handing it from thread to thread; this one spares that (docs/serving-benchmark.md, "The front"). It speaks with every
 gRPC client; handlers and interceptors are gRPC's own.
 """
 
