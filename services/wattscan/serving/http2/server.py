@@ -1,8 +1,8 @@
 """A gRPC server: what `grpc.server` is, without the cost of its way from the socket to a handler.
 
 gRPC's Python server spends more than 1 ms of processor time on a request of 786 KB, most of it in
-handing it from thread to thread; this one spares that (docs/serving-benchmark.md, "The front"). It speaks with every
-gRPC client; handlers and interceptors are gRPC's own.
+handing it from thread to thread; this one spares that (docs/serving-benchmark.md, "The front"). It
+speaks with every gRPC client; handlers and interceptors are gRPC's own.
 """
 
 from __future__ import annotations
