@@ -151,35 +151,6 @@ class Dispatcher:
                 log.warning("a span was not recorded: %s", type(error).__name__)
 
 
-class _Client:
-    """Whether somebody waits for the answer: told by gRPC once, instead of asked at each step.
-
-    It knows nothing of the call: a circle of references would keep the call's stream open until
-    the next garbage collection, and gRPC refuses new ones while many are.
-    """
-
-    def __init__(self) -> None:
-        self._gone = False
-        self._callbacks: list[Callable[[], None]] = []
-
-    def leave(self) -> None:
-        """It has its answer, has gone, or its deadline has passed."""
-        self._gone = True
-        callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback()
-
-    def waits(self) -> bool:
-        """Whether it is still there."""
-        return not self._gone
-
-    def on_leaving(self, callback: Callable[[], None]) -> bool:
-        """Have a function called then; False: it has left already, and it may not be called."""
-        if not self._gone:
-            self._callbacks.append(callback)
-        return not self._gone
-
-
 class _Served:
     """A call while it is served; it ends with a status whatever happens inside."""
 
@@ -196,9 +167,6 @@ class _Served:
         self._method = method
         self._context = context
         self._started_ns = time.time_ns()
-        client = _Client()
-        if not context.add_callback(client.leave):
-            client.leave()
         metadata = _texts(context)
         self._traceparent = metadata.get("traceparent", "")
         # The stubs know no call without a deadline.
@@ -206,8 +174,8 @@ class _Served:
         self.call = Call(
             protocol,
             deadline=None if left is None else time.monotonic() + left,
-            wanted=client.waits,
-            on_end=client.on_leaving,
+            wanted=context.is_active,
+            on_end=context.add_callback,
             admit=lambda: dispatcher.admit(context),
             priority=_number(metadata.get(_PRIORITY)),
             trace_id=trace_id(self._traceparent),

@@ -58,15 +58,6 @@ class ServerSettings:
     hang_seconds: float = 60.0
 
 
-def _bound(address: str, port: int) -> socket.socket:
-    """Raises: OSError."""
-    if ":" not in address:
-        return socket.create_server((address, port))
-    # `::` is every address, of IPv4 too.
-    both = address == "::" and socket.has_dualstack_ipv6()
-    return socket.create_server((address, port), family=socket.AF_INET6, dualstack_ipv6=both)
-
-
 def place(address: str, port: int) -> str:
     """`address:port`, as URLs and gRPC write it."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
@@ -168,6 +159,15 @@ class Server:
         except OSError as error:
             raise _taken("--metrics-port", ports.address, ports.metrics, error) from None
         return self._page[0].server_port
+
+
+def _bound(address: str, port: int) -> socket.socket:
+    """Raises: OSError."""
+    if ":" not in address:
+        return socket.create_server((address, port))
+    # `::` is every address, of IPv4 too.
+    both = address == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server((address, port), family=socket.AF_INET6, dualstack_ipv6=both)
 
 
 def _taken(flag: str, address: str, port: int, error: Exception) -> WattscanError:

@@ -98,6 +98,9 @@ class Context:
     def add_callback(self, callback):
         return True
 
+    def is_active(self):
+        return True
+
     def invocation_metadata(self):
         return ()
 

@@ -1,7 +1,8 @@
 """The pool of the request threads."""
 
+import logging
+import queue
 import threading
-from concurrent.futures import wait
 
 import pytest
 from hypothesis import given, settings
@@ -17,32 +18,61 @@ def pool():
     made.shutdown()
 
 
-def test_a_call_has_its_result_or_its_error(pool):
-    assert pool.submit(pow, 2, exp=5).result(5) == 32
-    with pytest.raises(ZeroDivisionError):
-        pool.submit(lambda: 1 // 0).result(5)
-    assert pool.submit(str, 1).result(5) == "1", "an error ends no thread"
+def name_of_the_thread(pool):
+    """That which the pool has work."""
+    told = queue.Queue()
+    pool.submit(lambda: told.put(threading.current_thread().name))
+    return told.get(timeout=5)
+
+
+def block(pool, gate):
+    """Have every thread wait for the gate; returns when all do."""
+    entered = threading.Barrier(4)
+    for _ in range(3):
+        pool.submit(lambda: (entered.wait(5), gate.wait(5)))
+    entered.wait(5)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("a name"), SystemExit(1)])
+def test_an_error_ends_no_thread_and_is_told_by_its_type(pool, caplog, error):
+    def fail():
+        raise error
+
+    first = name_of_the_thread(pool)
+    with caplog.at_level(logging.ERROR):
+        pool.submit(fail)
+        assert name_of_the_thread(pool)
+        assert first in {thread.name for thread in pool._threads if thread.is_alive()}
+        pool.shutdown()  # all of them have said what they have to say
+    assert caplog.messages == [f"a call failed: {type(error).__name__}"]
 
 
 def test_the_last_idle_thread_works_again(pool):
     gates = [threading.Event() for _ in range(3)]
-    calls = [pool.submit(lambda g=g: (g.wait(5), threading.current_thread().name)) for g in gates]
-    for gate, call in zip(gates, calls, strict=True):
+    names = [queue.Queue() for _ in range(3)]
+
+    def work(gate, told):
+        gate.wait(5)
+        told.put(threading.current_thread().name)
+
+    for gate, told in zip(gates, names, strict=True):
+        pool.submit(lambda g=gate, t=told: work(g, t))
+    for gate, told in zip(gates, names, strict=True):
         gate.set()
-        last = call.result(5)[1]
+        last = told.get(timeout=5)
         while not any(thread.name == last for thread in pool._idle):
             pass
-    assert pool.submit(lambda: threading.current_thread().name).result(5) == last
+    assert name_of_the_thread(pool) == last
 
 
 def test_calls_beyond_the_threads_wait_in_order(pool):
-    gate, order = threading.Event(), []
-    blocked = [pool.submit(gate.wait, 5) for _ in range(3)]
-    waiting = [pool.submit(order.append, number) for number in range(20)]
-    assert not any(call.done() for call in waiting)
+    gate, order = threading.Event(), queue.Queue()
+    block(pool, gate)
+    for number in range(20):
+        pool.submit(lambda n=number: order.put(n))
+    assert order.empty()
     gate.set()
-    wait([*blocked, *waiting], 5)
-    assert sorted(order) == list(range(20))
+    assert sorted(order.get(timeout=5) for _ in range(20)) == list(range(20))
     assert len(pool._threads) == 3
 
 
@@ -50,21 +80,20 @@ def test_calls_beyond_the_threads_wait_in_order(pool):
 @given(st.integers(1, 4), st.lists(st.integers(0, 3), max_size=60))
 def test_every_call_is_served_once(most, bursts):
     pool, served = RequestThreads(most, "request"), []
-    calls = []
     for number, burst in enumerate(bursts):
-        calls += [pool.submit(served.append, (number, each)) for each in range(burst)]
+        for each in range(burst):
+            pool.submit(lambda call=(number, each): served.append(call))
     pool.shutdown()
-    assert all(call.done() for call in calls)
     assert sorted(served) == [(n, each) for n, burst in enumerate(bursts) for each in range(burst)]
     with pytest.raises(RuntimeError, match="no calls any more"):
         pool.submit(print)
 
 
 def test_what_waits_at_the_end_can_be_cancelled(pool):
-    gate = threading.Event()
-    blocked = [pool.submit(gate.wait, 5) for _ in range(3)]
-    waiting = pool.submit(print)
-    pool.shutdown(wait=False, cancel_futures=True)
-    assert waiting.cancelled()
+    gate, served = threading.Event(), []
+    block(pool, gate)
+    pool.submit(lambda: served.append(1))
+    pool.shutdown(wait=False, cancel=True)
     gate.set()
-    assert all(call.result(5) for call in blocked)
+    pool.shutdown()
+    assert not served

@@ -124,7 +124,7 @@ class Http2Server:
         for connection in self._all():
             connection.shut()
         self._deadlines.stop()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel=True)
         _wait(lambda: not self._connections, _AT_MOST)
 
     # What connections ask; see `streams.Calls`.

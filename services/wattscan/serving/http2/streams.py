@@ -45,7 +45,7 @@ class Calls(Protocol):
         ...
 
     def expire(self, stream: Stream) -> None:
-        """Have a thread reset it at its deadline."""
+        """Have a thread reset it at its deadline, if it has one."""
         ...
 
 
@@ -92,8 +92,7 @@ class Streams:
             stream.window = self._sender.initial
             self._count += 1
             self._open[number] = stream
-        if stream.deadline is not None:
-            self._calls.expire(stream)
+        self._calls.expire(stream)
         return stream
 
     def begin(self, stream: Stream) -> None:
