@@ -79,21 +79,16 @@ def test_priority_one_is_served_before_two():
     engine = Engine()
     engine.gate.clear()
     queue = batcher(TensorRunner(engine), queue_limit=99)
-    order = []
-
-    def run(priority):
-        queue.run(work(priority=priority))
-        order.append(priority)
-
+    requests = [work(priority=priority) for priority in (2, 2, 1, 1)]
     threads = [in_background(lambda: queue.run(work()))]
     wait_until(lambda: engine.calls == 1)
-    for number, priority in enumerate((2, 2, 1, 1), 1):
-        threads.append(in_background(lambda p=priority: run(p)))
+    for number, request in enumerate(requests, 1):
+        threads.append(in_background(lambda r=request: queue.run(r)))
         wait_until(lambda n=number: queue.waiting == n)
     engine.gate.set()
     for thread, _ in threads:
         thread.join()
-    assert order == [1, 1, 2, 2]
+    assert sorted(requests, key=lambda each: each.started) == [*requests[2:], *requests[:2]]
 
 
 def test_as_many_run_at_once_as_there_are_instances():

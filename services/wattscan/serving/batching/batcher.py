@@ -1,8 +1,9 @@
 """Puts the requests for a model together and lets so many run at a time.
 
-There is no thread of its own: a request's thread that finds an engine free leads, takes those with
-it that wait and fit, and hands the engine on to the next in the queue. Who is alone is never handed
-over from one thread to another.
+A request's thread that finds an engine free leads: it takes those with it that wait and fit, and
+computes. Who is alone is never handed over from one thread to another. What has queued up meanwhile
+is computed by a thread of the engine's, one batch after the other without a pause, until nobody
+waits any more.
 """
 
 from __future__ import annotations
@@ -11,24 +12,25 @@ import heapq
 import itertools
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
 from wattscan.contracts import Array, Batching
 from wattscan.serving.batching.compute import compute
 from wattscan.serving.batching.runner import Runner
-from wattscan.serving.batching.work import Work
+from wattscan.serving.batching.work import Work, rows_of
 from wattscan.serving.errors import DeadlineExceeded, Hanging, QueueFull
+from wattscan.serving.threads import RequestThreads
 
 _HANGING = "the model's engine does not answer: the server needs a restart"
 
 
 class _Running(NamedTuple):
-    """What an engine computes, and since when (monotonic)."""
+    """What an engine computes, since when (monotonic), and whose threads wait for it."""
 
     since: float
-    members: Sequence[Work]
+    waiting: Sequence[Work]
 
 
 class Batcher:
@@ -46,6 +48,7 @@ class Batcher:
         self._gathering = 0
         self._leads: dict[Work, Runner] = {}
         self._running: dict[Runner, _Running] = {}
+        self._threads = RequestThreads(len(runners), "engine")
         self._seconds_a_row = 0.0
         self._hanging = False
 
@@ -92,8 +95,12 @@ class Batcher:
                     work.fail(Hanging(_HANGING))
                 self._queue, self._waiting = [], 0
                 for batch in self._running.values():
-                    for work in batch.members[1:]:  # the first one's thread is in the engine
+                    for work in batch.waiting:
                         work.fail(Hanging(_HANGING))
+
+    def close(self) -> None:
+        """End its threads. Nobody waits any more."""
+        self._threads.shutdown(wait=False)
 
     def _enter(self, work: Work) -> Runner | None:
         """A free engine, or None: then it stands in the queue."""
@@ -135,15 +142,31 @@ class Batcher:
                     raise refusal
 
     def _lead(self, runner: Runner, work: Work) -> None:
-        batch: list[Work] = []
+        """Compute in the request's own thread."""
+        try:
+            self._turn(runner, work, own=1)
+        finally:
+            self._hand_on(runner)
+
+    def _serve(self, runner: Runner) -> None:
+        """Compute in the engine's thread, until nobody waits."""
+        while (work := self._next(runner)) is not None:
+            try:
+                self._turn(runner, work, own=0)
+            except Exception as error:  # its thread tells it, and this one goes on
+                work.fail(error)
+
+    def _turn(self, runner: Runner, work: Work, own: int) -> None:
+        """Compute it and those that fit beside it. `own`: how many of them, the first or none,
+        compute in their own thread."""
+        batch = [work]
         try:
             batch = self._gather(work)
             wanted = [each for each in batch if not _refused(each)]
             if wanted:
-                self._execute(runner, wanted)
+                self._execute(runner, wanted, own)
         finally:
-            self._hand_on(runner)
-            for other in batch[1:]:
+            for other in batch[own:]:
                 other.wake()
 
     def _gather(self, work: Work) -> list[Work]:
@@ -170,14 +193,14 @@ class Batcher:
             finally:
                 self._gathering -= 1
 
-    def _execute(self, runner: Runner, batch: Sequence[Work]) -> None:
+    def _execute(self, runner: Runner, batch: Sequence[Work], own: int) -> None:
         """Run the batch, and note how long it took."""
-        rows = sum(work.rows for work in batch)
+        rows = rows_of(batch)
         started = time.perf_counter()
         for work in batch:
             work.account.start(work.rows / rows)
         try:
-            begin = partial(self._begin, runner, batch)
+            begin = partial(self._begin, runner, batch[own:])
             compute(runner, batch, self.settings.max_batch_size, begin)
         finally:
             finished = time.perf_counter()
@@ -186,21 +209,42 @@ class Batcher:
                 work.account.stop()
                 work.started, work.finished = started, finished
 
-    def _begin(self, runner: Runner, batch: Sequence[Work]) -> None:
-        """From now on the engine computes for them, or goes on with their next part."""
+    def _begin(self, runner: Runner, waiting: Sequence[Work]) -> None:
+        """From now on the engine computes, or goes on with the next part."""
         with self._lock:
-            self._running[runner] = _Running(time.monotonic(), batch)
+            self._running[runner] = _Running(time.monotonic(), waiting)
 
     def _hand_on(self, runner: Runner) -> None:
-        """The engine is free for the next."""
+        """The engine is free: for its own thread, if anybody waits."""
         with self._lock:
             self._running.pop(runner, None)
+            if not self._queue:
+                self._idle.append(runner)
+                return
+        try:
+            self._threads.submit(partial(self._serve, runner))
+        except RuntimeError:  # there cannot be more threads
+            with self._lock:
+                self._idle.append(runner)
+                self._dispatch()
+
+    def _next(self, runner: Runner) -> Work | None:
+        """The first in the queue who still wants the engine; None: it is idle."""
+        with self._lock:
+            self._running.pop(runner, None)
+            while self._queue:
+                work = self._pop()
+                refusal = work.refusal()
+                if refusal is None:
+                    return work
+                work.fail(refusal)
             self._idle.append(runner)
-            self._dispatch()
+            return None
 
     def _dispatch(self) -> None:
         """Give free engines to the first in the queue who still want one."""
-        for work in self._take():
+        while self._queue and self._idle:
+            work = self._pop()
             refusal = work.refusal()
             if refusal is None:
                 self._leads[work] = self._idle.pop()
@@ -208,12 +252,11 @@ class Batcher:
             else:
                 work.fail(refusal)
 
-    def _take(self) -> Iterator[Work]:
-        """Those that wait, in order, each taken out of the queue, while an engine is free."""
-        while self._queue and self._idle:
-            _, _, work = heapq.heappop(self._queue)
-            self._waiting -= work.rows
-            yield work
+    def _pop(self) -> Work:
+        """The first in the queue, taken out of it."""
+        _, _, work = heapq.heappop(self._queue)
+        self._waiting -= work.rows
+        return work
 
     def _take_fitting(self, leader: Work, room: int) -> list[Work]:
         """Those of the leader's shapes for which there is room, in order."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from wattscan.contracts import Array
 from wattscan.serving.batching.runner import Runner
-from wattscan.serving.batching.work import Work
+from wattscan.serving.batching.work import Work, rows_of
 
 
 def compute(runner: Runner, batch: Sequence[Work], most: int, begin: Callable[[], None]) -> None:
@@ -30,9 +30,9 @@ def compute(runner: Runner, batch: Sequence[Work], most: int, begin: Callable[[]
 
 def _computed(runner: Runner, batch: Sequence[Work], most: int, begin: Callable[[], None]) -> bool:
     """Whether all have their rows. A lone one that has not has the error."""
-    rows = sum(work.rows for work in batch)
+    rows = rows_of(batch)
     try:
-        outputs = _outputs(runner, batch, most, begin)
+        outputs = _outputs(runner, batch, rows, most, begin)
     except BaseException as error:
         # Such as SystemExit from a runtime: it must not end a thread that others wait for.
         failure = error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
@@ -49,13 +49,12 @@ def _computed(runner: Runner, batch: Sequence[Work], most: int, begin: Callable[
 
 
 def _outputs(
-    runner: Runner, batch: Sequence[Work], most: int, begin: Callable[[], None]
+    runner: Runner, batch: Sequence[Work], rows: int, most: int, begin: Callable[[], None]
 ) -> list[Array]:
     inputs: Sequence[Array] = batch[0].inputs
     if len(batch) > 1:
         columns = zip(*(work.inputs for work in batch), strict=True)
         inputs = [np.concatenate(column) for column in columns]
-    rows = sum(work.rows for work in batch)
     if rows <= most:
         begin()
         return runner.run(inputs)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from wattscan.contracts import Array, EnergyAccount
@@ -65,10 +64,17 @@ class Work:
 
     def wake(self) -> None:
         """Something has happened to it: it leads, is finished, or was cancelled."""
-        with suppress(RuntimeError):  # it is awake already
+        try:
             self._asleep.release()
+        except RuntimeError:  # it is awake already
+            return
 
     def fail(self, error: Exception) -> None:
         """It ends with that error."""
         self.error = error
         self.wake()
+
+
+def rows_of(batch: Sequence[Work]) -> int:
+    """Of all of them together."""
+    return batch[0].rows if len(batch) == 1 else sum(work.rows for work in batch)

@@ -46,6 +46,7 @@ class Connection:
         self._sender = Sender(transport)
         # Of all that is waited for; its lock guards the sender, the streams, and what follows.
         self._changed = self._sender.changed
+        self._lock = self._changed.lock
         self._streams = Streams(self._sender, peer, calls)
         self._last = 0
         self._draining = False
@@ -73,20 +74,20 @@ class Connection:
         finally:
             self.shut()
             self._streams.abandon()
-            with self._changed:  # nobody writes any more
+            with self._lock:  # nobody writes any more
                 self._transport.close()
 
     def drain(self) -> None:
         """Take no new calls; the client is told."""
-        with self._changed:
+        with self._lock:
             self._draining = True
             self._sender.write([frames.goaway(self._last, ErrorCode.NO_ERROR)])
 
     def end(self) -> None:
         """Nothing more will be answered; the client is to close its side."""
-        with self._changed:
+        with self._lock:
             self._sender.ended = True
-            self._changed.notify_all()
+            self._changed.tell()
             self._transport.end()
 
     def shut(self) -> None:
@@ -200,15 +201,15 @@ class Connection:
         if stream.assembler.begun:
             self._streams.refuse(stream, Broken("the last message is cut off"))
             return
-        with self._changed:
+        with self._lock:
             stream.complete = True
-            self._changed.notify_all()
+            self._changed.tell()
         self._streams.begin(stream)
 
     def _on_data(self, frame: Frame) -> None:
         self._renew(frame.length)
         check(self._used(frame.number))
-        with self._changed:
+        with self._lock:
             stream = self._streams.get(frame.number)
             if stream is not None:
                 check(not stream.complete, ErrorCode.STREAM_CLOSED)
@@ -256,13 +257,13 @@ class Connection:
         self._reader.fill(room[:count])
         message = assembler.filled(count)
         if message is not None:
-            with self._changed:
+            with self._lock:
                 stream.arrived(message)
-                self._changed.notify_all()
+                self._changed.tell()
 
     def _make_room(self, stream: Stream, missing: int) -> None:
         """A message that is larger than the window gets one for what is missing of it."""
-        with self._changed:
+        with self._lock:
             by = stream.widened(missing)
             if by and self._streams.get(stream.number) is not None:
                 self._sender.write([frames.window_update(stream.number, by)])
@@ -287,11 +288,11 @@ class Connection:
         if frame.flags & frames.ACK:
             check(not payload, ErrorCode.FRAME_SIZE_ERROR)
             return
-        with self._changed:
+        with self._lock:
             for key, value in struct.iter_unpack(">HI", payload):
                 self._sender.set(key, value, self._streams.all())
             self._sender.write([frames.frame(frames.SETTINGS, frames.ACK, 0)])
-            self._changed.notify_all()
+            self._changed.tell()
 
     def _on_ping(self, frame: Frame, payload: bytes) -> None:
         check(frame.number == 0)
@@ -305,13 +306,13 @@ class Connection:
         by = struct.unpack(">I", payload)[0] & frames.LARGEST_WINDOW
         check(by > 0)
         check(frame.number == 0 or self._used(frame.number))
-        with self._changed:
+        with self._lock:
             if frame.number == 0:
                 self._sender.widen(by)
             elif (stream := self._streams.get(frame.number)) is not None:
                 stream.window += by
                 check(stream.window <= frames.LARGEST_WINDOW, ErrorCode.FLOW_CONTROL_ERROR)
-            self._changed.notify_all()
+            self._changed.tell()
 
     def _on_goaway(self, frame: Frame, _payload: bytes) -> None:
         check(frame.number == 0)  # it opens no more streams, and closes the connection itself

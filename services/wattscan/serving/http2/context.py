@@ -34,17 +34,15 @@ class Context(grpc.ServicerContext):
         self.deadline = None if head.timeout is None else time.monotonic() + head.timeout
         self._peer = peer
         self._ending = threading.Lock()
-        self._callbacks: list[Callable[[], None]] | None = []
-
-    @property
-    def over(self) -> bool:
+        self._callbacks: list[Callable[[], None]] = []
+        self.over = False
         """Whether it is answered, or nobody waits for the answer any more."""
-        return self._callbacks is None
 
     def leave(self) -> None:
         """It is over: tell whoever wants to know. Does nothing the second time."""
         with self._ending:
-            callbacks, self._callbacks = self._callbacks or (), None
+            self.over = True
+            callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             try:
                 callback()
@@ -74,10 +72,9 @@ class Context(grpc.ServicerContext):
     def add_callback(self, callback: Callable[[], None]) -> bool:
         """Have it called when nobody waits any more; False: that is so already."""
         with self._ending:
-            if self._callbacks is None:
-                return False
-            self._callbacks.append(callback)
-        return True
+            if not self.over:
+                self._callbacks.append(callback)
+            return not self.over
 
     def invocation_metadata(self) -> Any:
         """What the client has sent."""

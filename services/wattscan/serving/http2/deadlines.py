@@ -12,6 +12,7 @@ from itertools import count
 from typing import TypeAlias
 
 from wattscan.serving.http2.stream import Stream
+from wattscan.serving.http2.waiting import Signal
 
 _Entry: TypeAlias = "tuple[float, int, weakref.ref[Stream]]"
 
@@ -27,7 +28,7 @@ class Deadlines:
 
     def __init__(self, submit: Callable[[Callable[[], None]], object]) -> None:
         self._submit = submit
-        self._changed = threading.Condition(threading.Lock())
+        self._changed = Signal()
         self._due: list[_Entry] = []
         self._most = _FEW
         self._numbers = count()
@@ -40,21 +41,21 @@ class Deadlines:
 
     def stop(self) -> None:
         """End; deadlines that are not reached are forgotten."""
-        with self._changed:
+        with self._changed.lock:
             self._ended = True
-            self._changed.notify_all()
+            self._changed.tell()
 
     def add(self, stream: Stream) -> None:
         """End it at its deadline. A call that is over is not kept for it."""
         if stream.deadline is None:
             return
         entry = (stream.deadline, next(self._numbers), weakref.ref(stream))
-        with self._changed:
+        with self._changed.lock:
             if len(self._due) >= self._most:
                 self._clear()
             heapq.heappush(self._due, entry)
             if self._due[0] is entry:
-                self._changed.notify_all()
+                self._changed.tell()
 
     def _clear(self) -> None:
         """Of calls that are over, since their deadlines may be hours away."""
@@ -75,7 +76,7 @@ class Deadlines:
             self._submit(stream.cancel)
 
     def _next(self) -> _Entry | None:
-        with self._changed:
+        with self._changed.lock:
             while not self._ended:
                 now = time.monotonic()
                 if self._due and self._due[0][0] <= now:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import urllib.parse
 from collections.abc import Iterable
 
@@ -19,8 +20,7 @@ def opening() -> bytes:
 
 def closing(code: grpc.StatusCode, text: str, metadata: Iterable[tuple[str, str | bytes]]) -> bytes:
     """The trailers. An answer without messages has `opening()` before them in the same block."""
-    number: int = code.value[0]
-    parts = [_STATUS[number]]
+    parts = [_STATUS[code]]
     if text:
         parts.append(_literal("grpc-message", _encoded(text)))
     parts += [_literal(name, value) for name, value in metadata]
@@ -50,15 +50,21 @@ def _encoded(text: str) -> str:
 
 def _literal(name: str, value: str | bytes) -> bytes:
     """HPACK's literal that leaves the table alone (RFC 7541, section 6.2.2), not Huffman coded."""
-    key = name.encode("ascii")
     data = base64.b64encode(value) if isinstance(value, bytes) else value.encode("utf-8")
-    return b"".join((b"\x00", _length(len(key)), key, _length(len(data)), data))
+    length = _SHORT[len(data)] if len(data) < 0x7F else _length(len(data))
+    return _named(name) + length + data
+
+
+@functools.cache  # the names are ours, and few
+def _named(name: str) -> bytes:
+    key = name.encode("ascii")
+    return b"\x00" + _length(len(key)) + key
 
 
 def _length(value: int) -> bytes:
     """RFC 7541, section 5.1, with a prefix of seven bits."""
     if value < 0x7F:
-        return bytes((value,))
+        return _SHORT[value]
     out, value = bytearray((0x7F,)), value - 0x7F
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
@@ -67,6 +73,7 @@ def _length(value: int) -> bytes:
     return bytes(out)
 
 
+_SHORT = [bytes((value,)) for value in range(0x7F)]
 # `:status: 200`, from HPACK's static table; then what messages may be compressed as.
 _OPENING = b"".join(
     (
@@ -75,4 +82,4 @@ _OPENING = b"".join(
         _literal("grpc-accept-encoding", "identity, deflate, gzip"),
     )
 )
-_STATUS = {code.value[0]: _literal("grpc-status", str(code.value[0])) for code in grpc.StatusCode}
+_STATUS = {code: _literal("grpc-status", str(code.value[0])) for code in grpc.StatusCode}

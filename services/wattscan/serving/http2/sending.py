@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 
@@ -12,6 +11,7 @@ from wattscan.serving.http2.frames import ErrorCode, check
 from wattscan.serving.http2.messages import Message
 from wattscan.serving.http2.stream import Stream
 from wattscan.serving.http2.transport import Part, Transport
+from wattscan.serving.http2.waiting import Signal
 from wattscan.units import Seconds
 
 _LONGEST_STALL = Seconds(300.0)
@@ -19,11 +19,11 @@ _LONGEST_STALL = Seconds(300.0)
 
 
 class Sender:
-    """Writes to a transport. All but `say` is called with the lock `changed` held, which is the
-    connection's: whatever a waiting thread may wait for, notifies it."""
+    """Writes to a transport. All but `say` is called with the lock of `changed` held, which is the
+    connection's: whatever a waiting thread may wait for, tells it."""
 
     def __init__(self, transport: Transport) -> None:
-        self.changed = threading.Condition(threading.Lock())
+        self.changed = Signal()
         self.ended = False
         """Nothing more can be written."""
 
@@ -36,7 +36,7 @@ class Sender:
 
     def say(self, *parts: Part) -> None:
         """Write frames of one's own."""
-        with self.changed:
+        with self.changed.lock:
             self.write(parts)
 
     def write(self, parts: Iterable[Part]) -> None:
@@ -50,19 +50,18 @@ class Sender:
             # The connection's reader notices, and ends the rest.
             self.ended = True
             self._transport.shut()
-            self.changed.notify_all()
+            self.changed.tell()
 
     def add(
         self,
         parts: list[Part],
         stream: Stream,
-        pieces: Iterable[Message],
+        pieces: list[Message],
         wanted: Callable[[Stream], bool],
     ) -> None:
         """Add DATA frames to what is to be written. Where there is no room for all, this writes
         what there is, and waits. Raises: Cancelled, once it is not wanted."""
-        views = [memoryview(piece) for piece in pieces]
-        left = sum(map(len, views))
+        left = sum(map(len, pieces))
         while left:
             count = min(left, self._window, stream.window, self._frame_size)
             if count <= 0:
@@ -72,9 +71,9 @@ class Sender:
                 continue
             self._window -= count
             stream.window -= count
-            left -= count
             parts.append(frames.head(count, frames.DATA, 0, stream.number))
-            parts += _cut(views, count)
+            parts += pieces if count == left else _cut(pieces, count)
+            left -= count
 
     def widen(self, by: int) -> None:
         """The client has room for more on all streams."""
@@ -105,12 +104,13 @@ class Sender:
                 raise Cancelled("the call has ended")
 
 
-def _cut(views: list[memoryview], count: int) -> Iterator[memoryview]:
+def _cut(pieces: list[Message], count: int) -> Iterator[memoryview]:
     """The first so many bytes, which are taken off."""
     while count:
-        piece = views[0][:count]
-        count -= len(piece)
-        views[0] = views[0][len(piece) :]
-        if not views[0]:
-            views.pop(0)
-        yield piece
+        piece = memoryview(pieces[0])
+        if len(piece) > count:
+            pieces[0] = piece[count:]
+        else:
+            pieces.pop(0)
+        yield piece[:count]
+        count -= min(count, len(piece))

@@ -165,8 +165,11 @@ class Http2Server:
         self._deadlines.add(stream)
 
     def _look_up(self, details: grpc.HandlerCallDetails) -> Handler | None:
-        found = (handler.service(details) for handler in self._handlers)
-        return next((handler for handler in found if handler is not None), None)
+        for handler in self._handlers:
+            found = handler.service(details)
+            if found is not None:
+                return found
+        return None
 
     def _all(self) -> list[Connection]:
         with self._lock:

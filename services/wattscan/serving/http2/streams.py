@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import Protocol
 
 from wattscan.serving.errors import Cancelled, RequestRefused
@@ -62,6 +63,7 @@ class Streams:
         self._calls = calls
         # Of all that is waited for; its lock guards what follows.
         self._changed = sender.changed
+        self._lock = self._changed.lock
         self._open: dict[int, Stream] = {}
         self._count = 0
 
@@ -78,17 +80,16 @@ class Streams:
     def has_room(self) -> bool:
         """For one more stream. A client that cancels one and asks anew waits for the handler of
         that one to notice, instead of being refused; one that does nothing else waits most."""
-        with self._changed:
-            if len(self._open) < self._calls.most_streams:
-                self._changed.wait_for(
-                    lambda: self._count < self._calls.most_streams or self._sender.ended, _NOTICING
-                )
-            return self._count < self._calls.most_streams
+        most = self._calls.most_streams
+        with self._lock:
+            if len(self._open) < most <= self._count:
+                self._wait_for_room(most)
+            return self._count < most
 
     def open(self, number: int, head: Head, handler: Handler) -> Stream:
         """One more, that the server has room for."""
         stream = Stream(number, head, handler, self, self._calls.largest)
-        with self._changed:
+        with self._lock:
             stream.window = self._sender.initial
             self._count += 1
             self._open[number] = stream
@@ -97,7 +98,7 @@ class Streams:
 
     def begin(self, stream: Stream) -> None:
         """Have it answered, unless that has begun."""
-        with self._changed:
+        with self._lock:
             if stream.begun or not self._wanted(stream):
                 return
             stream.begun = stream.running = True
@@ -112,17 +113,17 @@ class Streams:
     def drop(self, stream: Stream) -> None:
         """Its client has."""
         stream.leave()
-        with self._changed:
+        with self._lock:
             self._forget(stream)
 
     def abandon(self) -> None:
         """All of them: nobody waits for them any more."""
-        with self._changed:
+        with self._lock:
             self._sender.ended = True
             streams = list(self._open.values())
         for stream in streams:
             stream.leave()
-        with self._changed:
+        with self._lock:
             for stream in streams:
                 self._forget(stream)
 
@@ -130,7 +131,7 @@ class Streams:
 
     def next(self, stream: Stream) -> Received | None:
         """See `stream.Line`."""
-        with self._changed:
+        with self._lock:
             while self._wanted(stream) and not stream.ready:
                 self._changed.wait(stream.patience())
             if not self._wanted(stream):
@@ -147,7 +148,7 @@ class Streams:
         self._send(stream, message, last, handled=last)
 
     def _send(self, stream: Stream, message: Message | None, last: bool, handled: bool) -> None:
-        with self._changed:
+        with self._lock:
             if not self._wanted(stream):
                 raise Cancelled("the call has ended")
             parts: list[Part] = []
@@ -170,7 +171,7 @@ class Streams:
 
     def done(self, stream: Stream) -> None:
         """See `stream.Line`."""
-        with self._changed:
+        with self._lock:
             stream.running = False
             if stream.number not in self._open:
                 self._leave(stream)  # one that was reset has counted until now
@@ -180,12 +181,20 @@ class Streams:
     def reset(self, stream: Stream) -> None:
         """See `stream.Line`."""
         stream.leave()
-        with self._changed:
+        with self._lock:
             if stream.number in self._open:
                 self._forget(stream)
                 self._sender.write([frames.reset(stream.number, ErrorCode.CANCEL)])
 
     # With the lock held.
+
+    def _wait_for_room(self, most: int) -> None:
+        end = time.monotonic() + _NOTICING
+        while self._count >= most and not self._sender.ended:
+            left = end - time.monotonic()
+            if left <= 0:
+                return
+            self._changed.wait(left)
 
     def _wanted(self, stream: Stream) -> bool:
         """Whether anything may still be read or written for it."""
@@ -194,14 +203,14 @@ class Streams:
     def _forget(self, stream: Stream) -> None:
         if self._open.pop(stream.number, None) is not None and not stream.running:
             self._leave(stream)
-        self._changed.notify_all()  # its handler may wait for it
+        self._changed.tell()  # its handler may wait for it
 
     def _leave(self, stream: Stream) -> None:
         if stream.counts:
             stream.counts = False
             self._count -= 1
             self._calls.leave()
-            self._changed.notify_all()
+            self._changed.tell()
 
 
 def _farewell(stream: Stream, block: bytes) -> list[Part]:

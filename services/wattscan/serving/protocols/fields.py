@@ -15,6 +15,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 # Each costs a step here, and two bytes to send.
 _MOST_FIELDS = 20_000
 _LONGEST = 10  # bytes of a number
+_ONE_BYTE = 0x7F  # the largest number that has one
 _BROKEN = "the request is not a protobuf message: it is truncated or corrupt"
 
 
@@ -37,7 +38,10 @@ def split(data: memoryview, large: Collection[int]) -> tuple[bytes, list[tuple[i
     end = len(data)
     while position < end:
         start = position
-        key, position = _read_varint(data, position)
+        key = data[position]
+        position += 1
+        if key > _ONE_BYTE:
+            key, position = _read_varint(data, start)
         number = key >> 3
         if key & 7 == _BYTES:
             length, value = _read_varint(data, position)
@@ -73,12 +77,12 @@ def _skip(data: memoryview, position: int, wire_type: int) -> int:
 
 def _read_varint(data: memoryview, position: int) -> tuple[int, int]:
     """The number there, and where it ends."""
-    if position < len(data) and (byte := data[position]) < 0x80:
+    if position < len(data) and (byte := data[position]) <= _ONE_BYTE:
         return byte, position + 1
     result = 0
     for place, byte in enumerate(data[position : position + _LONGEST]):
         result |= (byte & 0x7F) << 7 * place
-        if byte < 0x80:
+        if byte <= _ONE_BYTE:
             return result, position + place + 1
     raise RequestRefused(_BROKEN)
 

@@ -56,5 +56,6 @@ class LoadedModel:
 
     def close(self) -> None:
         """Free the engines."""
+        self.batcher.close()
         for engine in self.engines:
             engine.close()
