@@ -28,7 +28,7 @@ def mask_from_logits(logits: Tensor, source_size: tuple[int, int]) -> Mask:
     if plane.shape != source_size:
         resized = Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR)
         plane = np.asarray(resized)
-    return Mask((plane >= 0).astype(np.uint8))
+    return Mask((plane >= 0).view(np.uint8))
 
 
 def dice(predicted: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:

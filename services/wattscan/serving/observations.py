@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter as Counts
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache, partial
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -46,13 +47,16 @@ class Observations(Collector):
     """Counts requests and times their stages."""
 
     def __init__(self, target: Target, registry: CollectorRegistry) -> None:
-        self._target = target.name
         m = metrics.REQUESTS
         self._requests = Counter(m.name, m.help, m.labels, registry=None)
         m = metrics.REQUEST_DURATION_SECONDS
         self._seconds = Histogram(m.name, m.help, m.labels, registry=None, buckets=_SECONDS)
         m = metrics.BATCH_SIZE
         self._batches = Histogram(m.name, m.help, m.labels, registry=None, buckets=_IMAGES)
+        # `labels` makes texts of what are texts already, each time.
+        self._requests_of = cache(partial(self._requests.labels, target.name))
+        self._seconds_of = cache(partial(self._seconds.labels, target.name))
+        self._batches_of = cache(partial(self._batches.labels, target.name))
         self._backlog: Backlog[_Finished | _Computed] = Backlog(self._count)
         registry.register(self)
 
@@ -84,12 +88,12 @@ class Observations(Collector):
 
     def _count(self, note: _Finished | _Computed) -> None:
         if isinstance(note, _Finished):
-            self._requests.labels(self._target, *note.labels).inc()
+            self._requests_of(*note.labels).inc()
             return
         for stage, duration in note.seconds.items():
-            self._seconds.labels(self._target, *note.labels, stage).observe(duration)
+            self._seconds_of(*note.labels, stage).observe(duration)
         if note.batch:
-            self._batches.labels(self._target, *note.labels).observe(note.batch)
+            self._batches_of(*note.labels).observe(note.batch)
 
 
 class ModelsCollector(Collector):

@@ -31,26 +31,39 @@ def network_input(pixels: Pixels, normalisation: Normalisation) -> Tensor:
     """
     check_image(pixels, "a brain slice")
     planes = pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
-    tensor = np.stack([_resized(planes[:, :, k]) for k in range(planes.shape[2])])
-    # Over one channel or over three equal ones: the same mean and deviation.
-    tensor -= tensor.mean(dtype=np.float64)
+    tensor = _tensor(planes)
+    # Over one channel or over three equal ones: the same mean and deviation. Both are exact to the
+    # type's own rounding, since what is summed lies about zero: first roughly, then nearly.
+    tensor -= float(tensor.mean())
+    rest = float(tensor.mean())
     flat = tensor.ravel()
-    spread = float(np.sqrt(np.dot(flat, flat) / flat.size))
-    tensor *= 1 / (normalisation.std * (spread if spread > 0 else 1.0))
-    tensor -= normalisation.mean / normalisation.std
+    spread = float(np.sqrt(max(0.0, float(np.dot(flat, flat)) / flat.size - rest * rest)))
+    scale = 1 / (normalisation.std * (spread if spread > 0 else 1.0))
+    tensor *= scale
+    tensor -= rest * scale + normalisation.mean / normalisation.std
     # Channels lie one after the other in memory, as ONNX takes them: nothing is copied there.
     channels = tensor if len(tensor) == 3 else np.repeat(tensor, 3, axis=0)
     return channels.astype(np.float32, copy=False).transpose(1, 2, 0)
 
 
+def _tensor(planes: Pixels) -> NDArray[Any]:
+    """(channels, 256, 256). Whole numbers become float32, floats float64, whose squares do not
+    overflow."""
+    count = planes.shape[2]
+    wide = planes.dtype.kind == "f"
+    tensor: NDArray[Any] = np.empty((count, *INPUT_SIZE), np.float64 if wide else np.float32)
+    for k in range(count):
+        tensor[k] = _resized(planes[:, :, k])
+    return tensor
+
+
 def _resized(plane: Pixels) -> NDArray[Any]:
-    """(256, 256): 8 bits as Pillow resizes a picture, others in float32. Whole numbers become
-    float32, floats float64, whose squares do not overflow."""
+    """(256, 256): 8 bits as Pillow resizes a picture, others in float32."""
     height, width = INPUT_SIZE
-    values: NDArray[Any] = np.ascontiguousarray(plane)
-    if plane.dtype != np.uint8:
-        values = values.astype(np.float32)
-    if values.shape != INPUT_SIZE:
-        resized = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR)
-        values = np.asarray(resized)
-    return values.astype(np.float64 if plane.dtype.kind == "f" else np.float32)
+    values: NDArray[Any] = plane if plane.dtype == np.uint8 else plane.astype(np.float32)
+    if values.shape == INPUT_SIZE:
+        return values
+    resized = Image.fromarray(np.ascontiguousarray(values)).resize(
+        (width, height), Image.Resampling.BILINEAR
+    )
+    return np.asarray(resized)
