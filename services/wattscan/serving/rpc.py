@@ -14,14 +14,15 @@ from google.protobuf.message import DecodeError
 
 from wattscan.serving.call import Call
 from wattscan.serving.errors import RequestRefused, Retryable, status_of
+from wattscan.serving.http2.messages import Answer
 from wattscan.serving.observations import Observations
 from wattscan.serving.security.gate import authorization
 from wattscan.serving.security.rates import RateLimit
 from wattscan.serving.security.tokens import Role, Tokens
 from wattscan.serving.tracing import Ended, Tracing, trace_id
 
-Unary: TypeAlias = Callable[[bytes, Call], bytes]
-Stream: TypeAlias = Callable[[Iterator[bytes], Call], Iterator[bytes]]
+Unary: TypeAlias = Callable[[bytes, Call], Answer]
+Stream: TypeAlias = Callable[[Iterator[bytes], Call], Iterator[Answer]]
 
 _PRIORITY = "priority"
 
@@ -30,8 +31,8 @@ log = logging.getLogger("wattscan.requests")
 
 @dataclass(frozen=True)
 class Method:
-    """One method of a protocol. Bytes in, bytes out: gRPC's own parsing would copy large tensors,
-    and log what it cannot parse.
+    """One method of a protocol. Bytes in, bytes out, the large ones in parts: gRPC's own parsing
+    would copy large tensors, and log what it cannot parse.
 
     `infers`: it is counted and traced as a request to a model.
     """
@@ -115,7 +116,7 @@ class Dispatcher:
             self._tracing.close()
 
     def _method(self, name: str, protocol: str, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
-        def unary(data: bytes, context: grpc.ServicerContext) -> bytes:
+        def unary(data: bytes, context: grpc.ServicerContext) -> Answer:
             assert method.answer is not None  # noqa: S101
             with _Served(self, name, protocol, method, context) as served:
                 self._clients.count(context)
@@ -123,7 +124,7 @@ class Dispatcher:
                 served.tell_cost()
             return answer
 
-        def stream(data: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        def stream(data: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Answer]:
             assert method.stream is not None  # noqa: S101
             with _Served(self, name, protocol, method, context) as served:
                 yield from method.stream(data, served.call)

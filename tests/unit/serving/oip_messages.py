@@ -31,4 +31,4 @@ def answered(message, outputs, energy=None, memory=OFF):
     model = plain_model(Engine(), Batching())
     call = Call("oip", model=model, energy=energy)
     data = response(message, wanted_outputs(message, model), outputs, call, memory)
-    return pb.ModelInferResponse.FromString(data)
+    return pb.ModelInferResponse.FromString(b"".join(data))

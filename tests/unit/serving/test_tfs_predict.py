@@ -85,7 +85,7 @@ def test_a_response_is_what_protobuf_would_write():
         "mask": np.zeros((0, 4), np.int64),
         "scalar": np.array(True),
     }
-    message = pb.PredictResponse.FromString(predict.response(model(image=True), outputs))
+    message = pb.PredictResponse.FromString(b"".join(predict.response(model(image=True), outputs)))
     assert message.model_spec.name == "tiny"
     assert message.model_spec.version.value == 1
     assert message.model_spec.signature_name == "serving_default"

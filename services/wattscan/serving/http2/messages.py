@@ -12,6 +12,8 @@ import numpy as np
 from wattscan.serving.errors import NotOffered, RequestRefused
 
 Message: TypeAlias = bytes | memoryview
+Answer: TypeAlias = Message | list[Message]
+"""A message as it goes out; a large one in parts, so that nobody copies it."""
 
 PREFIX = 5
 """Bytes before each message: whether it is compressed, and its length."""
@@ -119,6 +121,7 @@ def _unpacked(data: Message, window: int, largest: int) -> bytes:
     return message
 
 
-def framed(message: Message) -> list[Message]:
-    """A message as it goes out, in parts: never compressed."""
-    return [struct.pack(">BI", 0, len(message)), message]
+def framed(message: Answer) -> list[Message]:
+    """With its prefix: never compressed."""
+    parts = message if isinstance(message, list) else [message]
+    return [struct.pack(">BI", 0, sum(map(len, parts))), *parts]

@@ -6,12 +6,13 @@ import struct
 from typing import NamedTuple
 
 from wattscan.serving.http2 import frames
-from wattscan.serving.http2.frames import ErrorCode, check
+from wattscan.serving.http2.frames import ConnectionFailed, ErrorCode, check
 from wattscan.serving.http2.transport import Transport
 
 LARGEST_CONTROL = 32 * 1024
 """Bytes of any frame but DATA, and of a header block in several frames."""
 
+_HEAD = struct.Struct(">IBI")
 _AT_ONCE = 4096  # while it is not known where bytes belong: those are copied
 
 
@@ -48,12 +49,14 @@ class FrameReader:
 
     def next(self) -> Frame:
         """The next one; of a DATA frame, the payload is still to be read."""
-        self._need(frames.HEAD)
-        sized, flags, number = struct.unpack_from(">IBI", self._buffer, self._begin)
+        if self._end - self._begin < frames.HEAD:
+            self._need(frames.HEAD)
+        sized, flags, number = _HEAD.unpack_from(self._buffer, self._begin)
         self._begin += frames.HEAD
         self.left = sized >> 8
         kind = sized & 0xFF
-        check(kind == frames.DATA or self.left <= LARGEST_CONTROL, ErrorCode.FRAME_SIZE_ERROR)
+        if self.left > LARGEST_CONTROL and kind != frames.DATA:
+            raise ConnectionFailed(ErrorCode.FRAME_SIZE_ERROR)
         return Frame(kind, flags, number & frames.LARGEST_WINDOW, self.left)
 
     def payload(self) -> bytes:
@@ -84,7 +87,8 @@ class FrameReader:
             self.some(self.left)
 
     def _take(self, count: int) -> bytes:
-        self._need(count)
+        if self._end - self._begin < count:
+            self._need(count)
         self._begin += count
         return bytes(self._view[self._begin - count : self._begin])
 

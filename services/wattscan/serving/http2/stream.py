@@ -10,7 +10,7 @@ import grpc
 
 from wattscan.serving.http2.context import Context
 from wattscan.serving.http2.headers import Head
-from wattscan.serving.http2.messages import Assembler, Broken, Message, Received
+from wattscan.serving.http2.messages import Answer, Assembler, Broken, Message, Received
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
@@ -27,7 +27,7 @@ class Line(Protocol):
         """The next message, when it has come; None: the client sends no more. Raises: Cancelled."""
         ...
 
-    def send(self, stream: Stream, message: Message | None, last: bool) -> None:
+    def send(self, stream: Stream, message: Answer | None, last: bool) -> None:
         """A message, and with the last what ends the call. Raises: Cancelled."""
         ...
 
@@ -138,11 +138,11 @@ class Stream(Context):
                 return
             yield parse(message)
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Answer) -> None:
         """One answer of several. Returns when it is on its way. Raises: Cancelled."""
         self._line.send(self, message, last=False)
 
-    def finish(self, message: Message | None = None) -> None:
+    def finish(self, message: Answer | None = None) -> None:
         """The last answer, if there is one, and the status. Raises: Cancelled."""
         self._line.send(self, message, last=True)
 

@@ -10,7 +10,7 @@ from wattscan.serving.errors import Cancelled, RequestRefused
 from wattscan.serving.http2 import frames, replies
 from wattscan.serving.http2.frames import ErrorCode
 from wattscan.serving.http2.headers import Head
-from wattscan.serving.http2.messages import Message, Received, framed
+from wattscan.serving.http2.messages import Answer, Received, framed
 from wattscan.serving.http2.sending import Sender
 from wattscan.serving.http2.stream import Handler, Stream
 from wattscan.serving.http2.transport import Part
@@ -143,11 +143,11 @@ class Streams:
                     self._sender.write([frames.window_update(stream.number, by)])
             return message
 
-    def send(self, stream: Stream, message: Message | None, last: bool) -> None:
+    def send(self, stream: Stream, message: Answer | None, last: bool) -> None:
         """See `stream.Line`."""
         self._send(stream, message, last, handled=last)
 
-    def _send(self, stream: Stream, message: Message | None, last: bool, handled: bool) -> None:
+    def _send(self, stream: Stream, message: Answer | None, last: bool, handled: bool) -> None:
         with self._lock:
             if not self._wanted(stream):
                 raise Cancelled("the call has ended")

@@ -10,6 +10,7 @@ import numpy as np
 from wattscan.contracts import Array, EnergyShare
 from wattscan.serving.call import Call
 from wattscan.serving.errors import RequestRefused
+from wattscan.serving.http2.messages import Message
 from wattscan.serving.protocols.fields import large_field
 from wattscan.serving.protocols.oip.datatypes import name_of
 from wattscan.serving.protocols.oip.shared_memory import Region, SharedMemory, region_of
@@ -50,8 +51,11 @@ def response(
     outputs: Mapping[str, Array],
     call: Call,
     memory: SharedMemory,
-) -> bytes:
-    """A serialized ModelInferResponse. Raises: RequestRefused, if shared memory is too small."""
+) -> list[Message]:
+    """A serialized ModelInferResponse, in parts.
+
+    Raises: RequestRefused, if shared memory is too small.
+    """
     assert call.model is not None  # noqa: S101
     head = pb.ModelInferResponse(
         model_name=call.model.name,
@@ -59,21 +63,21 @@ def response(
         id=request.id,
         parameters=_energy(call.energy),
     )
-    parts: list[bytes | memoryview] = []
+    parts: list[Message] = []
     for output in wanted:
         array = np.asarray(outputs[output.name], order="C")
         tensor = head.outputs.add(
             name=output.name, datatype=name_of(array.dtype), shape=array.shape
         )
         # Raw contents are found by the output's place: one in shared memory has an empty one.
-        data: bytes | memoryview = b""
+        data: Message = b""
         if output.region is not None:
             memory.write(output.region, array)
             _place(tensor, output.region, array.nbytes)
         elif array.nbytes:
             data = array.reshape(-1).data.cast("B")
         parts += [large_field(_RAW, len(data)), data]
-    return b"".join([head.SerializeToString(), *parts])
+    return [head.SerializeToString(), *parts]
 
 
 def _energy(energy: EnergyShare | None) -> dict[str, pb.InferParameter]:

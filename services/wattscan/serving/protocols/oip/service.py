@@ -12,6 +12,7 @@ from wattscan import __version__
 from wattscan.contracts import Array
 from wattscan.serving.call import Call
 from wattscan.serving.errors import NotOffered, NotServed, RequestRefused
+from wattscan.serving.http2.messages import Answer, Message
 from wattscan.serving.jobs import TensorJob
 from wattscan.serving.observations import Observations
 from wattscan.serving.pipeline import Pipeline, total
@@ -82,10 +83,10 @@ class InferenceService:
         methods["ModelStreamInfer"] = Method(stream=self._stream)
         return Service(SERVICE, PROTOCOL, methods)
 
-    def _infer(self, data: bytes, call: Call) -> bytes:
+    def _infer(self, data: bytes, call: Call) -> list[Message]:
         return self._answer(read_request(data), call)
 
-    def _answer(self, request: InferRequest, call: Call) -> bytes:
+    def _answer(self, request: InferRequest, call: Call) -> list[Message]:
         head = request.head
         _apply_parameters(head, call)
         wanted: list[Wanted] = []
@@ -99,7 +100,7 @@ class InferenceService:
         outputs = self._pipeline.answer(head.model_name, version, TensorJob(read), call)
         return response(head, wanted, outputs, call, self._memory)
 
-    def _stream(self, messages: Iterator[bytes], call: Call) -> Iterator[bytes]:
+    def _stream(self, messages: Iterator[bytes], call: Call) -> Iterator[Answer]:
         """One answer a request, in their order; one that fails is told, and the stream goes on.
 
         Raises: QueueFull, if too many streams are open: each holds a thread.
@@ -107,7 +108,7 @@ class InferenceService:
         with self._streams:
             yield from self._stream_answers(messages, call)
 
-    def _stream_answers(self, messages: Iterator[bytes], call: Call) -> Iterator[bytes]:
+    def _stream_answers(self, messages: Iterator[bytes], call: Call) -> Iterator[Answer]:
         waiting: Callable[[], None] | None = None
 
         def wake() -> None:
@@ -126,19 +127,20 @@ class InferenceService:
             yield self._stream_answer(data, part)
             call.energy, call.model = total(call.energy, part.energy), part.model or call.model
 
-    def _stream_answer(self, data: bytes, part: Call) -> bytes:
+    def _stream_answer(self, data: bytes, part: Call) -> Answer:
         request_id, code = "", grpc.StatusCode.OK
         try:
             part.admit()
             request = read_request(data)
             request_id = request.head.id
             answer = self._answer(request, part)
-            return large_field(_STREAMED, len(answer)) + answer
+            return [large_field(_STREAMED, sum(map(len, answer))), *answer]
         except Exception as error:
             code, text = explain(error, part)
-            return pb.ModelStreamInferResponse(
+            refused = pb.ModelStreamInferResponse(
                 error_message=text, infer_response=pb.ModelInferResponse(id=request_id)
-            ).SerializeToString()
+            )
+            return refused.SerializeToString()
         finally:
             self._observations.finished(*part.labels, PROTOCOL, code.name)
 

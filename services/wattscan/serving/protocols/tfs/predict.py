@@ -9,6 +9,7 @@ import numpy as np
 from wattscan.contracts import Array
 from wattscan.serving.call import Call
 from wattscan.serving.errors import RequestRefused
+from wattscan.serving.http2.messages import Message
 from wattscan.serving.jobs import TensorJob
 from wattscan.serving.pipeline import Pipeline
 from wattscan.serving.protocols.fields import large_field, split
@@ -25,7 +26,7 @@ _KEY, _VALUE = 1, 2
 _MAX_INPUTS = 256
 
 
-def predict(data: bytes, call: Call, pipeline: Pipeline, max_bytes: int) -> bytes:
+def predict(data: bytes, call: Call, pipeline: Pipeline, max_bytes: int) -> list[Message]:
     """PredictRequest -> PredictResponse.
 
     Args:
@@ -89,14 +90,14 @@ def wanted_outputs(output_filter: Collection[str], model: LoadedModel) -> list[s
     return [name for name in names if name in output_filter]
 
 
-def response(model: LoadedModel, outputs: Mapping[str, Array]) -> bytes:
-    """A serialized PredictResponse; each output is copied once, into it."""
+def response(model: LoadedModel, outputs: Mapping[str, Array]) -> list[Message]:
+    """A serialized PredictResponse, in parts."""
     spec = answered(model.name, model.version, SIGNATURE)
-    parts: list[bytes | memoryview] = [pb.PredictResponse(model_spec=spec).SerializeToString()]
+    parts: list[Message] = [pb.PredictResponse(model_spec=spec).SerializeToString()]
     for name, array in outputs.items():
         tensor = tensor_parts(array)
         key = name.encode()
         size = sum(map(len, tensor))
         entry = large_field(_KEY, len(key)) + key + large_field(_VALUE, size)
         parts += [large_field(_OUTPUTS, len(entry) + size) + entry, *tensor]
-    return b"".join(parts)
+    return parts

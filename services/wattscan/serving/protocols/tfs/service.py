@@ -5,6 +5,7 @@ from __future__ import annotations
 from wattscan.contracts import Limits
 from wattscan.serving.call import Call
 from wattscan.serving.errors import NotOffered
+from wattscan.serving.http2.messages import Message
 from wattscan.serving.pipeline import Pipeline
 from wattscan.serving.protocols.tfs import models
 from wattscan.serving.protocols.tfs.classify import classify
@@ -38,7 +39,7 @@ class TensorFlowServing:
             Service(MODEL_SERVICE, PROTOCOL, {"GetModelStatus": Method(self._status)}),
         ]
 
-    def _predict(self, data: bytes, call: Call) -> bytes:
+    def _predict(self, data: bytes, call: Call) -> list[Message]:
         return predict(data, call, self._pipeline, self._limits.max_bytes)
 
     def _classify(self, data: bytes, call: Call) -> bytes:
