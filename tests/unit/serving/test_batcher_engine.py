@@ -1,0 +1,136 @@
+"""What has queued up is computed by a thread of the engine's, until nobody waits."""
+
+import threading
+
+import pytest
+from batches import Doubler, batcher, work
+from serving_rig import in_background, wait_until
+
+from wattscan.serving.errors import Cancelled, Hanging
+
+
+class Watched(Doubler):
+    """Notes which thread computes; waits at its gate."""
+
+    def __init__(self):
+        super().__init__()
+        self.threads = []
+        self.gate = threading.Event()
+
+    def run(self, inputs):
+        self.threads.append(threading.current_thread().name)
+        assert self.gate.wait(10)
+        return super().run(inputs)
+
+
+def crowd(queue, runner, count, **changes):
+    """One that computes, and so many that wait."""
+    threads = [in_background(lambda: queue.run(work()))]
+    wait_until(lambda: len(runner.threads) == 1)
+    for number in range(1, count + 1):
+        threads.append(in_background(lambda: queue.run(work(**changes))))
+        wait_until(lambda n=number: queue.waiting == n)
+    return threads
+
+
+def end(threads):
+    for thread, _ in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    return [results[0] for _, results in threads]
+
+
+def test_who_is_alone_computes_in_its_own_thread():
+    runner = Watched()
+    runner.gate.set()
+    queue = batcher(runner)
+    for _ in range(3):
+        queue.run(work())
+    assert set(runner.threads) == {threading.current_thread().name}
+
+
+def test_those_who_wait_are_computed_in_the_engines_thread_and_then_it_is_free():
+    runner = Watched()
+    queue = batcher(runner, queue_limit=99)
+    threads = crowd(queue, runner, 5)
+    runner.gate.set()
+    assert all(len(outputs) == 2 for outputs in end(threads))
+    assert set(runner.threads[1:]) == {"engine_0"}
+    wait_until(lambda: queue._idle)
+    queue.run(work())
+    assert runner.threads[-1] == threading.current_thread().name
+
+
+def test_where_there_cannot_be_another_thread_they_lead_themselves(monkeypatch):
+    runner = Watched()
+    queue = batcher(runner, queue_limit=99)
+    threads = crowd(queue, runner, 3)
+
+    def refuse(_work):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(queue._threads, "submit", refuse)
+    runner.gate.set()
+    end(threads)
+    assert len(set(runner.threads)) == 4
+
+
+def test_after_its_close_those_who_wait_are_served_and_no_thread_is_left():
+    runner = Watched()
+    queue = batcher(runner, queue_limit=99)
+    threads = crowd(queue, runner, 3)
+    queue.close()
+    runner.gate.set()
+    assert all(len(outputs) == 2 for outputs in end(threads))
+    served = batcher(runner, queue_limit=99)
+    end([in_background(lambda: served.run(work())) for _ in range(8)])
+    served.close()
+    wait_until(lambda: not any(each.is_alive() for each in served._threads._threads))
+
+
+def test_all_who_wait_for_an_engine_that_hangs_are_told():
+    runner = Watched()
+    queue = batcher(runner, max_batch_size=2, queue_limit=99)
+    threads = crowd(queue, runner, 4)
+    runner.gate.set()
+    runner.gate.clear()
+    wait_until(lambda: len(runner.threads) == 2)  # the engine's thread is in it now, with two
+    queue.set_hanging(True)
+    told = end(threads)[1:]
+    assert all(isinstance(each, Hanging) for each in told)
+    queue.set_hanging(False)
+    runner.gate.set()
+    assert len(queue.run(work())) == 2
+
+
+def test_who_has_gone_meanwhile_is_not_computed():
+    runner = Watched()
+    gone = threading.Event()
+    queue = batcher(runner, queue_limit=99)
+    threads = crowd(queue, runner, 2, wanted=lambda: not gone.is_set())
+    gone.set()
+    runner.gate.set()
+    _, *others = end(threads)
+    assert all(isinstance(each, Cancelled) for each in others)
+    assert runner.batches == [1]
+    wait_until(lambda: queue._idle)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ValueError("a bug")])
+def test_what_goes_wrong_in_its_thread_is_told_and_it_goes_on(monkeypatch, error):
+    runner = Watched()
+    queue = batcher(runner, queue_limit=99)
+    threads = crowd(queue, runner, 2)
+    gather, failed = queue._gather, []
+
+    def once(one):
+        if not failed:
+            failed.append(one)
+            raise error
+        return gather(one)
+
+    monkeypatch.setattr(queue, "_gather", once)
+    runner.gate.set()
+    first, *others = end(threads)
+    assert len(first) == 2
+    assert sorted(type(each).__name__ for each in others) == sorted([type(error).__name__, "list"])
