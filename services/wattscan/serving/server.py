@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from wattscan.contracts import WattscanError
-from wattscan.serving.http2.server import Http2Server
+from wattscan.serving.http2.server import Bounds, Http2Server
 from wattscan.serving.pipeline import Pipeline
 from wattscan.serving.rpc import Dispatcher, Service
 from wattscan.serving.security.gate import Gate
@@ -132,15 +132,15 @@ class Server:
         largest = self._settings.max_bytes + _ENVELOPE
         tokens = self._settings.tokens
         roles = {name: role for service in services for name, role in service.roles().items()}
-        server = Http2Server(
+        bounds = Bounds(
             threads=2 * threads,
             # An answer is as large as its model makes it; what comes in is bounded.
             largest=largest,
             # One connection has half of them: its unfinished calls must not shut out the others.
             most_streams=threads,
             most_calls=2 * threads,
-            interceptors=[Gate(tokens, roles)] if tokens is not None else [],
         )
+        server = Http2Server(bounds, [Gate(tokens, roles)] if tokens is not None else [])
         for service in services:
             server.add_generic_rpc_handlers((self._dispatcher.handler(service),))
         # They ask of a server what this one has too.

@@ -10,7 +10,7 @@ import grpc
 import pytest
 from prometheus_client import CollectorRegistry
 
-from wattscan.serving.http2.server import Http2Server
+from wattscan.serving.http2.server import Bounds, Http2Server
 from wattscan.serving.observations import Observations
 from wattscan.serving.rpc import Clients, Dispatcher, Method, Service
 from wattscan.targets import load_target
@@ -22,7 +22,7 @@ def serve():
 
     def serve(answer):
         """A channel's method that `answer` answers."""
-        server = Http2Server(threads=8, largest=1000, most_streams=8, most_calls=8)
+        server = Http2Server(Bounds(threads=8, largest=1000, most_streams=8, most_calls=8))
         observations = Observations(load_target("cpu"), CollectorRegistry())
         dispatcher = Dispatcher(observations, Clients())
         service = Service("t.S", "oip", {"M": Method(answer, infers=True)})

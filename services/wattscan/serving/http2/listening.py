@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from math import inf
 from typing import Any, TypeAlias
 
 from wattscan.units import Seconds
@@ -15,8 +16,10 @@ from wattscan.units import Seconds
 Serve: TypeAlias = Callable[[socket.socket, str], None]
 
 _BACKLOG = 4096  # the kernel has its own limit
-_MOST_CONNECTIONS = 1000
 _PAUSE = Seconds(0.1)
+# Beyond the most, while those that were told to leave do so.
+_LEAVING = 50
+_TOLD_EVERY = Seconds(60.0)
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +30,19 @@ class Listener:
     Args:
         sock: a bound socket.
         serve: is called with a connection, and who is at its other end.
+        most: connections at once.
+        make_room: tells one that is not used to leave; False: all of them are.
     """
 
-    def __init__(self, sock: socket.socket, serve: Serve) -> None:
+    def __init__(
+        self, sock: socket.socket, serve: Serve, most: int, make_room: Callable[[], bool]
+    ) -> None:
         sock.listen(_BACKLOG)
         self._sock = sock
         self._serve = serve
+        self._most = most
+        self._make_room = make_room
+        self._told = -inf
         self._stopping = False
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
@@ -67,18 +77,29 @@ class Listener:
         thread = threading.Thread(
             target=self._work, args=(sock, peer), name="connection", daemon=True
         )
-        with self._lock:
-            room = len(self._threads) < _MOST_CONNECTIONS
-            if room:
-                self._threads.add(thread)
-        if not room:
+        if not self._has_room():
             sock.close()
             return
+        with self._lock:
+            self._threads.add(thread)
         try:
             thread.start()
         except RuntimeError:  # there cannot be more of them
             sock.close()
             self._forget(thread)
+
+    def _has_room(self) -> bool:
+        """For one more, if need be in place of one that is not used."""
+        count = len(self._threads)
+        if count < self._most:
+            return True
+        room = count < self._most + _LEAVING and self._make_room()
+        now = time.monotonic()
+        if now - self._told >= _TOLD_EVERY:
+            self._told = now
+            what = "one that is not used has to leave" if room else "another one is refused"
+            log.warning("%d connections are open, as many as there may be: %s", count, what)
+        return room
 
     def _work(self, sock: socket.socket, peer: str) -> None:
         try:

@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
+from operator import itemgetter
 from typing import Any
 
 import grpc
@@ -32,6 +34,8 @@ from wattscan.units import Seconds
 
 # So long a client may take to close its side, once it has all its answers.
 _FAREWELL = Seconds(0.5)
+# A client that has called so lately may be about to call again.
+_IDLE = Seconds(1.0)
 _AT_MOST = Seconds(0.5)  # for what may block, while the server stops
 
 
@@ -43,33 +47,40 @@ class _Details(grpc.HandlerCallDetails):
     invocation_metadata: Metadata
 
 
-class Http2Server:
-    """Listens, from `start` to `stop`.
+@dataclass(frozen=True)
+class Bounds:
+    """How much a server takes on at once."""
 
-    Args:
-        threads: that answer calls.
-        largest: bytes of a message that comes in.
-        most_streams: calls of one connection at once.
-        most_calls: of all connections; more are refused with RESOURCE_EXHAUSTED.
-        interceptors: gRPC's.
-    """
+    threads: int
+    """That answer calls."""
+
+    largest: int
+    """Bytes of a message that comes in."""
+
+    most_streams: int
+    """Calls of one connection."""
+
+    most_calls: int
+    """Of all connections; more are refused with RESOURCE_EXHAUSTED."""
+
+    most_connections: int = 1000
+    """One more takes the place of the one that has been idle longest."""
+
+
+class Http2Server:
+    """Listens, from `start` to `stop`. The interceptors are gRPC's."""
 
     def __init__(
-        self,
-        threads: int,
-        largest: int,
-        most_streams: int,
-        most_calls: int,
-        interceptors: Sequence[grpc.ServerInterceptor[Any, Any]] = (),
+        self, bounds: Bounds, interceptors: Sequence[grpc.ServerInterceptor[Any, Any]] = ()
     ) -> None:
-        self.largest = largest
-        self.most_streams = most_streams
-        self._most_calls = most_calls
+        self.largest = bounds.largest
+        self.most_streams = bounds.most_streams
+        self._bounds = bounds
         self._handlers: list[grpc.GenericRpcHandler[Any, Any]] = []
         self._find = self._look_up
         for interceptor in reversed(interceptors):
             self._find = partial(interceptor.intercept_service, self._find)
-        self._pool = RequestThreads(threads, "request")
+        self._pool = RequestThreads(bounds.threads, "request")
         self._deadlines = Deadlines(self._pool.submit)
         self._lock = threading.Lock()
         self._calls = 0
@@ -102,7 +113,8 @@ class Http2Server:
     ) -> None:
         """Serve what comes to a bound socket. `tls` is asked at each connection."""
         self._tls = tls
-        self._listener = Listener(sock, self._serve)
+        most = self._bounds.most_connections
+        self._listener = Listener(sock, self._serve, most, self._make_room)
 
     def start(self) -> None:
         """Begin."""
@@ -132,7 +144,7 @@ class Http2Server:
     def enter(self) -> bool:
         """See `streams.Calls`."""
         with self._lock:
-            if self._calls >= self._most_calls:
+            if self._calls >= self._bounds.most_calls:
                 return False
             self._calls += 1
             return True
@@ -174,6 +186,15 @@ class Http2Server:
     def _all(self) -> list[Connection]:
         with self._lock:
             return list(self._connections)
+
+    def _make_room(self) -> bool:
+        """Have the connection leave that has been idle longest; False: none has for long."""
+        idle = [(since, each) for each in self._all() if (since := each.idle_since) is not None]
+        since, longest = min(idle, key=itemgetter(0), default=(inf, None))
+        if longest is None or time.monotonic() - since < _IDLE:
+            return False
+        longest.dismiss()
+        return True
 
     def _serve(self, sock: socket.socket, peer: str) -> None:
         prepare(sock)

@@ -10,7 +10,7 @@ import h2.connection
 import h2.events
 
 from wattscan.serving.http2.connection import Connection
-from wattscan.serving.http2.server import Http2Server
+from wattscan.serving.http2.server import Bounds, Http2Server
 
 HOST = "127.0.0.1"
 LARGEST = 4_000_000
@@ -99,10 +99,10 @@ class Methods:
 class Rig:
     """A server on a port of its own."""
 
-    def __init__(self, tls=None, **options):
+    def __init__(self, tls=None, interceptors=(), **bounds):
         self.methods = Methods()
         chosen = {"threads": 16, "largest": LARGEST, "most_streams": 8, "most_calls": 16}
-        self.server = Http2Server(**chosen | options)
+        self.server = Http2Server(Bounds(**chosen | bounds), interceptors)
         self.server.add_generic_rpc_handlers((self.methods.handler(),))
         sock = socket.create_server((HOST, 0))
         self.port = sock.getsockname()[1]

@@ -281,9 +281,8 @@ def test_who_breaks_the_rules_can_read_why(rig):
     rig.assert_well()
 
 
-def test_too_many_connections_are_closed(start, monkeypatch):
-    monkeypatch.setattr("wattscan.serving.http2.listening._MOST_CONNECTIONS", 3)
-    rig = start()
+def test_too_many_connections_that_have_just_come_are_closed(start):
+    rig = start(most_connections=3)
     socks = [rig.connect() for _ in range(3)]
     assert soon(lambda: rig.server.connections == 3)
     with rig.connect() as sock:
