@@ -1,12 +1,13 @@
 """What has queued up is computed by a thread of the engine's, until nobody waits."""
 
 import threading
+import time
 
 import pytest
 from batches import Doubler, batcher, work
 from serving_rig import in_background, wait_until
 
-from wattscan.serving.errors import Cancelled, Hanging
+from wattscan.serving.errors import Cancelled, DeadlineExceeded, Hanging
 
 
 class Watched(Doubler):
@@ -79,13 +80,31 @@ def test_after_its_close_those_who_wait_are_served_and_no_thread_is_left():
     runner = Watched()
     queue = batcher(runner, queue_limit=99)
     threads = crowd(queue, runner, 3)
-    queue.close()
+    assert not queue.close(patience=0.0)
     runner.gate.set()
     assert all(len(outputs) == 2 for outputs in end(threads))
     served = batcher(runner, queue_limit=99)
     end([in_background(lambda: served.run(work())) for _ in range(8)])
     served.close()
     wait_until(lambda: not any(each.is_alive() for each in served._threads._threads))
+
+
+def test_who_has_to_go_leaves_at_once_and_the_engine_is_free_when_it_has_finished():
+    runner = Watched()
+    queue = batcher(runner, queue_limit=99)
+    first = crowd(queue, runner, 0)
+    hasty = in_background(lambda: queue.run(work(deadline=time.monotonic() + 0.2)))
+    wait_until(lambda: queue.waiting == 1)
+    runner.gate.set()
+    runner.gate.clear()
+    wait_until(lambda: len(runner.threads) == 2)
+    end(first)
+    (refused,) = end([hasty])
+    assert isinstance(refused, DeadlineExceeded)
+    assert not queue.close(patience=0.02)
+    runner.gate.set()
+    assert queue.close()
+    assert runner.batches == [1, 1]
 
 
 def test_all_who_wait_for_an_engine_that_hangs_are_told():

@@ -22,8 +22,11 @@ from wattscan.serving.batching.runner import Runner
 from wattscan.serving.batching.work import Work, rows_of
 from wattscan.serving.errors import DeadlineExceeded, Hanging, QueueFull
 from wattscan.serving.threads import RequestThreads
+from wattscan.units import Seconds
 
 _HANGING = "the model's engine does not answer: the server needs a restart"
+_CLOSING = Seconds(5.0)
+_LOOK = Seconds(0.005)
 
 
 class _Running(NamedTuple):
@@ -98,9 +101,14 @@ class Batcher:
                     for work in batch.waiting:
                         work.fail(Hanging(_HANGING))
 
-    def close(self) -> None:
-        """End its threads. Nobody waits any more."""
+    def close(self, patience: Seconds = _CLOSING) -> bool:
+        """End its threads. Nobody waits any more, but an engine may still be at work for somebody
+        who has left; returns whether none is, within so many seconds."""
         self._threads.shutdown(wait=False)
+        end = time.monotonic() + patience
+        while self._running and time.monotonic() < end:
+            time.sleep(_LOOK)
+        return not self._running
 
     def _enter(self, work: Work) -> Runner | None:
         """A free engine, or None: then it stands in the queue."""

@@ -55,7 +55,7 @@ class LoadedModel:
         return self.engines[0].provider
 
     def close(self) -> None:
-        """Free the engines."""
-        self.batcher.close()
-        for engine in self.engines:
-            engine.close()
+        """Free the engines, unless one hangs: it is in use, and nobody can tell how long."""
+        if self.batcher.close():
+            for engine in self.engines:
+                engine.close()
