@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import random
 import secrets
 import threading
 import time
@@ -12,14 +12,13 @@ from dataclasses import dataclass, field, replace
 from wattscan.contracts import EnergyShare
 from wattscan.serving.repository.loaded import LoadedModel
 
-# Another process's are others. Each request draws a number: to draw lots costs a system call.
-_PROCESS = secrets.token_hex(4)
-_numbers = itertools.count()
+# They are names, not secrets; to ask the system for each would cost a call of it.
+_numbers = random.Random(secrets.randbits(128))  # noqa: S311
 
 
 def new_request_id() -> str:
     """16 hexadecimal digits of our own: a client's words never reach a log."""
-    return f"{_PROCESS}{next(_numbers) & 0xFFFFFFFF:08x}"
+    return f"{_numbers.getrandbits(64):016x}"
 
 
 @dataclass

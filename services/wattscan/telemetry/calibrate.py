@@ -102,6 +102,9 @@ def run(options: argparse.Namespace) -> int:
     )
     left = f"residual {made.residual:.3g} W, uncertainty {best.uncertainty_ratio:.1%}"
     print(f"{printable(told)}, {left}; {options.out}")
+    if made.doubtful:
+        _tell("warning: gain and offset hardly describe these steps, which the file has: take "
+              "more of them, longer ones, or a steadier load")  # fmt: skip
     return 0
 
 
@@ -119,11 +122,17 @@ def _check_writable(file: Path) -> None:
         code = errno.EISDIR
     elif not place.parent.is_dir():
         code = errno.ENOENT
-    elif not os.access(place if place.exists() else place.parent, os.W_OK):
+    elif not all(os.access(each, os.W_OK) for each in _written(place)):
         code = errno.EACCES
     else:
         return
     raise WattscanError(f"{file} cannot be written: {os.strerror(code)}")
+
+
+def _written(place: Path) -> list[Path]:
+    """What writing there needs: a file is replaced."""
+    there = [place] if place.exists() else []
+    return there if there and not place.is_file() else [place.parent, *there]
 
 
 def _check_lasted(load: Sequence[subprocess.Popen[bytes]], level: float) -> None:

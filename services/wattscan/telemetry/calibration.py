@@ -18,6 +18,8 @@ from wattscan.units import Watts
 LEAST_STEPS = 3
 # Of the highest step: with less between the steps the gain is noise.
 _LEAST_SPAN = 0.1
+# Of what the meter's figures span.
+_LARGEST_RESIDUAL = 0.1
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,12 @@ class Calibration:
     correction: Correction
     residual: Watts
     points: tuple[Point, ...]
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a straight line hardly fits: the residual is a large part of the range."""
+        meter = [point.meter for point in self.points]
+        return self.residual > _LARGEST_RESIDUAL * (max(meter) - min(meter))
 
 
 def fit(points: Sequence[Point], meter_uncertainty_ratio: float) -> Calibration:
@@ -68,7 +76,7 @@ def fit(points: Sequence[Point], meter_uncertainty_ratio: float) -> Calibration:
 
 
 def write(path: Path, calibration: Calibration, sensor: str, domain: str, against: str) -> None:
-    """Write the TOML that a target's `calibration` names, whole or, where none was, not at all.
+    """Write the TOML that a target's `calibration` names, whole or not at all.
 
     Raises: WattscanError.
     """
@@ -87,14 +95,24 @@ def write(path: Path, calibration: Calibration, sensor: str, domain: str, agains
         "# Of each step: the sensor's watts, the meter's.\n"
         f"steps = [\n{steps}]\n"
     )
-    place = Path(os.path.realpath(path))
-    there = place.exists()
     try:
-        place.write_text(text, encoding="utf-8")
+        _put(Path(os.path.realpath(path)), text)
     except OSError as error:  # the disk is full, say
-        if not there:
-            place.unlink(missing_ok=True)
         raise WattscanError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _put(place: Path, text: str) -> None:
+    """Raises: OSError; what was there is there still."""
+    if place.exists() and not place.is_file():  # a pipe
+        place.write_text(text, encoding="utf-8")
+        return
+    part = place.with_name(f"{place.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(place)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _quoted(text: str) -> str:

@@ -62,30 +62,20 @@ def test_those_who_wait_are_computed_in_the_engines_thread_and_then_it_is_free()
     assert runner.threads[-1] == threading.current_thread().name
 
 
-def test_where_there_cannot_be_another_thread_they_lead_themselves(monkeypatch):
-    runner = Watched()
-    queue = batcher(runner, queue_limit=99)
-    threads = crowd(queue, runner, 3)
-
-    def refuse(_work):
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(queue._threads, "submit", refuse)
-    runner.gate.set()
-    end(threads)
-    assert len(set(runner.threads)) == 4
-
-
 def test_after_its_close_those_who_wait_are_served_and_no_thread_is_left():
     runner = Watched()
     queue = batcher(runner, queue_limit=99)
     threads = crowd(queue, runner, 3)
-    assert not queue.close(patience=0.0)
+    freed = threading.Event()
+    queue.close(freed.set)
+    assert not freed.is_set()
     runner.gate.set()
     assert all(len(outputs) == 2 for outputs in end(threads))
+    assert freed.wait(5)
     served = batcher(runner, queue_limit=99)
     end([in_background(lambda: served.run(work())) for _ in range(8)])
-    served.close()
+    served.close(freed.clear)
+    wait_until(lambda: not freed.is_set())
     wait_until(lambda: not any(each.is_alive() for each in served._threads._threads))
 
 
@@ -101,10 +91,12 @@ def test_who_has_to_go_leaves_at_once_and_the_engine_is_free_when_it_has_finishe
     end(first)
     (refused,) = end([hasty])
     assert isinstance(refused, DeadlineExceeded)
-    assert not queue.close(patience=0.02)
+    done = []
+    queue.close(lambda: done.append(list(runner.batches)))
+    assert not done
     runner.gate.set()
-    assert queue.close()
-    assert runner.batches == [1, 1]
+    wait_until(lambda: done)
+    assert done == [[1, 1]], "once, and after what was computed for nobody"
 
 
 def test_all_who_wait_for_an_engine_that_hangs_are_told():
@@ -136,20 +128,52 @@ def test_who_has_gone_meanwhile_is_not_computed():
 
 
 @pytest.mark.parametrize("error", [MemoryError(), ValueError("a bug")])
-def test_what_goes_wrong_in_its_thread_is_told_and_it_goes_on(monkeypatch, error):
+@pytest.mark.parametrize("where", ["_gather", "_execute"])
+def test_what_goes_wrong_in_its_thread_is_told_to_all_and_it_goes_on(monkeypatch, error, where):
     runner = Watched()
-    queue = batcher(runner, queue_limit=99)
-    threads = crowd(queue, runner, 2)
-    gather, failed = queue._gather, []
+    queue = batcher(runner, queue_limit=99, max_batch_size=2)
+    threads = crowd(queue, runner, 4)
+    real, failed = getattr(queue, where), []
 
-    def once(one):
+    def once(*arguments):
+        if where == "_gather":
+            real(*arguments)  # the others are taken out of the queue already
         if not failed:
-            failed.append(one)
+            failed.append(True)
             raise error
-        return gather(one)
+        return None if where == "_gather" else real(*arguments)
 
-    monkeypatch.setattr(queue, "_gather", once)
+    monkeypatch.setattr(queue, where, once)
     runner.gate.set()
     first, *others = end(threads)
     assert len(first) == 2
-    assert sorted(type(each).__name__ for each in others) == sorted([type(error).__name__, "list"])
+    told = [each for each in others if isinstance(each, type(error))]
+    assert len(told) == 2
+    assert runner.batches == [1, 2]
+    wait_until(lambda: queue._idle)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
+def test_no_engine_is_lost_where_no_thread_can_be_had(monkeypatch, error):
+    runner = Watched()
+    queue = batcher(runner, queue_limit=99)
+    threads = crowd(queue, runner, 3)
+
+    def refuse(_work):
+        raise error
+
+    monkeypatch.setattr(queue._threads, "submit", refuse)
+    runner.gate.set()
+    assert all(len(outputs) == 2 for outputs in end(threads))
+    assert len(set(runner.threads)) == 4
+    assert queue._idle
+
+
+def test_who_was_computed_with_others_keeps_its_own_rows_alone():
+    runner = Watched()
+    queue = batcher(runner, queue_limit=99, max_batch_size=8)
+    threads = crowd(queue, runner, 5)
+    runner.gate.set()
+    _, *together = end(threads)
+    assert runner.batches == [1, 5]
+    assert all(array.base is None for outputs in together for array in outputs)

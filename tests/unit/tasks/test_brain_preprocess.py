@@ -125,3 +125,19 @@ def test_the_source_is_left_alone() -> None:
     before = pixels.copy()
     network_input(pixels)
     np.testing.assert_array_equal(pixels, before)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_floats_count_as_single_ones_whatever_the_size(size: tuple[int, ...]) -> None:
+    wide = 1e9 + uneven(size) / 7
+    np.testing.assert_array_equal(network_input(wide), network_input(wide.astype(np.float32)))
+
+
+def test_a_single_bright_pixel_on_a_high_ground_keeps_its_height() -> None:
+    pixels = np.full((256, 256), 60_000, np.uint16)
+    pixels[3, 5] += 1
+    tensor = network_input(pixels)
+    share = 1 / pixels.size
+    spread = np.sqrt(share * (1 - share))
+    np.testing.assert_allclose(tensor[3, 5], (1 - share) / spread, rtol=1e-5)
+    np.testing.assert_allclose(tensor[0, 0], -share / spread, rtol=1e-3)

@@ -1,5 +1,6 @@
 """A sensor's gain and offset are found, written, read again, and applied."""
 
+import errno
 import math
 
 import pytest
@@ -38,6 +39,13 @@ def test_what_the_fit_leaves_is_part_of_the_uncertainty():
     mean = sum(point.meter for point in made.points) / 4
     expected = math.hypot(0.03, made.residual / mean)
     assert made.correction.uncertainty_ratio == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "noise, doubtful", [((0.01, -0.01, -0.01, 0.01), False), ((2.0, -2.0, -2.0, 2.0), True)]
+)
+def test_a_line_that_hardly_fits_is_doubtful(noise, doubtful):
+    assert fit(points(1.0, 0.0, noise=noise), 0.01).doubtful == doubtful
 
 
 @pytest.mark.parametrize(
@@ -136,6 +144,23 @@ def test_what_is_written_is_read_by_the_target(tmp_path):
     assert read[0] == ("ina3221", 'VDD "IN"')
     assert read[1].gain == pytest.approx(1.1, rel=1e-5)
     assert read[1].offset == pytest.approx(0.5, rel=1e-5)
+
+
+def test_an_older_one_stays_where_the_new_one_cannot_be_written(tmp_path, monkeypatch):
+    def full(path, *_, **__):
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    old = tmp_path / "made.toml"
+    old.write_text("old")
+    with monkeypatch.context() as patched:
+        patched.setattr(type(old), "write_text", full)
+        with pytest.raises(WattscanError, match="No space left"):
+            write(old, fit(points(1.1, 0.5), 0.01), "ina3221", "board", "scpi inlet")
+    assert old.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [old]
+    write(old, fit(points(1.1, 0.5), 0.01), "ina3221", "board", "scpi inlet")
+    assert "gain = 1.1" in old.read_text()
 
 
 @pytest.mark.parametrize(

@@ -8,25 +8,21 @@ waits any more.
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from wattscan.contracts import Array, Batching
 from wattscan.serving.batching.compute import compute
+from wattscan.serving.batching.queue import Queue
 from wattscan.serving.batching.runner import Runner
 from wattscan.serving.batching.work import Work, rows_of
 from wattscan.serving.errors import DeadlineExceeded, Hanging, QueueFull
 from wattscan.serving.threads import RequestThreads
-from wattscan.units import Seconds
 
 _HANGING = "the model's engine does not answer: the server needs a restart"
-_CLOSING = Seconds(5.0)
-_LOOK = Seconds(0.005)
 
 
 class _Running(NamedTuple):
@@ -45,20 +41,19 @@ class Batcher:
         self._instances = len(runners)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._queue: list[tuple[int, int, Work]] = []
-        self._order = itertools.count()
-        self._waiting = 0
+        self._queue = Queue()
         self._gathering = 0
         self._leads: dict[Work, Runner] = {}
         self._running: dict[Runner, _Running] = {}
         self._threads = RequestThreads(len(runners), "engine")
         self._seconds_a_row = 0.0
         self._hanging = False
+        self._free: Callable[[], None] | None = None
 
     @property
     def waiting(self) -> int:
         """Rows in the queue."""
-        return self._waiting
+        return self._queue.rows
 
     @property
     def hanging(self) -> bool:
@@ -94,21 +89,17 @@ class Batcher:
         with self._lock:
             self._hanging = hanging
             if hanging:
-                for _, _, work in self._queue:
+                computed = [work for batch in self._running.values() for work in batch.waiting]
+                for work in (*self._queue.clear(), *computed):
                     work.fail(Hanging(_HANGING))
-                self._queue, self._waiting = [], 0
-                for batch in self._running.values():
-                    for work in batch.waiting:
-                        work.fail(Hanging(_HANGING))
 
-    def close(self, patience: Seconds = _CLOSING) -> bool:
-        """End its threads. Nobody waits any more, but an engine may still be at work for somebody
-        who has left; returns whether none is, within so many seconds."""
+    def close(self, free: Callable[[], None]) -> None:
+        """End its threads, since nobody waits any more. `free` is called once no engine computes,
+        as one may that somebody has not waited for; one that hangs, never."""
         self._threads.shutdown(wait=False)
-        end = time.monotonic() + patience
-        while self._running and time.monotonic() < end:
-            time.sleep(_LOOK)
-        return not self._running
+        with self._lock:
+            self._free = free
+        self._end()
 
     def _enter(self, work: Work) -> Runner | None:
         """A free engine, or None: then it stands in the queue."""
@@ -116,19 +107,17 @@ class Batcher:
             if self._hanging:
                 raise Hanging(_HANGING)
             # Beside a batch that waits for more, it is one of those.
-            if self._idle and not self._waiting and not self._gathering:
+            if self._idle and not self._queue and not self._gathering:
                 return self._idle.pop()
-            limit = self.settings.queue_limit
+            limit, waiting = self.settings.queue_limit, self._queue.rows
             # A request with more rows than fit is let in when none waits.
-            if self._waiting and self._waiting + work.rows > limit:
+            if waiting and waiting + work.rows > limit:
                 raise QueueFull(
-                    f"{self._waiting} images wait already, and the limit is {limit}: try again "
+                    f"{waiting} images wait already, and the limit is {limit}: try again "
                     f"in {self._guess():.1g} s",
                     self._guess(),
                 )
-            priority = min(work.priority, self.settings.priority_levels)
-            heapq.heappush(self._queue, (priority, next(self._order), work))
-            self._waiting += work.rows
+            self._queue.push(work, min(work.priority, self.settings.priority_levels))
             if self._gathering:
                 self._changed.notify_all()
             return None
@@ -146,7 +135,7 @@ class Batcher:
                 if refusal is None and not woken:
                     refusal = DeadlineExceeded("the deadline passed while the request waited")
                 if refusal is not None:
-                    self._leave(work)
+                    self._queue.remove(work)  # if it is computed already, nobody takes the result
                     raise refusal
 
     def _lead(self, runner: Runner, work: Work) -> None:
@@ -159,30 +148,32 @@ class Batcher:
     def _serve(self, runner: Runner) -> None:
         """Compute in the engine's thread, until nobody waits."""
         while (work := self._next(runner)) is not None:
-            try:
-                self._turn(runner, work, own=0)
-            except Exception as error:  # its thread tells it, and this one goes on
-                work.fail(error)
+            self._turn(runner, work, own=0)
+        self._end()
 
     def _turn(self, runner: Runner, work: Work, own: int) -> None:
         """Compute it and those that fit beside it. `own`: how many of them, the first or none,
         compute in their own thread."""
         batch = [work]
         try:
-            batch = self._gather(work)
+            self._gather(batch)
             wanted = [each for each in batch if not _refused(each)]
             if wanted:
                 self._execute(runner, wanted, own)
+        except Exception as error:  # such as MemoryError: each is told
+            for each in batch:
+                if not each.batch_size and each.error is None:
+                    each.error = error
         finally:
             for other in batch[own:]:
                 other.wake()
 
-    def _gather(self, work: Work) -> list[Work]:
-        """The leader and those that fit beside it, waiting for more as long as the model says."""
+    def _gather(self, batch: list[Work]) -> None:
+        """Add those that fit beside the first, waiting for more as long as the model says."""
+        work = batch[0]
         room = self.settings.max_batch_size - work.rows
-        batch = [work]
         if room <= 0 or not (self._queue or self.settings.queue_delay):
-            return batch
+            return
         until = time.monotonic() + self.settings.queue_delay
         if work.deadline is not None:
             until = min(until, work.deadline)
@@ -190,13 +181,13 @@ class Batcher:
             self._gathering += 1
             try:
                 while True:
-                    for other in self._take_fitting(work, room):
-                        batch.append(other)
-                        room -= other.rows
+                    others = self._queue.take_fitting(work, room)
+                    batch += others
+                    room -= sum(other.rows for other in others)
                     self._dispatch()  # what does not fit beside it needs another engine
                     left = until - time.monotonic()
                     if room <= 0 or left <= 0:
-                        return batch
+                        return
                     self._changed.wait(left)
             finally:
                 self._gathering -= 1
@@ -226,12 +217,15 @@ class Batcher:
         """The engine is free: for its own thread, if anybody waits."""
         with self._lock:
             self._running.pop(runner, None)
-            if not self._queue:
+            rests = not self._queue
+            if rests:
                 self._idle.append(runner)
-                return
+        if rests:
+            self._end()
+            return
         try:
             self._threads.submit(partial(self._serve, runner))
-        except RuntimeError:  # there cannot be more threads
+        except Exception:  # there cannot be another thread: theirs lead
             with self._lock:
                 self._idle.append(runner)
                 self._dispatch()
@@ -241,7 +235,7 @@ class Batcher:
         with self._lock:
             self._running.pop(runner, None)
             while self._queue:
-                work = self._pop()
+                work = self._queue.pop()
                 refusal = work.refusal()
                 if refusal is None:
                     return work
@@ -252,7 +246,7 @@ class Batcher:
     def _dispatch(self) -> None:
         """Give free engines to the first in the queue who still want one."""
         while self._queue and self._idle:
-            work = self._pop()
+            work = self._queue.pop()
             refusal = work.refusal()
             if refusal is None:
                 self._leads[work] = self._idle.pop()
@@ -260,38 +254,20 @@ class Batcher:
             else:
                 work.fail(refusal)
 
-    def _pop(self) -> Work:
-        """The first in the queue, taken out of it."""
-        _, _, work = heapq.heappop(self._queue)
-        self._waiting -= work.rows
-        return work
-
-    def _take_fitting(self, leader: Work, room: int) -> list[Work]:
-        """Those of the leader's shapes for which there is room, in order."""
-        taken, left = [], []
-        for entry in sorted(self._queue):
-            work = entry[2]
-            if room >= work.rows and work.shapes == leader.shapes and work.refusal() is None:
-                taken.append(work)
-                room -= work.rows
-            else:
-                left.append(entry)
-        if taken:
-            self._queue = left  # sorted, hence a heap
-            self._waiting -= sum(work.rows for work in taken)
-        return taken
-
-    def _leave(self, work: Work) -> None:
-        """It is in the queue no more; if it is being computed, nobody waits for the result."""
-        left = [entry for entry in self._queue if entry[2] is not work]
-        if len(left) < len(self._queue):
-            heapq.heapify(left)
-            self._queue = left
-            self._waiting -= work.rows
+    def _end(self) -> None:
+        """Have the engines freed, if they are to be and none computes."""
+        if self._free is None:
+            return
+        with self._lock:
+            free = self._free if len(self._idle) == self._instances else None
+            if free is not None:
+                self._free = None
+        if free is not None:
+            free()
 
     def _guess(self) -> float:
         """Seconds until those that wait now are served."""
-        return max(0.01, self._waiting * self._seconds_a_row / self._instances)
+        return max(0.01, self._queue.rows * self._seconds_a_row / self._instances)
 
 
 def _refused(work: Work) -> bool:

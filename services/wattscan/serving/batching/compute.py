@@ -79,5 +79,6 @@ def _share_out(outputs: Sequence[Array], batch: Sequence[Work]) -> None:
         return
     start = 0
     for work in batch:
-        work.outputs = [array[start : start + work.rows] for array in outputs]
+        # Copied: who takes its answer slowly would keep the others' rows too.
+        work.outputs = [array[start : start + work.rows].copy() for array in outputs]
         start += work.rows

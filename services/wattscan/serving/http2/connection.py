@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import struct
-import threading
 import time
 from collections.abc import Callable
 
@@ -83,25 +82,6 @@ class Connection:
         with self._lock:
             self._draining = True
             self._sender.write([frames.goaway(self._last, ErrorCode.NO_ERROR)])
-
-    @property
-    def idle_since(self) -> float | None:
-        """When its last call ended (monotonic), or when it began; None: it has calls, or is told
-        to leave."""
-        return None if self._draining else self._streams.idle_since
-
-    def dismiss(self) -> None:
-        """Have a client that asks for nothing leave; it may come again. Writing to it may take
-        long, and is another thread's."""
-        self._draining = True
-        try:
-            threading.Thread(target=self._farewell, name="farewell", daemon=True).start()
-        except RuntimeError:  # there cannot be more of them
-            self.shut()
-
-    def _farewell(self) -> None:
-        self.drain()
-        self.shut()
 
     def end(self) -> None:
         """Nothing more will be answered; the client is to close its side."""

@@ -17,8 +17,6 @@ Serve: TypeAlias = Callable[[socket.socket, str], None]
 
 _BACKLOG = 4096  # the kernel has its own limit
 _PAUSE = Seconds(0.1)
-# Beyond the most, while those that were told to leave do so.
-_LEAVING = 50
 _TOLD_EVERY = Seconds(60.0)
 
 log = logging.getLogger(__name__)
@@ -30,18 +28,14 @@ class Listener:
     Args:
         sock: a bound socket.
         serve: is called with a connection, and who is at its other end.
-        most: connections at once.
-        make_room: tells one that is not used to leave; False: all of them are.
+        most: connections at once; more are closed, and the log says so.
     """
 
-    def __init__(
-        self, sock: socket.socket, serve: Serve, most: int, make_room: Callable[[], bool]
-    ) -> None:
+    def __init__(self, sock: socket.socket, serve: Serve, most: int) -> None:
         sock.listen(_BACKLOG)
         self._sock = sock
         self._serve = serve
         self._most = most
-        self._make_room = make_room
         self._told = -inf
         self._stopping = False
         self._lock = threading.Lock()
@@ -89,17 +83,14 @@ class Listener:
             self._forget(thread)
 
     def _has_room(self) -> bool:
-        """For one more, if need be in place of one that is not used."""
-        count = len(self._threads)
-        if count < self._most:
+        """For one more."""
+        if len(self._threads) < self._most:
             return True
-        room = count < self._most + _LEAVING and self._make_room()
         now = time.monotonic()
         if now - self._told >= _TOLD_EVERY:
             self._told = now
-            what = "one that is not used has to leave" if room else "another one is refused"
-            log.warning("%d connections are open, as many as there may be: %s", count, what)
-        return room
+            log.warning("%d connections are open: another one is refused", self._most)
+        return False
 
     def _work(self, sock: socket.socket, peer: str) -> None:
         try:

@@ -15,8 +15,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import inf
-from operator import itemgetter
 from typing import Any
 
 import grpc
@@ -34,8 +32,6 @@ from wattscan.units import Seconds
 
 # So long a client may take to close its side, once it has all its answers.
 _FAREWELL = Seconds(0.5)
-# A client that has called so lately may be about to call again.
-_IDLE = Seconds(1.0)
 _AT_MOST = Seconds(0.5)  # for what may block, while the server stops
 
 
@@ -64,7 +60,7 @@ class Bounds:
     """Of all connections; more are refused with RESOURCE_EXHAUSTED."""
 
     most_connections: int = 1000
-    """One more takes the place of the one that has been idle longest."""
+    """More are closed."""
 
 
 class Http2Server:
@@ -113,8 +109,7 @@ class Http2Server:
     ) -> None:
         """Serve what comes to a bound socket. `tls` is asked at each connection."""
         self._tls = tls
-        most = self._bounds.most_connections
-        self._listener = Listener(sock, self._serve, most, self._make_room)
+        self._listener = Listener(sock, self._serve, self._bounds.most_connections)
 
     def start(self) -> None:
         """Begin."""
@@ -186,15 +181,6 @@ class Http2Server:
     def _all(self) -> list[Connection]:
         with self._lock:
             return list(self._connections)
-
-    def _make_room(self) -> bool:
-        """Have the connection leave that has been idle longest; False: none has for long."""
-        idle = [(since, each) for each in self._all() if (since := each.idle_since) is not None]
-        since, longest = min(idle, key=itemgetter(0), default=(inf, None))
-        if longest is None or time.monotonic() - since < _IDLE:
-            return False
-        longest.dismiss()
-        return True
 
     def _serve(self, sock: socket.socket, peer: str) -> None:
         prepare(sock)

@@ -66,7 +66,6 @@ class Streams:
         self._lock = self._changed.lock
         self._open: dict[int, Stream] = {}
         self._count = 0
-        self._idle_since = time.monotonic()
 
     # For the thread that reads.
 
@@ -77,12 +76,6 @@ class Streams:
     def all(self) -> list[Stream]:
         """With the lock held."""
         return list(self._open.values())
-
-    @property
-    def idle_since(self) -> float | None:
-        """When the last of them was over (monotonic), or when there could be one; None: there
-        are."""
-        return None if self._count else self._idle_since
 
     def has_room(self) -> bool:
         """For one more stream. A client that cancels one and asks anew waits for the handler of
@@ -216,8 +209,6 @@ class Streams:
         if stream.counts:
             stream.counts = False
             self._count -= 1
-            if not self._count:
-                self._idle_since = time.monotonic()
             self._calls.leave()
             self._changed.tell()
 

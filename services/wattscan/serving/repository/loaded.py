@@ -55,7 +55,9 @@ class LoadedModel:
         return self.engines[0].provider
 
     def close(self) -> None:
-        """Free the engines, unless one hangs: it is in use, and nobody can tell how long."""
-        if self.batcher.close():
-            for engine in self.engines:
-                engine.close()
+        """Free the engines, as soon as none of them computes."""
+        self.batcher.close(self._free)
+
+    def _free(self) -> None:
+        for engine in self.engines:
+            engine.close()

@@ -53,7 +53,8 @@ def _tensor(planes: Pixels) -> NDArray[Any]:
     wide = planes.dtype.kind == "f"
     tensor: NDArray[Any] = np.empty((count, *INPUT_SIZE), np.float64 if wide else np.float32)
     if planes.shape[:2] == INPUT_SIZE:
-        tensor[...] = planes.transpose(2, 0, 1)
+        # In float32 first, as where Pillow resizes: what a picture's size is must not matter.
+        tensor[...] = (planes.astype(np.float32) if wide else planes).transpose(2, 0, 1)
     else:
         for k in range(count):
             tensor[k] = _resized(planes[:, :, k])
