@@ -162,4 +162,6 @@ def test_under_any_load_each_gets_its_own_rows(requests, batch, instances, delay
     assert queue.waiting == 0
     assert all(max(runner.batches, default=0) <= batch for runner in runners)
     # Every engine is free again.
+    # Who is answered need not wait for the engine's thread to see that nobody is left.
+    wait_until(lambda: len(queue._idle) == instances)
     assert sorted(map(id, queue._idle)) == sorted(map(id, runners))

@@ -18,7 +18,7 @@ from wattscan.contracts import Array, Batching
 from wattscan.serving.batching.compute import compute
 from wattscan.serving.batching.queue import Queue
 from wattscan.serving.batching.runner import Runner
-from wattscan.serving.batching.work import Work, rows_of
+from wattscan.serving.batching.work import Work, count_rows
 from wattscan.serving.errors import DeadlineExceeded, Hanging, QueueFull
 from wattscan.serving.threads import RequestThreads
 
@@ -194,7 +194,7 @@ class Batcher:
 
     def _execute(self, runner: Runner, batch: Sequence[Work], own: int) -> None:
         """Run the batch, and note how long it took."""
-        rows = rows_of(batch)
+        rows = count_rows(batch)
         started = time.perf_counter()
         for work in batch:
             work.account.start(work.rows / rows)
@@ -231,28 +231,27 @@ class Batcher:
                 self._dispatch()
 
     def _next(self, runner: Runner) -> Work | None:
-        """The first in the queue who still wants the engine; None: it is idle."""
+        """Whom the engine computes next; None: nobody waits, and it is idle."""
         with self._lock:
             self._running.pop(runner, None)
-            while self._queue:
-                work = self._queue.pop()
-                refusal = work.refusal()
-                if refusal is None:
-                    return work
-                work.fail(refusal)
-            self._idle.append(runner)
-            return None
+            work = self._first()
+            if work is None:
+                self._idle.append(runner)
+            return work
 
     def _dispatch(self) -> None:
         """Give free engines to the first in the queue who still want one."""
-        while self._queue and self._idle:
+        while self._idle and (work := self._first()) is not None:
+            self._leads[work] = self._idle.pop()
+            work.wake()
+
+    def _first(self) -> Work | None:
+        """The first who still wants to be computed, out of the queue. With the lock held."""
+        while self._queue:
             work = self._queue.pop()
-            refusal = work.refusal()
-            if refusal is None:
-                self._leads[work] = self._idle.pop()
-                work.wake()
-            else:
-                work.fail(refusal)
+            if not _refused(work):
+                return work
+        return None
 
     def _end(self) -> None:
         """Have the engines freed, if they are to be and none computes."""

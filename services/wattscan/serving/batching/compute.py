@@ -8,7 +8,7 @@ import numpy as np
 
 from wattscan.contracts import Array
 from wattscan.serving.batching.runner import Runner
-from wattscan.serving.batching.work import Work, rows_of
+from wattscan.serving.batching.work import Work, count_rows
 
 
 def compute(runner: Runner, batch: Sequence[Work], most: int, begin: Callable[[], None]) -> None:
@@ -30,7 +30,7 @@ def compute(runner: Runner, batch: Sequence[Work], most: int, begin: Callable[[]
 
 def _computed(runner: Runner, batch: Sequence[Work], most: int, begin: Callable[[], None]) -> bool:
     """Whether all have their rows. A lone one that has not has the error."""
-    rows = rows_of(batch)
+    rows = count_rows(batch)
     try:
         outputs = _outputs(runner, batch, rows, most, begin)
     except BaseException as error:

@@ -75,6 +75,6 @@ class Work:
         self.wake()
 
 
-def rows_of(batch: Sequence[Work]) -> int:
+def count_rows(batch: Sequence[Work]) -> int:
     """Of all of them together."""
     return batch[0].rows if len(batch) == 1 else sum(work.rows for work in batch)
