@@ -10,7 +10,7 @@ BENCHMARK_READY := build/benchmark/.ready
 CLIENTS := triton tensorflow
 PEERS := pytriton kserve mlserver
 TASKS := $(subst _,-,$(patsubst services/wattscan/tasks/%/recipe.toml,%,$(wildcard services/wattscan/tasks/*/recipe.toml)))
-SYSTEM_PACKAGES := prometheus chromium faketime mosquitto umockdev
+SYSTEM_PACKAGES := prometheus chromium faketime mosquitto nghttp2-client umockdev
 BENCH ?=
 PYTEST ?=
 SERVING ?= --write
@@ -75,6 +75,9 @@ benchmark-models: $(BENCHMARK_READY) ## FP32 and INT8 in every engine (the shipp
 	$(BIN)/wattscan models benchmark --models models --models build/benchmark/models
 
 benchmark-serving: $(READY) $(PEERS:%=build/benchmark/peers/%/.ready) ## This server beside a bare session and other servers (an hour)
+	@command -v h2load > /dev/null || { \
+		echo "h2load is not installed; installing nghttp2-client."; \
+		$(MAKE) system-packages SYSTEM_PACKAGES=nghttp2-client; }
 	$(BIN)/python -m loadtest.serving $(SERVING)
 
 benchmark-telemetry: $(READY) ## The error of each class of power source, and what sampling costs

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from loadtest.serving import networks, page, tables
+from loadtest.serving import h2load, networks, page, tables
 from loadtest.serving.networks import BenchmarkError
 from loadtest.serving.results import Results
 from loadtest.serving.runner import Options, run
@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         options = _options(parsed)
+        h2load.version()  # before any server is started
         if parsed.write:
             page.replaced(PAGE.read_text(encoding="utf-8"), "")  # before an hour's work
         results = run(options, _Progress())
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     names = [spec.name for spec in SPECS]
     parser.add_argument("--rounds", type=_count, default=5, help="default: %(default)s")
     parser.add_argument(
-        "--seconds", type=_seconds, default=4.0, help="of a window (default: %(default)g)"
+        "--seconds", type=_seconds, default=4.0, help="of a window, about (default: %(default)g)"
     )
     parser.add_argument(
         *("--clients",), type=_counts, default=(1, 2, 4, 8), help="default: 1,2,4,8"

@@ -1,4 +1,4 @@
-"""The load: a process with a thread for each client, in a closed loop.
+"""The load on a server: its answer is checked through grpcio, then h2load asks again and again.
 
 `python -m loadtest.serving.client` reads a `Job` as a line of JSON, and prints a line for each
 window: a `Window`, or an object with `error`, after which it ends with exit code 1.
@@ -6,24 +6,24 @@ window: a `Window`, or an object with `error`, after which it ends with exit cod
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
-import threading
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 import numpy as np
 
+from loadtest.serving import h2load
 from loadtest.serving.calls import Expected
-from loadtest.serving.connection import Connection, SharedConnection, connect
+from loadtest.serving.connection import TIMEOUT, Connection, SharedConnection, connect
 from loadtest.serving.networks import BenchmarkError
 from loadtest.serving.process_tree import cpu_seconds
 from loadtest.serving.window import Window, summarise
 
-_WARM_UP = 4
+_WARM_UP = 12
+"""Requests of each client: enough to tell the rate."""
 
 
 @dataclass(frozen=True)
@@ -39,58 +39,26 @@ class Job:
     """Process id of the server's first process."""
     expected: str
     """File with the bare session's answers."""
+    folder: str
+    """For the clients' files; who gives the job removes it."""
 
 
-class Load:
-    """That many clients, connected and warm."""
+def load(job: Job, connection: Connection | SharedConnection, clients: int) -> Window:
+    """One checked answer; a warm-up; then as many requests as its rate gives in `job.seconds`.
 
-    def __init__(self, connections: Sequence[Connection | SharedConnection]) -> None:
-        self._connections = connections
-        self._start = threading.Barrier(len(connections) + 1)
-        self._latencies: list[list[float]] = [[] for _ in connections]
-        self._errors: list[Exception] = []
-        self._ended = [0.0 for _ in connections]
-
-    def run(self, server: int, seconds: float) -> Window:
-        """All at once, until the time is over and the last answer is there.
-
-        Raises: BenchmarkError, for the first request that failed.
-        """
-        threads = [
-            threading.Thread(target=self._loop, args=(number, seconds), daemon=True)
-            for number in range(len(self._connections))
-        ]
-        for thread in threads:
-            thread.start()
-        before = cpu_seconds(server)
-        cpu = time.process_time()
-        self._start.wait()
-        start = time.perf_counter()
-        for thread in threads:
-            thread.join()
-        cpu = time.process_time() - cpu
-        after = cpu_seconds(server)
-        if self._errors:
-            raise BenchmarkError(f"a request failed under load: {_text(self._errors[0])}")
-        latencies = [value for each in self._latencies for value in each]
-        return summarise(
-            *(len(threads), latencies, max(self._ended) - start, _used(before, after), cpu)
-        )
-
-    def _loop(self, number: int, seconds: float) -> None:
-        send, latencies = self._connections[number].send, self._latencies[number]
-        clock = time.perf_counter
-        self._start.wait()
-        now = clock()
-        until = now + seconds
-        try:
-            while now < until and not self._errors:
-                send()
-                latencies.append(clock() - now)
-                now = clock()
-        except Exception as error:  # whatever it is, it spoils the window
-            self._errors.append(error)
-        self._ended[number] = now
+    Raises: BenchmarkError, for a request that failed or a server's process that ended.
+    """
+    url = f"http://{job.address}{connection.method}"
+    answer = connection.check()
+    request = h2load.request(Path(job.folder), url, connection.request, answer)
+    limit = TIMEOUT + 3 * job.seconds
+    warm = h2load.run(request, clients, _WARM_UP, limit)
+    request = dataclasses.replace(request, answer=warm.answer)
+    count = max(1, round(_WARM_UP / warm.wall * job.seconds))
+    before = cpu_seconds(job.server)
+    seen = h2load.run(request, clients, count, limit)
+    server = _used(before, cpu_seconds(job.server))
+    return summarise(clients, seen.latencies, seen.wall, server, seen.cpu)
 
 
 def _used(before: dict[int, float], after: dict[int, float]) -> float:
@@ -99,26 +67,20 @@ def _used(before: dict[int, float], after: dict[int, float]) -> float:
     return sum(after.values()) - sum(before.values())
 
 
-def _window(job: Job, count: int, expected: Expected) -> Window | None:
-    """Connect, check one answer of each client, warm up, and load; None if for no time."""
-    connections: list[Connection | SharedConnection] = []
+def _window(job: Job, clients: int, expected: Expected) -> Window | None:
+    """The load of so many clients; of no seconds, a checked answer only."""
+    connection = connect(job.protocol, job.address, job.model, expected)
     try:
-        for number in range(count):
-            connection = connect(job.protocol, job.address, job.model, number, expected)
-            connections.append(connection)
-            connection.check()
-        if not job.seconds:
-            return None
-        for connection in connections * _WARM_UP:
-            connection.send()
-        return Load(connections).run(job.server, job.seconds)
+        if job.seconds:
+            return load(job, connection, clients)
+        connection.check()
+        return None
     finally:
-        for connection in connections:
-            connection.close()
+        connection.close()
 
 
-def _text(error: Exception) -> str:
-    if isinstance(error, grpc.RpcError) and isinstance(error, grpc.Call):
+def _text(error: grpc.RpcError) -> str:
+    if isinstance(error, grpc.Call):
         return f"{error.code().name}: {error.details()}"
     return f"{type(error).__name__}: {error}"
 

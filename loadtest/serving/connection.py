@@ -1,4 +1,4 @@
-"""One client: a channel of its own, and what it sends over it."""
+"""What clients send, and a grpcio channel over which its answer is checked."""
 
 from __future__ import annotations
 
@@ -19,26 +19,25 @@ TIMEOUT = 60.0
 _OPTIONS = (
     ("grpc.max_send_message_length", 64 << 20),
     ("grpc.max_receive_message_length", 64 << 20),
-    # Else channels to one address share a connection.
-    ("grpc.use_local_subchannel_pool", 1),
 )
 
 
 class Connection:
-    """Sends one request at a time, with the tensor in the message."""
+    """The tensor is in the message."""
 
     def __init__(self, address: str, call: calls.Call) -> None:
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)
-        self._send = unary(self._channel, call.method)
         self._call = call
+        self.method, self.request = call.method, call.request
 
-    def send(self) -> bytes:
-        """One request. Raises: grpc.RpcError."""
-        return self._send(self._call.request)
+    def check(self) -> int:
+        """One request, its answer read; returns the answer's length, in bytes.
 
-    def check(self) -> None:
-        """One request, its answer read. Raises: grpc.RpcError, BenchmarkError."""
-        self._call.check(self.send())
+        Raises: grpc.RpcError, BenchmarkError.
+        """
+        answer = unary(self._channel, self.method)(self.request)
+        self._call.check(answer)
+        return len(answer)
 
     def close(self) -> None:
         """End the channel."""
@@ -46,13 +45,13 @@ class Connection:
 
 
 class SharedConnection:
-    """Its tensor lies in a region of its own, written once, as a message is made once; the answer
-    comes into another one."""
+    """The tensor lies in a region, written once, as a message is made once; the answer comes into
+    another one."""
 
-    def __init__(self, address: str, model: str, number: int, expected: calls.Expected) -> None:
+    def __init__(self, address: str, model: str, expected: calls.Expected) -> None:
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)
         self._expected = expected
-        name = f"wattscan-{os.getpid()}-{number}"
+        name = f"wattscan-{os.getpid()}"
         self._names = (f"{name}-in", f"{name}-out")
         sizes = (networks.INPUT_BYTES, networks.OUTPUT_BYTES)
         self._regions = [
@@ -68,19 +67,19 @@ class SharedConnection:
                 name=region, key=f"/{region}", byte_size=size
             )
             register(request.SerializeToString())
-        self._request = calls.shared(model, *self._names)
-        self._send = unary(self._channel, calls.OIP_SERVICE + "ModelInfer")
+        self.method = calls.OIP_SERVICE + "ModelInfer"
+        self.request = calls.shared(model, *self._names)
 
-    def send(self) -> bytes:
-        """One request; the answer's tensor is where it belongs. Raises: grpc.RpcError."""
-        return self._send(self._request)
+    def check(self) -> int:
+        """One request, its tensor read; returns the length of the answer's message, in bytes.
 
-    def check(self) -> None:
-        """One request, its answer read. Raises: grpc.RpcError, BenchmarkError."""
+        Raises: grpc.RpcError, BenchmarkError.
+        """
         self._views[1][: networks.OUTPUT_BYTES] = bytes(networks.OUTPUT_BYTES)
-        self.send()
-        answer = bytes(self._views[1][: networks.OUTPUT_BYTES])
-        networks.check_logits(np.frombuffer(answer, "<f4"), self._expected.logits)
+        answer = unary(self._channel, self.method)(self.request)
+        logits = bytes(self._views[1][: networks.OUTPUT_BYTES])
+        networks.check_logits(np.frombuffer(logits, "<f4"), self._expected.logits)
+        return len(answer)
 
     def close(self) -> None:
         """Unregister, remove the regions, end the channel."""
@@ -108,9 +107,9 @@ def unary(channel: grpc.Channel, method: str) -> Callable[[bytes], bytes]:
 
 
 def connect(
-    protocol: str, address: str, model: str, number: int, expected: calls.Expected
+    protocol: str, address: str, model: str, expected: calls.Expected
 ) -> Connection | SharedConnection:
-    """Client number `number`. Raises: grpc.RpcError, where regions cannot be registered."""
+    """Raises: grpc.RpcError, where regions cannot be registered."""
     if protocol == "oip-shm":
-        return SharedConnection(address, model, number, expected)
+        return SharedConnection(address, model, expected)
     return Connection(address, calls.build(protocol, model, expected))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from loadtest.serving import h2load
 from loadtest.serving.networks import BenchmarkError
 from loadtest.serving.runner import Options
 
@@ -22,15 +23,15 @@ def heading(options: Options, arguments: Sequence[str]) -> str:
     """Device, date, command, versions, conditions."""
     command = " ".join(["python -m loadtest.serving", *_public(arguments)])
     memory = psutil.virtual_memory().total / 2**30
-    client = ", ".join(
-        f"{name} {importlib.metadata.version(name)}" for name in ("grpcio", "onnxruntime", "numpy")
+    session = ", ".join(
+        f"{name} {importlib.metadata.version(name)}" for name in ("onnxruntime", "numpy")
     )
     today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     return (
         f"{_processor()}, {os.cpu_count()} processors seen, {memory:.0f} GiB, "
         f"{platform.system()} {platform.release()}, {today}. `{command}`: {options.rounds} "
-        f"interleaved rounds, windows of {options.seconds:g} s; median (least to greatest). "
-        f"Client and bare session: Python {platform.python_version()}, {client}."
+        f"interleaved rounds, windows of about {options.seconds:g} s; median (least to greatest). "
+        f"Clients: {h2load.version()}. Bare session: Python {platform.python_version()}, {session}."
     )
 
 

@@ -170,6 +170,7 @@ class _Run:
             seconds=seconds,
             server=server.pid,
             expected=str(self._expected),
+            folder=str(self._folder),
         )
         process_tree.resume(server.pid)
         try:

@@ -1,4 +1,4 @@
-"""What a client saw in one timed stretch, and what that cost."""
+"""What clients saw in one timed stretch, and what that cost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Window:
 
     @property
     def cpu_per_inference(self) -> float:
-        """Processor time of the server's processes and of the client together."""
+        """Processor time of the server's processes and of the clients' together."""
         return (self.server_cpu + self.client_cpu) / self.inferences
 
     @property

@@ -24,16 +24,19 @@ class EnergyShare:
 class EnergyAccount(Protocol):
     """The energy of one request. It is in service or not, one time after the other."""
 
-    def start(self, share: float = 1.0) -> None:
+    def start(self, share: float = 1.0) -> float:
         """It goes into service.
 
         Args:
             share: its share of the work: in a batch, its images over the batch's.
+
+        Returns:
+            Now: monotonic, in seconds.
         """
         ...
 
-    def stop(self) -> None:
-        """It leaves service."""
+    def stop(self) -> float:
+        """It leaves service; returns now, as `start` does."""
         ...
 
     def close(self, ok: bool) -> EnergyShare | None:

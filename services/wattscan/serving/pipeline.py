@@ -78,9 +78,9 @@ class Pipeline:
     def _work(self, model: LoadedModel, job: Job[_Result], stages: Stages, call: Call) -> Work:
         """The request's tensors, made in its turn where that needs much memory."""
         if job.decodes:
-            since = time.perf_counter()
+            since = time.monotonic()
             with self._decoding.wait(call.left()):
-                stages.queued(time.perf_counter() - since)
+                stages.queued(time.monotonic() - since)
                 _check_wanted(call)
                 inputs, rows = job.inputs(model, stages)
         else:

@@ -16,18 +16,16 @@ class Stages:
         self.account = account
         self.seconds: dict[str, float] = {"queue": 0.0}
         self._stage = ""
-        self._began = self._since = time.perf_counter()
+        self._began = self._since = time.monotonic()
 
     def begin(self, stage: str) -> None:
         """From now on it is in service, in that stage."""
         self._stage = stage
-        self._since = time.perf_counter()
-        self.account.start()
+        self._since = self.account.start()
 
     def end(self) -> None:
         """The stage is over."""
-        self.account.stop()
-        self.seconds[self._stage] = time.perf_counter() - self._since
+        self.seconds[self._stage] = self.account.stop() - self._since
         self._stage = ""
 
     def queued(self, seconds: float) -> None:
@@ -38,5 +36,5 @@ class Stages:
         """The request is over, in whatever stage; returns its energy as far as it is known."""
         if self._stage:
             self.end()
-        self.seconds["total"] = time.perf_counter() - self._began
+        self.seconds["total"] = time.monotonic() - self._began
         return self.account.close(ok)

@@ -65,16 +65,19 @@ class Account:
         self.spans: list[_Span] = []
         self._ledger = ledger
 
-    def start(self, share: float = 1.0) -> None:
-        """It goes into service."""
+    def start(self, share: float = 1.0) -> float:
+        """It goes into service; returns now."""
         if not self.spans:
             self._ledger.enter(self)
-        self.spans.append([self._ledger.clock(), inf, share])
+        now = self._ledger.clock()
+        self.spans.append([now, inf, share])
+        return now
 
-    def stop(self) -> None:
-        """It leaves service."""
-        self.spans[-1][_END] = self._ledger.clock()
+    def stop(self) -> float:
+        """It leaves service; returns now."""
+        now = self.spans[-1][_END] = self._ledger.clock()
         self._ledger.leave(self)
+        return now
 
     def close(self, ok: bool) -> EnergyShare | None:
         """Give what it holds, and what is settled later, to its outcome."""

@@ -198,10 +198,13 @@ def test_the_page_keeps_what_is_around_its_marks():
     page.replaced(cli.PAGE.read_text(encoding="utf-8"), "new")
 
 
-def test_the_command_is_shown_without_this_machines_paths():
+def test_the_heading_names_the_command_without_this_machines_paths(monkeypatch):
+    monkeypatch.setattr(page.h2load, "version", lambda: "h2load nghttp2/1.52.0")
     options = Options(2, 1.0, (1,), ("light",), ())
     text = page.heading(options, ["--rounds", "2", "--json", "/somewhere/x", "--write"])
     assert "`python -m loadtest.serving --rounds 2 --write`" in text
+    assert "windows of about 1 s" in text
+    assert "Clients: h2load nghttp2/1.52.0. Bare session: Python 3." in text
 
 
 def test_every_entry_comes_first_in_its_round():

@@ -70,7 +70,7 @@ class Batcher:
             QueueFull, DeadlineExceeded, Cancelled, Hanging: it was not computed.
             Exception: what the engine raised.
         """
-        work.entered = time.perf_counter()
+        work.entered = time.monotonic()
         runner = self._enter(work) or self._wait(work)
         if runner is not None:
             self._lead(runner, work)
@@ -195,18 +195,16 @@ class Batcher:
     def _execute(self, runner: Runner, batch: Sequence[Work], own: int) -> None:
         """Run the batch, and note how long it took."""
         rows = count_rows(batch)
-        started = time.perf_counter()
         for work in batch:
-            work.account.start(work.rows / rows)
+            work.started = work.account.start(work.rows / rows)
         try:
             begin = partial(self._begin, runner, batch[own:])
             compute(runner, batch, self.settings.max_batch_size, begin)
         finally:
-            finished = time.perf_counter()
-            self._seconds_a_row = 0.8 * self._seconds_a_row + 0.2 * (finished - started) / rows
             for work in batch:
-                work.account.stop()
-                work.started, work.finished = started, finished
+                work.finished = work.account.stop()
+            took = batch[0].finished - batch[0].started
+            self._seconds_a_row = 0.8 * self._seconds_a_row + 0.2 * took / rows
 
     def _begin(self, runner: Runner, waiting: Sequence[Work]) -> None:
         """From now on the engine computes, or goes on with the next part."""

@@ -224,7 +224,7 @@ class Connection:
             self._count_idle()
         try:
             while stream is not None and self._reader.left > padding:
-                self._take_in(stream, self._reader.left - padding)
+                self._take_in(stream, frame, self._reader.left - padding)
         except RequestRefused as refusal:
             assert stream is not None  # noqa: S101
             self._streams.refuse(stream, refusal)
@@ -239,7 +239,7 @@ class Connection:
             self._sender.say(frames.window_update(0, self._received))
             self._received = 0
 
-    def _take_in(self, stream: Stream, left: int) -> None:
+    def _take_in(self, stream: Stream, frame: Frame, left: int) -> None:
         """Some of a DATA frame, of which so much is left. Raises: RequestRefused."""
         assembler = stream.assembler
         if assembler.room is None:
@@ -253,9 +253,25 @@ class Connection:
         room = assembler.room
         if room is None:
             return
+        if len(room) > left and frame.length == frames.DEFAULT_FRAME and not frame.flags:
+            self._take_series(stream, room, left)
+            return
         count = min(left, len(room))
         self._reader.fill(room[:count])
-        message = assembler.filled(count)
+        self._filled(stream, count)
+
+    def _take_series(self, stream: Stream, room: memoryview, left: int) -> None:
+        """The rest of a DATA frame, and those behind it that look like it."""
+        more = self._reader.series(stream.number, room)
+        self._renew(more.length)
+        with self._lock:
+            check(stream.received(more.length), ErrorCode.FLOW_CONTROL_ERROR)
+        self._filled(stream, left + more.length)
+        if more.ended:
+            self._complete(stream)
+
+    def _filled(self, stream: Stream, count: int) -> None:
+        message = stream.assembler.filled(count)
         if message is not None:
             with self._lock:
                 stream.arrived(message)

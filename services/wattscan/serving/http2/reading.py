@@ -7,13 +7,17 @@ from typing import NamedTuple
 
 from wattscan.serving.http2 import frames
 from wattscan.serving.http2.frames import ConnectionFailed, ErrorCode, check
+from wattscan.serving.http2.series import Series, read_series
 from wattscan.serving.http2.transport import Transport
 
 LARGEST_CONTROL = 32 * 1024
 """Bytes of any frame but DATA, and of a header block in several frames."""
 
 _HEAD = struct.Struct(">IBI")
+_BUFFER = LARGEST_CONTROL + frames.HEAD
 _AT_ONCE = 4096  # while it is not known where bytes belong: those are copied
+# Frames that are guessed at once: few after a wrong guess, since what it brought is copied.
+_FEWEST, _MOST = 2, 64
 
 
 class Frame(NamedTuple):
@@ -33,9 +37,8 @@ class FrameReader:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._buffer = bytearray(LARGEST_CONTROL + frames.HEAD)
-        self._view = memoryview(self._buffer)
-        self._begin = self._end = 0
+        self._hold(b"")
+        self._guess = _MOST
         self.left = 0
         """Bytes of the frame's payload that are not read yet."""
 
@@ -73,18 +76,47 @@ class FrameReader:
 
     def fill(self, room: memoryview) -> None:
         """The payload's next bytes, as many as there is room for."""
+        here = self._pour(room)
         self.left -= len(room)
-        here = min(len(room), self._end - self._begin)
-        if here:
-            room[:here] = self._view[self._begin : self._begin + here]
-            self._begin += here
         if here < len(room):
             self._transport.fill(room[here:])
+
+    def series(self, number: int, room: memoryview) -> Series:
+        """All that is left of a DATA frame of 16 KiB, and those behind it that look like it.
+
+        Args:
+            number: the stream's.
+            room: where they belong; there is more of it than is left of the frame.
+        """
+        here = self._pour(room[: self.left])
+        left, self.left = self.left - here, 0
+        if self._begin < self._end:
+            return Series(0, False, b"")
+        found = read_series(self._transport, number, room[here:], left, self._guess)
+        self._guess = _FEWEST if found.rest else min(2 * self._guess, _MOST)
+        if found.rest:
+            self._hold(found.rest)
+        return found
 
     def skip(self) -> None:
         """What is left of the payload."""
         while self.left:
             self.some(self.left)
+
+    def _pour(self, room: memoryview) -> int:
+        """Fill it from the buffer, as far as that goes; returns how far."""
+        here = min(len(room), self._end - self._begin)
+        if here:
+            room[:here] = self._view[self._begin : self._begin + here]
+            self._begin += here
+        return here
+
+    def _hold(self, data: bytes) -> None:
+        """Have that in the buffer, and nothing else."""
+        self._buffer = bytearray(max(_BUFFER, len(data)))
+        self._view = memoryview(self._buffer)
+        self._view[: len(data)] = data
+        self._begin, self._end = 0, len(data)
 
     def _take(self, count: int) -> bytes:
         if self._end - self._begin < count:
@@ -96,6 +128,8 @@ class FrameReader:
         """Have so many bytes in the buffer."""
         while self._end - self._begin < count:
             if self._begin == self._end:
+                if len(self._buffer) > _BUFFER:
+                    self._hold(b"")
                 self._begin = self._end = 0
             elif self._begin + count > len(self._buffer):
                 rest = self._buffer[self._begin : self._end]

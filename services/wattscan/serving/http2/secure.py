@@ -56,6 +56,13 @@ class Secure(Wire):
                 raise EOFError
             view = view[count:]
 
+    def read_parts(self, views: Sequence[memoryview]) -> int:
+        """See `Transport`."""
+        count = self.read_into(views[0])
+        if not count:
+            raise EOFError
+        return count
+
     def write(self, parts: Sequence[Part]) -> None:
         """See `Transport`."""
         for part in parts:

@@ -36,6 +36,10 @@ class Transport(Protocol):
         """All of them. Raises: EOFError."""
         ...
 
+    def read_parts(self, views: Sequence[memoryview]) -> int:
+        """Some bytes, as soon as there are any, one view after the other. Raises: EOFError."""
+        ...
+
     def write(self, parts: Sequence[Part]) -> None:
         """All of them, in order. One thread at a time."""
         ...
@@ -128,6 +132,13 @@ class Plain(Wire):
             if not count:
                 raise EOFError
             view = view[count:]
+
+    def read_parts(self, views: Sequence[memoryview]) -> int:
+        """See `Transport`."""
+        count = self.sock.recvmsg_into(views)[0]
+        if not count:
+            raise EOFError
+        return count
 
     def write(self, parts: Sequence[Part]) -> None:
         """See `Transport`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -73,4 +74,9 @@ def _resized(plane: Pixels) -> NDArray[Any]:
 def _mean(tensor: NDArray[Any]) -> float:
     """As `tensor.mean()`: each row's sum is a product with ones, which BLAS has sooner."""
     rows = tensor.reshape(-1, tensor.shape[-1])
-    return float((rows @ np.ones(rows.shape[1], tensor.dtype)).mean() / rows.shape[1])
+    return float(np.add.reduce(rows @ _ones(rows.shape[1], tensor.dtype))) / tensor.size
+
+
+@cache
+def _ones(count: int, dtype: Any) -> NDArray[Any]:
+    return np.ones(count, dtype)

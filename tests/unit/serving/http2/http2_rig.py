@@ -165,6 +165,19 @@ class Script:
                 raise EOFError
             view = view[count:]
 
+    def read_parts(self, views):
+        total = 0
+        for view in views:
+            if total and not self.chunks:
+                break
+            count = self.read_into(view)
+            if view and not count:
+                raise EOFError
+            total += count
+            if count < len(view):
+                break
+        return total
+
     def write(self, parts):
         self.written += b"".join(parts)
 

@@ -1,0 +1,76 @@
+"""Frames that look alike, many read at once.
+
+Most clients send a large message in frames of 16 KiB. One by one, each costs two system calls and
+two dozen steps; here their payloads are read to where they stay, on the guess that what stands
+between them is the same head again, and that the message's end is its stream's. What was guessed
+wrong is given back.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import NamedTuple
+
+from wattscan.serving.http2 import frames
+from wattscan.serving.http2.frames import HEAD
+from wattscan.serving.http2.transport import Transport
+
+
+class Series(NamedTuple):
+    """What was read behind a frame."""
+
+    length: int
+    """Bytes, of the payloads of frames that were as guessed."""
+
+    ended: bool
+    """Whether the last of them ended the stream."""
+
+    rest: bytes
+    """What came behind them, and was not."""
+
+
+def read_series(
+    transport: Transport, number: int, room: memoryview, left: int, most: int
+) -> Series:
+    """Read the rest of a frame of 16 KiB, and those behind it: more of these, and one that fills
+    the room and ends the stream.
+
+    Args:
+        transport: in the frame's payload.
+        number: the stream's.
+        room: where the message's next bytes belong, more than are left of the frame.
+        left: bytes of the frame that have not been read.
+        most: frames that are guessed; each takes two of the 1024 buffers that the kernel allows.
+
+    Raises:
+        OSError, EOFError: see `Transport`.
+    """
+    size = frames.DEFAULT_FRAME
+    payloads = [room[begin : begin + size] for begin in range(left, len(room), size)][:most]
+    expected = frames.head(size, frames.DATA, 0, number) * len(payloads)
+    to_the_end = left + size * most >= len(room)
+    if to_the_end:
+        last = frames.head(len(payloads[-1]), frames.DATA, frames.END_STREAM, number)
+        expected = expected[:-HEAD] + last
+    heads = memoryview(bytearray(len(expected)))
+    each = [heads[begin : begin + HEAD] for begin in range(0, len(heads), HEAD)]
+    parts = [room[:left], *chain.from_iterable(zip(each, payloads, strict=True))]
+    total, got, wrong = sum(map(len, parts)), 0, False
+    while got < total and not wrong:
+        got += transport.read_parts(_behind(parts, got))
+        seen = (got - left + size) // (HEAD + size) * HEAD  # of heads that are whole
+        wrong = heads[:seen] != expected[:seen]
+    if not wrong:
+        return Series(len(room) - left if to_the_end else size * most, to_the_end, b"")
+    done = next(n for n, head in enumerate(each) if head != expected[HEAD * n : HEAD * (n + 1)])
+    rest = b"".join(parts[1 + 2 * done :])
+    return Series(size * done, False, rest[: got - left - (HEAD + size) * done])
+
+
+def _behind(parts: list[memoryview], got: int) -> list[memoryview]:
+    """Where the bytes behind so many belong."""
+    for number, part in enumerate(parts):
+        if got < len(part):
+            return [part[got:], *parts[number + 1 :]]
+        got -= len(part)
+    return []
