@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattscan.serving.errors import RequestRefused
-from wattscan.serving.protocols.fields import large_field, split
+from wattscan.serving.protocols.fields import large_field, lifted, split
 from wattscan.wire import open_inference_pb2 as pb
+from wattscan.wire import wattscan_v1_pb2 as typed
 
 inputs = st.builds(
     lambda name, shape: pb.ModelInferRequest.InferInputTensor(
@@ -84,3 +85,61 @@ def test_a_truncated_message_is_refused_or_shorter(message, data):
 def test_broken_encodings(data):
     with pytest.raises(RequestRefused):
         split(memoryview(data), {5, 7})
+
+
+raws = st.builds(
+    lambda kind, shape, data: typed.Image(
+        raw=typed.RawTensor(data_type=kind, shape=shape, data=data)
+    ),
+    st.integers(0, 4),
+    st.lists(st.integers(0, 300), max_size=3),
+    st.binary(max_size=300),
+)
+images = raws | st.builds(
+    lambda data, frame: typed.Image(encoded=data, frame=frame), st.binary(), st.integers(0, 3)
+)
+requests = st.builds(
+    lambda task, precision: typed.SegmentRequest(task=task, precision=precision),
+    st.text(max_size=5),
+    st.integers(0, 2),
+) | st.builds(lambda image: typed.SegmentRequest(image=image), images)
+PATH = ((3,), (2, 1), (3,))
+
+
+def piece(number, content):
+    return large_field(number, len(content)) + content
+
+
+@given(st.lists(requests, max_size=4))
+def test_a_field_taken_out_and_put_back_is_the_message(pieces):
+    # Messages behind one another are one, of which the later fields count.
+    data = b"".join(each.SerializeToString() for each in pieces)
+    rest, value = lifted(memoryview(data), PATH)
+    found = typed.SegmentRequest.FromString(rest)
+    if value is not None:
+        assert found.image.raw.data == b""
+        found.image.raw.data = bytes(value)
+    assert found == typed.SegmentRequest.FromString(data)
+
+
+@pytest.mark.parametrize(
+    ("image", "value"),
+    [
+        (piece(2, piece(3, b"pixels")), b"pixels"),
+        (b"\x18\x05" + piece(2, b"\x08\x01" + piece(3, b"pixels") + b"\x10\x07"), b"pixels"),
+        (piece(2, b"\x08\x01"), None),
+        # Two of something: protobuf knows which counts.
+        (piece(2, piece(3, b"a") + piece(3, b"b")), None),
+        (piece(2, piece(3, b"a")) + piece(2, b"\x08\x01"), None),
+        (piece(2, piece(3, b"a")) + piece(1, b"file"), None),
+        (piece(1, b"file") + piece(2, piece(3, b"a")), None),
+    ],
+)
+def test_only_what_is_there_once_is_taken_out(image, value):
+    data = b"\x0a\x03abc" + piece(3, image)
+    rest, found = lifted(memoryview(data), PATH)
+    assert (found if found is None else bytes(found)) == value
+    read = typed.SegmentRequest.FromString(rest)
+    if found is not None:
+        read.image.raw.data = bytes(found)
+    assert read == typed.SegmentRequest.FromString(data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from wattscan.serving.errors import Cancelled
 from wattscan.serving.http2 import frames
@@ -61,9 +61,10 @@ class Sender:
     ) -> None:
         """Add DATA frames to what is to be written. Where there is no room for all, this writes
         what there is, and waits. Raises: Cancelled, once it is not wanted."""
-        left = sum(map(len, pieces))
+        rest = [memoryview(piece) for piece in pieces]
+        left = sum(map(len, rest))
         while left:
-            count = min(left, self._window, stream.window, self._frame_size)
+            count = min(left, self._window, stream.window)
             if count <= 0:
                 self.write(parts)
                 parts.clear()
@@ -71,9 +72,8 @@ class Sender:
                 continue
             self._window -= count
             stream.window -= count
-            parts.append(frames.head(count, frames.DATA, 0, stream.number))
-            parts += pieces if count == left else _cut(pieces, count)
             left -= count
+            _frame(parts, stream.number, rest, count, self._frame_size)
 
     def widen(self, by: int) -> None:
         """The client has room for more on all streams."""
@@ -104,13 +104,21 @@ class Sender:
                 raise Cancelled("the call has ended")
 
 
-def _cut(pieces: list[Message], count: int) -> Iterator[memoryview]:
-    """The first so many bytes, which are taken off."""
+def _frame(
+    parts: list[Part], number: int, rest: list[memoryview], count: int, largest: int
+) -> None:
+    """Add the first so many bytes, which are taken off, in DATA frames of that stream."""
+    full, room = frames.head(largest, frames.DATA, 0, number), 0
     while count:
-        piece = memoryview(pieces[0])
-        if len(piece) > count:
-            pieces[0] = piece[count:]
+        if not room:
+            room = min(count, largest)
+            parts.append(full if room == largest else frames.head(room, frames.DATA, 0, number))
+        piece = rest[0]
+        size = len(piece)
+        if size > room:
+            piece, rest[0], size = piece[:room], piece[room:], room
         else:
-            pieces.pop(0)
-        yield piece[:count]
-        count -= min(count, len(piece))
+            del rest[0]
+        parts.append(piece)
+        room -= size
+        count -= size

@@ -7,7 +7,8 @@ protobuf's "Encoding": a field is a varint of number * 8 + wire type, then its v
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 from wattscan.serving.errors import RequestRefused
 
@@ -61,6 +62,31 @@ def split(data: memoryview, large: Collection[int]) -> tuple[bytes, list[tuple[i
     return b"".join(kept), taken
 
 
+def lifted(data: memoryview, path: Sequence[Sequence[int]]) -> tuple[bytes, memoryview | None]:
+    """Take one large field out of the messages inside a message.
+
+    Args:
+        data: a serialized message.
+        path: from the outside in, of each message: the field's number, and those of others that it
+            may not stand beside. Each field of the path must be there once.
+
+    Returns:
+        The message without it, and its value; the message as it is and None, where it is not so.
+
+    Raises:
+        RequestRefused: the bytes are no message.
+    """
+    kept, taken = split(data, path[0])
+    if [number for number, _ in taken] != [path[0][0]]:
+        return bytes(data), None
+    inner, value = taken[0][1], None
+    if len(path) == 1:
+        return kept, inner
+    rest, value = lifted(inner, path[1:])
+    return b"".join((kept, large_field(path[0][0], len(rest)), rest)), value
+
+
+@lru_cache(maxsize=256)  # a model's tensors have the same sizes again and again
 def large_field(number: int, length: int) -> bytes:
     """What stands before a field of wire type 2: its key and its length."""
     return _varint(number << 3 | _BYTES) + _varint(length)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wattscan.contracts import Finding, InvalidImage, Limits, Mask, Pixels, TaskKind
 from wattscan.imaging import decode, raw
 from wattscan.serving.call import Call
 from wattscan.serving.errors import RequestRefused
+from wattscan.serving.http2.messages import Message
 from wattscan.serving.jobs import ImageJob, clinical_of
 from wattscan.serving.pipeline import Pipeline
+from wattscan.serving.protocols.fields import large_field, lifted
 from wattscan.serving.repository.loaded import LoadedModel
 from wattscan.serving.rpc import Method, Service, parsed
 from wattscan.wire import wattscan_v1_pb2 as pb
@@ -20,6 +23,12 @@ PROTOCOL = "wattscan.v1"
 SERVICE = pb.DESCRIPTOR.services_by_name["ImagingService"].full_name
 
 _PRECISIONS = {pb.PRECISION_FP32: "fp32", pb.PRECISION_INT8: "int8"}
+# Where the pixels are: in the image that is raw, and not in a file.
+_PIXELS = (
+    (pb.SegmentRequest.IMAGE_FIELD_NUMBER,),
+    (pb.Image.RAW_FIELD_NUMBER, pb.Image.ENCODED_FIELD_NUMBER),
+    (pb.RawTensor.DATA_FIELD_NUMBER,),
+)
 _DTYPES: dict[int, np.dtype[Any]] = {
     pb.DATA_TYPE_UINT8: np.dtype("u1"),
     pb.DATA_TYPE_UINT16: np.dtype("<u2"),
@@ -44,17 +53,13 @@ class ImagingService:
         }
         return Service(SERVICE, PROTOCOL, methods)
 
-    def _segment(self, data: bytes, call: Call) -> bytes:
-        message: pb.SegmentRequest = parsed(pb.SegmentRequest, data)
-        mask = cast(Mask, self._answer(message, "segmentation", call)).pixels
-        height, width = mask.shape
-        return pb.SegmentResponse(
-            mask=pb.Mask(height=height, width=width, pixels=mask.tobytes()), receipt=_receipt(call)
-        ).SerializeToString()
+    def _segment(self, data: bytes, call: Call) -> list[Message]:
+        mask = cast(Mask, self._answer(pb.SegmentRequest, data, "segmentation", call)).pixels
+        return _segmented(mask, _receipt(call))
 
     def _classify(self, data: bytes, call: Call) -> bytes:
-        message: pb.ClassifyRequest = parsed(pb.ClassifyRequest, data)
-        findings = cast("tuple[Finding, ...]", self._answer(message, "classification", call))
+        answer = self._answer(pb.ClassifyRequest, data, "classification", call)
+        findings = cast("tuple[Finding, ...]", answer)
         return pb.ClassifyResponse(
             findings=[pb.Finding(name=f.name, probability=f.probability) for f in findings],
             receipt=_receipt(call),
@@ -67,13 +72,16 @@ class ImagingService:
         ).SerializeToString()
 
     def _answer(
-        self, message: pb.SegmentRequest | pb.ClassifyRequest, kind: TaskKind, call: Call
+        self, message_type: Any, data: bytes, kind: TaskKind, call: Call
     ) -> Mask | tuple[Finding, ...]:
+        # Both requests have the image in the same place; protobuf would copy its pixels twice.
+        rest, pixels = lifted(memoryview(data), _PIXELS)
+        message: pb.SegmentRequest | pb.ClassifyRequest = parsed(message_type, rest)
         name = f"{message.task}-{_precision(message.precision)}"
-        job = ImageJob(kind, lambda: self._pixels(message.image))
+        job = ImageJob(kind, lambda: self._pixels(message.image, pixels))
         return self._pipeline.answer(name, None, job, call)
 
-    def _pixels(self, image: pb.Image) -> Pixels:
+    def _pixels(self, image: pb.Image, data: memoryview | None) -> Pixels:
         content = image.WhichOneof("content")
         if content == "encoded":
             return decode(image.encoded, image.frame, self._limits)
@@ -82,8 +90,20 @@ class ImagingService:
             if dtype is None:
                 names = ", ".join(pb.DataType.Name(number) for number in _DTYPES)
                 raise InvalidImage(f"the raw tensor's data type must be one of {names}")
-            return raw.view(image.raw.data, image.raw.shape, dtype, self._limits)
+            content = image.raw.data if data is None else data
+            return raw.view(content, image.raw.shape, dtype, self._limits)
         raise InvalidImage("the request has no image: set image.encoded or image.raw")
+
+
+def _segmented(mask: NDArray[np.uint8], receipt: pb.Receipt) -> list[Message]:
+    """A serialized SegmentResponse, in parts: the mask is not copied."""
+    height, width = mask.shape
+    pixels = np.ascontiguousarray(mask).reshape(-1).data
+    head = pb.Mask(height=height, width=width).SerializeToString()
+    head += large_field(pb.Mask.PIXELS_FIELD_NUMBER, len(pixels))
+    number = pb.SegmentResponse.MASK_FIELD_NUMBER
+    begin = large_field(number, len(head) + len(pixels)) + head
+    return [begin, pixels, pb.SegmentResponse(receipt=receipt).SerializeToString()]
 
 
 def _precision(value: pb.Precision) -> str:
