@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias
 
 _Work: TypeAlias = Callable[[], object]
+
+_NICEST = 19
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +28,14 @@ class RequestThreads:
     Args:
         most: threads; more calls than that wait.
         name: of the threads, with a number behind it.
+        niceness: how much more than the process's other threads they give way. On Linux only:
+            elsewhere it belongs to whole processes.
     """
 
-    def __init__(self, most: int, name: str) -> None:
+    def __init__(self, most: int, name: str, niceness: int = 0) -> None:
         self._most = most
         self._name = name
+        self.niceness = niceness
         self._lock = threading.Lock()
         self._idle: list[_Thread] = []
         self._waiting: deque[_Work] = deque()
@@ -89,6 +97,7 @@ class _Thread(threading.Thread):
 
     def run(self) -> None:
         """Until it is told to end."""
+        self._give_way(self._pool.niceness)
         self._given.acquire()
         while self._work is not None:
             try:
@@ -100,3 +109,9 @@ class _Thread(threading.Thread):
             if not self._pool.next_for(self):
                 return
             self._given.acquire()
+
+    def _give_way(self, by: int) -> None:
+        if by and sys.platform == "linux":
+            me = (os.PRIO_PROCESS, threading.get_native_id())
+            with contextlib.suppress(OSError):  # a sandbox may forbid it: then it is as the others
+                os.setpriority(*me, min(os.getpriority(*me) + by, _NICEST))

@@ -1,7 +1,9 @@
 """The pool of the request threads."""
 
 import logging
+import os
 import queue
+import sys
 import threading
 
 import pytest
@@ -97,3 +99,15 @@ def test_what_waits_at_the_end_can_be_cancelled(pool):
     gate.set()
     pool.shutdown()
     assert not served
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have a niceness on Linux only")
+def test_nicer_threads_give_way_and_others_do_not():
+    def niceness():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    told = queue.Queue()
+    for pool, more in ((RequestThreads(1, "nice", 3), 3), (RequestThreads(1, "request"), 0)):
+        pool.submit(lambda: told.put(niceness()))
+        assert told.get(timeout=5) == min(niceness() + more, 19)
+        pool.shutdown()

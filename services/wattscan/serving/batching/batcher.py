@@ -22,6 +22,9 @@ from wattscan.serving.batching.work import Work, count_rows
 from wattscan.serving.errors import DeadlineExceeded, Hanging, QueueFull
 from wattscan.serving.threads import RequestThreads
 
+# Where all processors compute, what is short goes first: else each step of a request (it is read,
+# queued, answered) waits for the end of an engine's time slice.
+_NICENESS = 5
 _HANGING = "the model's engine does not answer: the server needs a restart"
 
 
@@ -45,7 +48,7 @@ class Batcher:
         self._gathering = 0
         self._leads: dict[Work, Runner] = {}
         self._running: dict[Runner, _Running] = {}
-        self._threads = RequestThreads(len(runners), "engine")
+        self._threads = RequestThreads(len(runners), "engine", _NICENESS)
         self._seconds_a_row = 0.0
         self._hanging = False
         self._free: Callable[[], None] | None = None
