@@ -114,7 +114,7 @@ def ahead(results: Results, model: str, ours: str) -> list[tuple[Entry, int, str
     """Where a peer beat our server through the same protocol in every round.
 
     Returns:
-        (the peer's entry, clients, "CPU efficiency" or "throughput") of each.
+        (the peer's entry, clients, "CPU efficiency", "throughput" or "percentile 99") of each.
     """
     mine = {e.protocol: e for e in results.entries if e.server == ours}
     found = []
@@ -123,19 +123,23 @@ def ahead(results: Results, model: str, ours: str) -> list[tuple[Entry, int, str
             continue
         for clients in results.clients:
             pair = (mine[entry.protocol], entry)
-            for name, figures in _compared(results, model, pair, clients).items():
-                if all(figures) and figures[0].below(figures[1]):  # type: ignore[union-attr, arg-type]
+            for name, (lower, higher) in _compared(results, model, pair, clients).items():
+                if lower is not None and higher is not None and lower.below(higher):
                     found.append((entry, clients, name))
     return found
 
 
 def _compared(
     results: Results, model: str, pair: Sequence[Entry], clients: int
-) -> dict[str, list[Figure | None]]:
+) -> dict[str, tuple[Figure | None, Figure | None]]:
+    """Ours and theirs; of latency theirs and ours: where the first is below, they are ahead."""
+    ratios = [efficiency(results, model, entry, clients) for entry in pair]
+    rates, slowest = (
+        [over_rounds(results, (model, entry, clients), of=of) for entry in pair]
+        for of in (lambda w: w.throughput, lambda w: w.p99)
+    )
     return {
-        "CPU efficiency": [efficiency(results, model, entry, clients) for entry in pair],
-        "throughput": [
-            over_rounds(results, (model, entry, clients), of=lambda w: w.throughput)
-            for entry in pair
-        ],
+        "CPU efficiency": (ratios[0], ratios[1]),
+        "throughput": (rates[0], rates[1]),
+        "percentile 99": (slowest[1], slowest[0]),
     }

@@ -178,6 +178,18 @@ def test_who_is_ahead_of_us():
     )
 
 
+@pytest.mark.parametrize(("ours", "theirs", "told"), [(0.03, 0.02, True), (0.02, 0.03, False)])
+def test_whose_slowest_answers_come_sooner(ours, theirs, told):
+    found = results(
+        *[(n, CEILING, window()) for n in range(2)],
+        *[(n, OURS, window(p99=ours)) for n in range(2)],
+        *[(n, THEIRS, window(p99=theirs)) for n in range(2)],
+    )
+    assert ahead(found, "light", "wattscan") == ([(THEIRS, 1, "percentile 99")] if told else [])
+    found.samples.append(Sample("light", 2, OURS, window(p99=None)))
+    assert ahead(found, "light", "wattscan") == []
+
+
 def test_tables_name_what_was_not_run():
     absent = {("light", THEIRS): "not installed: a | b"}
     found = results((0, CEILING, window()), (0, OURS, window(cpu=0.0125)), absent=absent)
