@@ -45,10 +45,11 @@ def read_series(
     Raises:
         OSError, EOFError: see `Transport`.
     """
-    size = frames.DEFAULT_FRAME
-    payloads = [room[begin : begin + size] for begin in range(left, len(room), size)][:most]
-    expected = frames.head(size, frames.DATA, 0, number) * len(payloads)
+    size, stride = frames.DEFAULT_FRAME, HEAD + frames.DEFAULT_FRAME
     to_the_end = left + size * most >= len(room)
+    end = len(room) if to_the_end else left + size * most
+    payloads = [room[begin : min(begin + size, end)] for begin in range(left, end, size)]
+    expected = frames.head(size, frames.DATA, 0, number) * len(payloads)
     if to_the_end:
         last = frames.head(len(payloads[-1]), frames.DATA, frames.END_STREAM, number)
         expected = expected[:-HEAD] + last
@@ -57,14 +58,20 @@ def read_series(
     parts = [room[:left], *chain.from_iterable(zip(each, payloads, strict=True))]
     total, got, wrong = sum(map(len, parts)), 0, False
     while got < total and not wrong:
-        got += transport.read_parts(_behind(parts, got))
-        seen = (got - left + size) // (HEAD + size) * HEAD  # of heads that are whole
+        behind = _behind(parts, got)
+        if got and (got < left or (got - left) % stride >= HEAD):
+            # All of a payload that has begun must come: it is waited for in the kernel.
+            transport.fill(behind[0])
+            got += len(behind[0])
+        else:
+            got += transport.read_parts(behind)
+        seen = (got - left + size) // stride * HEAD  # of heads that are whole
         wrong = heads[:seen] != expected[:seen]
     if not wrong:
-        return Series(len(room) - left if to_the_end else size * most, to_the_end, b"")
+        return Series(end - left, to_the_end, b"")
     done = next(n for n, head in enumerate(each) if head != expected[HEAD * n : HEAD * (n + 1)])
     rest = b"".join(parts[1 + 2 * done :])
-    return Series(size * done, False, rest[: got - left - (HEAD + size) * done])
+    return Series(size * done, False, rest[: got - left - stride * done])
 
 
 def _behind(parts: list[memoryview], got: int) -> list[memoryview]:

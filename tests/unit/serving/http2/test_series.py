@@ -130,6 +130,27 @@ def test_a_large_message_is_one_read():
     assert room == BODY
 
 
+def test_a_slow_network_wakes_it_twice_a_frame():
+    # Not once for each segment: the rest of a payload is waited for as a whole.
+    data = b"".join(data_frames(1, message(BODY), ended=True))[9 + 5 :]
+    waits = []
+
+    class Counting(Script):
+        def read_parts(self, views):
+            waits.append("any")
+            return super().read_parts(views)
+
+        def fill(self, view):
+            waits.append("all")
+            super().fill(view)
+
+    segments = Counting(cut(data, [1448] * (len(data) // 1448)))
+    room = memoryview(bytearray(len(BODY)))
+    assert read_series(segments, 1, room, FULL - 5, most=64).ended
+    assert room == BODY
+    assert len(waits) <= 2 * (len(BODY) // FULL + 1)
+
+
 @pytest.mark.parametrize("other", [PING, frames.reset(1, frames.ErrorCode.CANCEL)])
 def test_what_is_something_else_is_given_back_and_waited_for_no_longer(other):
     ours, theirs = socket.socketpair()
