@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from loadtest.serving.calls import Expected
 from loadtest.serving.connection import TIMEOUT, Connection, SharedConnection, connect
 from loadtest.serving.networks import BenchmarkError
 from loadtest.serving.process_tree import cpu_seconds
-from loadtest.serving.window import Window, summarise
+from loadtest.serving.window import ENOUGH_FOR_P99, Window, summarise
 
 _WARM_UP = 12
 """Requests of each client: enough to tell the rate."""
@@ -44,7 +45,8 @@ class Job:
 
 
 def load(job: Job, connection: Connection | SharedConnection, clients: int) -> Window:
-    """One checked answer; a warm-up; then as many requests as its rate gives in `job.seconds`.
+    """One checked answer; a warm-up; then as many requests as its rate gives in `job.seconds`, and
+    as many as a percentile 99 needs.
 
     Raises: BenchmarkError, for a request that failed or a server's process that ended.
     """
@@ -54,7 +56,7 @@ def load(job: Job, connection: Connection | SharedConnection, clients: int) -> W
     limit = TIMEOUT + 3 * job.seconds
     warm = h2load.run(request, clients, _WARM_UP, limit)
     request = dataclasses.replace(request, answer=warm.answer)
-    count = max(1, round(_WARM_UP / warm.wall * job.seconds))
+    count = max(math.ceil(ENOUGH_FOR_P99 / clients), round(_WARM_UP / warm.wall * job.seconds))
     before = cpu_seconds(job.server)
     seen = h2load.run(request, clients, count, limit)
     server = _used(before, cpu_seconds(job.server))

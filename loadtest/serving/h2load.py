@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import resource
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ from pathlib import Path
 from loadtest.serving.connection import TIMEOUT
 from loadtest.serving.networks import BenchmarkError
 
-_PROGRAM, _PACKAGE = "h2load", "nghttp2-client"
+# Ends its command when the process that started it ends.
+_LEASH = ("setpriv", "--pdeathsig", "KILL")
 # gRPC's before each message: whether it is compressed, and its length.
 _FRAMING = 5
 _DATA = re.compile(r"^traffic: .* \((\d+)\) data$", re.MULTILINE)
@@ -46,12 +48,12 @@ class Seen:
 
 def version() -> str:
     """As it names itself. Raises: BenchmarkError, if it is not installed."""
-    try:
-        found = subprocess.run([_PROGRAM, "--version"], capture_output=True, text=True, check=False)  # noqa: S603
-    except FileNotFoundError:
-        raise BenchmarkError(
-            f"{_PROGRAM} is not installed: apt-get install {_PACKAGE}, or make system-packages"
-        ) from None
+    for program, package in (("h2load", "nghttp2-client"), ("setpriv", "util-linux")):
+        if shutil.which(program) is None:
+            raise BenchmarkError(
+                f"{program} is not installed: apt-get install {package}, or make system-packages"
+            )
+    found = subprocess.run(["h2load", "--version"], capture_output=True, text=True, check=False)  # noqa: S607
     return found.stdout.strip()
 
 
@@ -130,8 +132,8 @@ def _start(what: Request, clients: int, total: int) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603
         [
             # The kernel ends it with this process; grpcio's threads rule a `preexec_fn` out.
-            *("setpriv", "--pdeathsig", "KILL"),
-            *(_PROGRAM, "-n", str(total), "-c", str(clients), "-t", "1", "-m", "1"),
+            *_LEASH,
+            *("h2load", "-n", str(total), "-c", str(clients), "-t", "1", "-m", "1"),
             *("-N", f"{TIMEOUT:.0f}", "-d", str(what.body), "--log-file", str(what.log)),
             *("-H", "content-type: application/grpc", "-H", "te: trailers", what.url),
         ],

@@ -83,7 +83,10 @@ def _ahead(results: Results, model: str) -> str:
         f"- {_title(entry)}, {_clients(clients)}: {what}"
         for entry, clients, what in ahead(results, model, WATTSCAN)
     ]
-    title = "Ahead of Wattscan through the same protocol, each round of theirs beyond each of ours:"
+    title = (
+        "Ahead of Wattscan through the same protocol, each round of theirs beyond each of ours "
+        "(percentile 99 where all windows of both have one):"
+    )
     return "\n".join([f"{title}\n", *found]) if found else f"{title} none, at no load."
 
 

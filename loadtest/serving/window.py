@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_ENOUGH_FOR_P99 = 100
+ENOUGH_FOR_P99 = 100
+"""Latencies."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def summarise(
     if not latencies:
         raise ValueError("nothing was answered in the window")
     p50, p99 = (float(value) for value in np.quantile(np.array(latencies), (0.5, 0.99)))
-    enough = len(latencies) >= _ENOUGH_FOR_P99
+    enough = len(latencies) >= ENOUGH_FOR_P99
     return Window(
         clients=clients,
         inferences=len(latencies),

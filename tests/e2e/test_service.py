@@ -182,7 +182,7 @@ def test_bytes_that_are_no_message_do_not_stop_it(service):
     with pytest.raises(grpc.RpcError) as caught:
         call(b"\xff" * 100)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert "the request is not a protobuf message" in caught.value.details()
+    assert "not a wattscan.v1.SegmentRequest" in caught.value.details()
     assert service.stub.Segment(request(GOOD)).mask.height == 240
 
 

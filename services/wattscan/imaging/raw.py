@@ -46,6 +46,7 @@ def view(
             f"shape {list(shape)} of {dtype.name} has {expected}"
         )
     pixels = np.frombuffer(data, dtype=dtype).reshape(shape)
+    pixels.flags.writeable = False  # they are the request's
     if dtype.kind == "f" and not np.isfinite(pixels).all():
         raise InvalidImage("the raw tensor has values that are not finite (NaN or infinity)")
     return cast(Pixels, pixels[:, :, 0] if len(shape) == 3 and shape[2] == 1 else pixels)

@@ -26,7 +26,7 @@ class Turns:
         Raises: QueueFull, DeadlineExceeded.
         """
         with self._lock:
-            if self._waiting or not self._free:
+            if not self._free:
                 self._queue(timeout)
             self._free -= 1
         return _Place(self)

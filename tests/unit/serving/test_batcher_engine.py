@@ -1,5 +1,7 @@
 """What has queued up is computed by a thread of the engine's, until nobody waits."""
 
+import os
+import sys
 import threading
 import time
 
@@ -15,11 +17,12 @@ class Watched(Doubler):
 
     def __init__(self):
         super().__init__()
-        self.threads = []
+        self.threads, self.niceness = [], []
         self.gate = threading.Event()
 
     def run(self, inputs):
         self.threads.append(threading.current_thread().name)
+        self.niceness.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
         assert self.gate.wait(10)
         return super().run(inputs)
 
@@ -60,6 +63,17 @@ def test_those_who_wait_are_computed_in_the_engines_thread_and_then_it_is_free()
     wait_until(lambda: queue._idle)
     queue.run(work())
     assert runner.threads[-1] == threading.current_thread().name
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have a niceness on Linux only")
+def test_what_waited_gives_way_to_reading_and_answering():
+    runner = Watched()
+    threads = crowd(batcher(runner, queue_limit=99), runner, 2)
+    runner.gate.set()
+    end(threads)
+    first, *others = runner.niceness
+    assert first == os.getpriority(os.PRIO_PROCESS, 0)
+    assert set(others) == {min(first + 5, 19)}
 
 
 def test_after_its_close_those_who_wait_are_served_and_no_thread_is_left():

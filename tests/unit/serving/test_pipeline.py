@@ -213,5 +213,18 @@ def test_only_so_many_are_decoded_at_once():
     assert max(most) == 2
 
 
+def test_so_many_wait_to_be_decoded_and_no_more_also_after_some_have_waited():
+    turns = Turns(limit=1, places=1)
+    for _ in range(3):
+        with turns.wait(None):
+            with pytest.raises(DeadlineExceeded):
+                turns.wait(0.01)
+            waiting, _ = in_background(lambda: turns.wait(5).__exit__(None, None, None))
+            wait_until(lambda: turns._waiting == 1)
+            with pytest.raises(QueueFull):
+                turns.wait(5)
+        waiting.join()
+
+
 def test_pixels_of_any_size_are_taken(rig):
     assert rig.ask(np.zeros((5, 7), np.uint16)).pixels.shape == (5, 7)

@@ -62,7 +62,7 @@ def head(length: int, kind: int, flags: int, stream: int) -> bytes:
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
     """A whole frame."""
-    return struct.pack(">IBI", len(payload) << 8 | kind, flags, stream) + payload
+    return head(len(payload), kind, flags, stream) + payload
 
 
 def headers(stream: int, block: bytes, last: bool) -> bytes:

@@ -1,9 +1,9 @@
 """Frames that look alike, many read at once.
 
-Most clients send a large message in frames of 16 KiB. One by one, each costs two system calls and
-two dozen steps; here their payloads are read to where they stay, on the guess that what stands
-between them is the same head again, and that the message's end is its stream's. What was guessed
-wrong is given back.
+gRPC for Go, nghttp2 and others send a large message in frames of 16 KiB. One by one, each costs two
+system calls and two dozen steps; here their payloads are read to where they stay, on the guess that
+what stands between them is the same head again, and that the message's end is its stream's. What
+was guessed wrong is given back.
 """
 
 from __future__ import annotations
@@ -55,29 +55,58 @@ def read_series(
         expected = expected[:-HEAD] + last
     heads = memoryview(bytearray(len(expected)))
     each = [heads[begin : begin + HEAD] for begin in range(0, len(heads), HEAD)]
-    parts = [room[:left], *chain.from_iterable(zip(each, payloads, strict=True))]
-    total, got, wrong = sum(map(len, parts)), 0, False
-    while got < total and not wrong:
-        behind = _behind(parts, got)
+    places = list(chain.from_iterable(zip(each, payloads, strict=True)))
+    coming = _Places([room[:left], *places])
+    got, wrong = 0, False
+    while coming.left and not wrong:
         if got and (got < left or (got - left) % stride >= HEAD):
             # All of a payload that has begun must come: it is waited for in the kernel.
-            transport.fill(behind[0])
-            got += len(behind[0])
+            got += coming.fill(transport)
         else:
-            got += transport.read_parts(behind)
+            got += coming.read(transport)
         seen = (got - left + size) // stride * HEAD  # of heads that are whole
         wrong = heads[:seen] != expected[:seen]
     if not wrong:
         return Series(end - left, to_the_end, b"")
     done = next(n for n, head in enumerate(each) if head != expected[HEAD * n : HEAD * (n + 1)])
-    rest = b"".join(parts[1 + 2 * done :])
-    return Series(size * done, False, rest[: got - left - stride * done])
+    return Series(size * done, False, _joined(places[2 * done :], got - left - stride * done))
 
 
-def _behind(parts: list[memoryview], got: int) -> list[memoryview]:
-    """Where the bytes behind so many belong."""
-    for number, part in enumerate(parts):
-        if got < len(part):
-            return [part[got:], *parts[number + 1 :]]
-        got -= len(part)
-    return []
+class _Places:
+    """Where bytes belong that are still to come."""
+
+    def __init__(self, views: list[memoryview]) -> None:
+        self._views = views
+        self._next = 0
+        self.left = sum(map(len, views))
+
+    def read(self, transport: Transport) -> int:
+        """What there is."""
+        count = transport.read_parts(self._views[self._next :])
+        self.left -= count
+        rest = count
+        while self._next < len(self._views) and rest >= len(self._views[self._next]):
+            rest -= len(self._views[self._next])
+            self._next += 1
+        if rest:
+            self._views[self._next] = self._views[self._next][rest:]
+        return count
+
+    def fill(self, transport: Transport) -> int:
+        """All of the first."""
+        view = self._views[self._next]
+        transport.fill(view)
+        self._next += 1
+        self.left -= len(view)
+        return len(view)
+
+
+def _joined(views: list[memoryview], count: int) -> bytes:
+    """The first so many bytes of them."""
+    parts = []
+    for view in views:
+        parts.append(view[:count])
+        count -= len(parts[-1])
+        if not count:
+            break
+    return b"".join(parts)

@@ -15,17 +15,21 @@ from wattscan.serving.errors import RequestRefused
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 # Each costs a step here, and two bytes to send.
 _MOST_FIELDS = 20_000
+_FEW_FIELDS = 64
 _LONGEST = 10  # bytes of a number
 _ONE_BYTE = 0x7F  # the largest number that has one
 _BROKEN = "the request is not a protobuf message: it is truncated or corrupt"
 
 
-def split(data: memoryview, large: Collection[int]) -> tuple[bytes, list[tuple[int, memoryview]]]:
+def split(
+    data: memoryview, large: Collection[int], most: int = _MOST_FIELDS
+) -> tuple[bytes, list[tuple[int, memoryview]]]:
     """Take the large fields out of a message.
 
     Args:
         data: a serialized message.
         large: numbers of fields of wire type 2 (bytes, messages, packed numbers).
+        most: fields that it may have.
 
     Returns:
         The message without them, and the value of each occurrence, (number, bytes), in order.
@@ -56,13 +60,13 @@ def split(data: memoryview, large: Collection[int]) -> tuple[bytes, list[tuple[i
         count += 1
         if number == 0 or position > end:
             raise RequestRefused(_BROKEN)
-        if count > _MOST_FIELDS:
-            raise RequestRefused(f"a message of the request has more than {_MOST_FIELDS} fields")
+        if count > most:
+            raise RequestRefused(f"a message of the request has more than {most} fields")
     kept.append(data[begin:])
     return b"".join(kept), taken
 
 
-def lifted(data: memoryview, path: Sequence[Sequence[int]]) -> tuple[bytes, memoryview | None]:
+def lifted(data: memoryview, path: Sequence[Sequence[int]]) -> tuple[bytes, memoryview] | None:
     """Take one large field out of the messages inside a message.
 
     Args:
@@ -71,18 +75,22 @@ def lifted(data: memoryview, path: Sequence[Sequence[int]]) -> tuple[bytes, memo
             may not stand beside. Each field of the path must be there once.
 
     Returns:
-        The message without it, and its value; the message as it is and None, where it is not so.
-
-    Raises:
-        RequestRefused: the bytes are no message.
+        The message without it, and its value. None where it is not so, where a message has more
+        than a few fields, or is none: what that means is protobuf's to say.
     """
-    kept, taken = split(data, path[0])
+    try:
+        kept, taken = split(data, path[0], _FEW_FIELDS)
+    except RequestRefused:
+        return None
     if [number for number, _ in taken] != [path[0][0]]:
-        return bytes(data), None
-    inner, value = taken[0][1], None
+        return None
+    inner = taken[0][1]
     if len(path) == 1:
         return kept, inner
-    rest, value = lifted(inner, path[1:])
+    found = lifted(inner, path[1:])
+    if found is None:
+        return None
+    rest, value = found
     return b"".join((kept, large_field(path[0][0], len(rest)), rest)), value
 
 

@@ -75,7 +75,7 @@ class ImagingService:
         self, message_type: Any, data: bytes, kind: TaskKind, call: Call
     ) -> Mask | tuple[Finding, ...]:
         # Both requests have the image in the same place; protobuf would copy its pixels twice.
-        rest, pixels = lifted(memoryview(data), _PIXELS)
+        rest, pixels = lifted(memoryview(data), _PIXELS) or (data, None)
         message: pb.SegmentRequest | pb.ClassifyRequest = parsed(message_type, rest)
         name = f"{message.task}-{_precision(message.precision)}"
         job = ImageJob(kind, lambda: self._pixels(message.image, pixels))
@@ -90,8 +90,8 @@ class ImagingService:
             if dtype is None:
                 names = ", ".join(pb.DataType.Name(number) for number in _DTYPES)
                 raise InvalidImage(f"the raw tensor's data type must be one of {names}")
-            content = image.raw.data if data is None else data
-            return raw.view(content, image.raw.shape, dtype, self._limits)
+            pixels = image.raw.data if data is None else data
+            return raw.view(pixels, image.raw.shape, dtype, self._limits)
         raise InvalidImage("the request has no image: set image.encoded or image.raw")
 
 

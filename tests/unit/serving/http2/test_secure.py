@@ -13,7 +13,7 @@ import trustme
 from http2_rig import HOST, LARGEST, message, soon
 from test_malformed import BEGIN, OPEN, WHOLE, ending
 
-from wattscan.serving.http2 import secure
+from wattscan.serving.http2 import frames, secure
 
 AUTHORITY, STRANGER = trustme.CA(), trustme.CA()
 ROOT = AUTHORITY.cert_pem.bytes()
@@ -211,3 +211,30 @@ def test_new_keys_on_the_way(rig):
         out = peer.stdout.read()
     assert message(b"x") in out
     assert_well(rig)
+
+
+def test_a_large_message_in_small_frames(rig):
+    body = bytes(n % 251 for n in range(300_000))
+    data = message(body)
+    frame_size = frames.DEFAULT_FRAME
+    sent = [OPEN]
+    for begin in range(0, len(data), frame_size):
+        last = begin + frame_size >= len(data)
+        flags = frames.END_STREAM if last else 0
+        sent.append(frames.frame(frames.DATA, flags, 1, data[begin : begin + frame_size]))
+    with client_side().wrap_socket(rig.connect(), server_hostname=HOST) as sock:
+        sock.sendall(
+            frames.PREFACE
+            + frames.settings({frames.INITIAL_WINDOW_SIZE: 1 << 20})
+            + frames.window_update(0, 1 << 20)
+            + b"".join(sent)
+        )
+        sock.settimeout(10)
+        answer = b""
+        while b"grpc-status" not in answer:
+            chunk = sock.recv(65536)
+            assert chunk
+            answer += chunk
+    # Its first frame is a header block's; each DATA frame has 16 KiB.
+    assert data[:16_000] in answer
+    assert data[-1000:] in answer

@@ -1,5 +1,6 @@
 """Large messages in frames of 16 KiB, which are read many at once, on a guess."""
 
+import contextlib
 import socket
 import threading
 from unittest.mock import ANY
@@ -9,9 +10,10 @@ import pytest
 from http2_rig import HEADERS, Script, converse, message
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_malformed import ending
 
-from wattscan.serving.http2 import frames
-from wattscan.serving.http2.reading import FrameReader
+from wattscan.serving.http2 import connection, frames
+from wattscan.serving.http2.reading import LARGEST_CONTROL, FrameReader
 from wattscan.serving.http2.series import Series, read_series
 from wattscan.serving.http2.transport import Plain
 
@@ -195,3 +197,113 @@ def test_after_wrong_guesses_fewer_frames_are_read_at_once():
     assert asked[0] > 60 * FULL
     assert len(asked) > 20
     assert max(asked[1:]) < 4 * FULL
+
+
+def test_what_a_wrong_guess_brought_is_let_go_of():
+    first, *others = data_frames(1, BODY, ended=False)[:10]
+    reader = FrameReader(Script([b"".join([first, PING, *others]), PING]))
+    reader.next()
+    assert reader.series(1, memoryview(bytearray(len(BODY)))).length == 0
+    assert reader.next().kind == frames.PING
+    assert reader.payload() == b"12345678"
+    for other in others:
+        assert reader.next().length == len(other) - frames.HEAD
+        reader.skip()
+    assert reader.next().kind == frames.PING
+    assert len(reader._buffer) <= LARGEST_CONTROL + frames.HEAD
+
+
+def test_no_guess_has_more_buffers_than_the_kernel_takes():
+    data = bytes(4_000_000)
+    counts = []
+
+    class Counting(Script):
+        def read_parts(self, views):
+            counts.append(len(views))
+            return super().read_parts(views)
+
+    reader = FrameReader(Counting(data_frames(1, data, ended=True)))
+    room = memoryview(bytearray(len(data)))
+    while room:
+        left = reader.next().length
+        found = reader.series(1, room) if left < len(room) else Series(0, True, b"")
+        room = room[left + found.length :]
+    assert max(counts) < 200
+
+
+def begin(rig):
+    """A client's greeting, with room for large answers."""
+    sock = rig.connect()
+    sock.sendall(
+        frames.PREFACE
+        + frames.settings({frames.INITIAL_WINDOW_SIZE: frames.LARGEST_WINDOW})
+        + frames.window_update(0, WIDE)
+    )
+    return sock
+
+
+def read_all(sock):
+    data = b""
+    sock.settimeout(10)
+    with contextlib.suppress(ConnectionResetError):
+        while chunk := sock.recv(65536):
+            data += chunk
+    return data
+
+
+def send_what_is_taken(sock, data):
+    with contextlib.suppress(OSError):
+        sock.sendall(data)
+
+
+def kinds(data):
+    """Kind, stream and payload of each frame."""
+    found = []
+    while data:
+        length = int.from_bytes(data[:3], "big")
+        number = int.from_bytes(data[5:9], "big")
+        found.append((data[3], number, data[9 : 9 + length]))
+        data = data[9 + length :]
+    return found
+
+
+def test_series_are_counted_against_the_streams_window(rig):
+    # The handler waits to send its first answer, and takes nothing more.
+    path = [(name, "/t.S/Chat" if name == ":path" else value) for name, value in HEADERS]
+    sent = [frames.PREFACE, frames.settings({})]
+    sent.append(frames.headers(1, hpack.Encoder().encode(path), last=False))
+    sent += data_frames(1, message(BODY) * 12, ended=False)
+    with rig.connect() as sock:
+        sender = threading.Thread(target=send_what_is_taken, args=(sock, b"".join(sent)))
+        sender.start()
+        assert ending(read_all(sock)) == frames.ErrorCode.FLOW_CONTROL_ERROR
+        sender.join()
+
+
+def test_the_connections_window_is_renewed_by_series_too(rig, monkeypatch):
+    monkeypatch.setattr(connection, "_RENEW_AT", 100_000)
+    with begin(rig) as sock:
+        sock.sendall(b"".join(call(1, BODY, "with it")))
+        sock.sendall(b"".join(call(3, BODY, "with it")))
+        sock.shutdown(socket.SHUT_WR)
+        told = kinds(read_all(sock))
+    given = [
+        int.from_bytes(content, "big")
+        for kind, number, content in told
+        if (kind, number) == (frames.WINDOW_UPDATE, 0)
+    ]
+    sent = 2 * (len(BODY) + 5)
+    assert sent - 100_000 < sum(given[1:]) <= sent
+
+
+def test_a_full_frame_that_ends_a_stream_too_early_is_answered(rig):
+    with begin(rig) as sock:
+        cut_off = message(BODY)[: 2 * FULL]
+        sock.sendall(frames.headers(1, BLOCK, last=False))
+        sock.sendall(b"".join(data_frames(1, cut_off, ended=True)))
+        sock.settimeout(10)
+        data = b""
+        while b"cut off" not in data:
+            chunk = sock.recv(65536)
+            assert chunk
+            data += chunk
