@@ -76,7 +76,7 @@ class _Places:
     """Where bytes belong that are still to come."""
 
     def __init__(self, views: list[memoryview]) -> None:
-        self._views = views
+        self._views = [view for view in views if view]
         self._next = 0
         self.left = sum(map(len, views))
 

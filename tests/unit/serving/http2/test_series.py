@@ -132,6 +132,24 @@ def test_a_large_message_is_one_read():
     assert room == BODY
 
 
+@pytest.mark.parametrize("left", [0, FULL])
+def test_a_transport_that_reads_into_one_place_at_a_time(left):
+    class OneByOne(Script):  # as TLS does
+        def read_parts(self, views):
+            count = self.read_into(views[0])
+            if not count:
+                raise EOFError
+            return count
+
+    data = b"".join(data_frames(1, BODY, ended=True))
+    room = memoryview(bytearray(len(BODY)))
+    skipped = FULL - left
+    room[:skipped] = BODY[:skipped]
+    found = read_series(OneByOne([data[9 + skipped :]]), 1, room[skipped:], left, most=64)
+    assert found == Series(len(BODY) - FULL, True, b"")
+    assert room == BODY
+
+
 def test_a_slow_network_wakes_it_twice_a_frame():
     # Not once for each segment: the rest of a payload is waited for as a whole.
     data = b"".join(data_frames(1, message(BODY), ended=True))[9 + 5 :]
