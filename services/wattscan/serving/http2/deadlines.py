@@ -13,10 +13,14 @@ from typing import TypeAlias
 
 from wattscan.serving.http2.stream import Stream
 from wattscan.serving.http2.waiting import Signal
+from wattscan.units import Seconds
 
 _Entry: TypeAlias = "tuple[float, int, weakref.ref[Stream]]"
 
 _FEW = 1000  # entries that need no clearing
+# The client's own clock, which gRPC keeps in milliseconds, is to be first: a call that was reset
+# before would be CANCELLED there, and not DEADLINE_EXCEEDED.
+_LATE = Seconds(0.005)
 
 
 class Deadlines:
@@ -46,10 +50,10 @@ class Deadlines:
             self._changed.tell()
 
     def add(self, stream: Stream) -> None:
-        """End it at its deadline. A call that is over is not kept for it."""
+        """End it just after its deadline. A call that is over is not kept for it."""
         if stream.deadline is None:
             return
-        entry = (stream.deadline, next(self._numbers), weakref.ref(stream))
+        entry = (stream.deadline + _LATE, next(self._numbers), weakref.ref(stream))
         with self._changed.lock:
             if len(self._due) >= self._most:
                 self._clear()
