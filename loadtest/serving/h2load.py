@@ -50,9 +50,7 @@ def version() -> str:
     """As it names itself. Raises: BenchmarkError, if it is not installed."""
     for program, package in (("h2load", "nghttp2-client"), ("setpriv", "util-linux")):
         if shutil.which(program) is None:
-            raise BenchmarkError(
-                f"{program} is not installed: apt-get install {package}, or make system-packages"
-            )
+            raise BenchmarkError(f"{program} is not installed: apt-get install {package}")
     found = subprocess.run(["h2load", "--version"], capture_output=True, text=True, check=False)  # noqa: S607
     return found.stdout.strip()
 

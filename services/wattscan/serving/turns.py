@@ -16,53 +16,42 @@ class Turns:
     def __init__(self, limit: int, places: int) -> None:
         self._limit = limit
         self._waiting = 0
-        self._free = places
-        self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
+        self._places = threading.BoundedSemaphore(places)
+        self._count = threading.Lock()
 
     def wait(self, timeout: float | None) -> AbstractContextManager[None]:
         """Wait for a place, `timeout` seconds at most; it is taken until the context ends.
 
         Raises: QueueFull, DeadlineExceeded.
         """
-        with self._lock:
-            if not self._free:
-                self._queue(timeout)
-            self._free -= 1
-        return _Place(self)
-
-    def _queue(self, timeout: float | None) -> None:
-        """Until there is a place. With the lock held."""
-        if self._waiting >= self._limit:
-            raise QueueFull(
-                f"{self._limit} images wait to be decoded already: try again later", _RETRY_SECONDS
-            )
-        self._waiting += 1
+        with self._count:
+            if self._waiting >= self._limit:
+                raise QueueFull(
+                    f"{self._limit} images wait to be decoded already: try again later",
+                    _RETRY_SECONDS,
+                )
+            self._waiting += 1
         try:
-            if not self._changed.wait_for(lambda: self._free > 0, timeout):
-                raise DeadlineExceeded("the deadline passed while the request waited for its turn")
+            taken = self._places.acquire(timeout=timeout)
         finally:
-            self._waiting -= 1
-
-    def leave(self) -> None:
-        """A place is free again."""
-        with self._lock:
-            self._free += 1
-            if self._waiting:
-                self._changed.notify()
+            with self._count:
+                self._waiting -= 1
+        if not taken:
+            raise DeadlineExceeded("the deadline passed while the request waited for its turn")
+        return _Place(self._places)
 
 
 class _Place:
     """One that is taken."""
 
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
+    def __init__(self, places: threading.Semaphore) -> None:
+        self._places = places
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, *_: object) -> None:
-        self._turns.leave()
+        self._places.release()
 
 
 class Places:

@@ -58,7 +58,7 @@ def read_series(
     places = list(chain.from_iterable(zip(each, payloads, strict=True)))
     coming = _Places([room[:left], *places])
     got, wrong = 0, False
-    while coming.left and not wrong:
+    while coming and not wrong:
         if got and (got < left or (got - left) % stride >= HEAD):
             # All of a payload that has begun must come: it is waited for in the kernel.
             got += coming.fill(transport)
@@ -78,14 +78,14 @@ class _Places:
     def __init__(self, views: list[memoryview]) -> None:
         self._views = [view for view in views if view]
         self._next = 0
-        self.left = sum(map(len, views))
+
+    def __bool__(self) -> bool:
+        return self._next < len(self._views)
 
     def read(self, transport: Transport) -> int:
         """What there is."""
-        count = transport.read_parts(self._views[self._next :])
-        self.left -= count
-        rest = count
-        while self._next < len(self._views) and rest >= len(self._views[self._next]):
+        rest = count = transport.read_parts(self._views[self._next :])
+        while self and rest >= len(self._views[self._next]):
             rest -= len(self._views[self._next])
             self._next += 1
         if rest:
@@ -97,7 +97,6 @@ class _Places:
         view = self._views[self._next]
         transport.fill(view)
         self._next += 1
-        self.left -= len(view)
         return len(view)
 
 

@@ -9,6 +9,7 @@ import h2.config
 import h2.connection
 import h2.events
 
+from wattscan.serving.http2 import frames
 from wattscan.serving.http2.connection import Connection
 from wattscan.serving.http2.server import Bounds, Http2Server
 
@@ -213,6 +214,31 @@ def client():
 def message(data, packed=0):
     """As gRPC frames it."""
     return bytes((packed,)) + len(data).to_bytes(4, "big") + data
+
+
+def data_frames(stream, data, ended):
+    """Of 16 KiB each, and what is left."""
+    begins = range(0, len(data), frames.DEFAULT_FRAME)
+    return [
+        frames.frame(
+            frames.DATA,
+            frames.END_STREAM if ended and begin == begins[-1] else 0,
+            stream,
+            data[begin : begin + frames.DEFAULT_FRAME],
+        )
+        for begin in begins
+    ]
+
+
+def read_until(sock, mark):
+    """All that comes, up to that mark and what came with it."""
+    sock.settimeout(10)
+    data = b""
+    while mark not in data:
+        chunk = sock.recv(65536)
+        assert chunk, "the server has ended the connection"
+        data += chunk
+    return data
 
 
 class Answer:

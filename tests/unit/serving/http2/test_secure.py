@@ -10,7 +10,7 @@ import time
 import grpc
 import pytest
 import trustme
-from http2_rig import HOST, LARGEST, message, soon
+from http2_rig import HOST, LARGEST, data_frames, message, read_until, soon
 from test_malformed import BEGIN, OPEN, WHOLE, ending
 
 from wattscan.serving.http2 import frames, secure
@@ -216,12 +216,7 @@ def test_new_keys_on_the_way(rig):
 def test_a_large_message_in_small_frames(rig):
     body = bytes(n % 251 for n in range(300_000))
     data = message(body)
-    frame_size = frames.DEFAULT_FRAME
-    sent = [OPEN]
-    for begin in range(0, len(data), frame_size):
-        last = begin + frame_size >= len(data)
-        flags = frames.END_STREAM if last else 0
-        sent.append(frames.frame(frames.DATA, flags, 1, data[begin : begin + frame_size]))
+    sent = [OPEN, *data_frames(1, data, ended=True)]
     with client_side().wrap_socket(rig.connect(), server_hostname=HOST) as sock:
         sock.sendall(
             frames.PREFACE
@@ -229,12 +224,7 @@ def test_a_large_message_in_small_frames(rig):
             + frames.window_update(0, 1 << 20)
             + b"".join(sent)
         )
-        sock.settimeout(10)
-        answer = b""
-        while b"grpc-status" not in answer:
-            chunk = sock.recv(65536)
-            assert chunk
-            answer += chunk
+        answer = read_until(sock, b"grpc-status")
     # Its first frame is a header block's; each DATA frame has 16 KiB.
     assert data[:16_000] in answer
     assert data[-1000:] in answer

@@ -7,7 +7,7 @@ from unittest.mock import ANY
 
 import hpack
 import pytest
-from http2_rig import HEADERS, Script, converse, message
+from http2_rig import HEADERS, Script, converse, data_frames, message, read_until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_malformed import ending
@@ -22,20 +22,6 @@ BODY = bytes(n * n % 251 for n in range(240_000))
 PING = frames.frame(frames.PING, 0, 0, b"12345678")
 WIDE = frames.LARGEST_WINDOW - frames.DEFAULT_WINDOW
 BLOCK = hpack.Encoder().encode(HEADERS, huffman=False)
-
-
-def data_frames(stream, data, ended):
-    """Of 16 KiB each, and what is left."""
-    begins = range(0, len(data), FULL)
-    return [
-        frames.frame(
-            frames.DATA,
-            frames.END_STREAM if ended and begin == begins[-1] else 0,
-            stream,
-            data[begin : begin + FULL],
-        )
-        for begin in begins
-    ]
 
 
 def call(stream, body, end):
@@ -319,9 +305,4 @@ def test_a_full_frame_that_ends_a_stream_too_early_is_answered(rig):
         cut_off = message(BODY)[: 2 * FULL]
         sock.sendall(frames.headers(1, BLOCK, last=False))
         sock.sendall(b"".join(data_frames(1, cut_off, ended=True)))
-        sock.settimeout(10)
-        data = b""
-        while b"cut off" not in data:
-            chunk = sock.recv(65536)
-            assert chunk
-            data += chunk
+        read_until(sock, b"cut off")
