@@ -63,7 +63,9 @@ class Connection:
             while True:
                 self._read_frame()
         except ConnectionFailed as failure:
-            self._sender.say(frames.goaway(self._last, failure.code))
+            with self._lock:
+                self._sender.write([frames.goaway(self._last, failure.code)])
+                self._sender.ended = True  # an answer that comes now would follow it
             self._streams.abandon()
             self._transport.linger()
         except (OSError, EOFError):

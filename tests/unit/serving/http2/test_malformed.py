@@ -1,6 +1,7 @@
 """Bytes that break the rules: the server answers or closes, and its next client is served."""
 
 import random
+import socket
 import struct
 import threading
 import time
@@ -117,6 +118,25 @@ WAITING = frame(frames.HEADERS, frames.END_HEADERS, 1, HOLD) + WHOLE
 def test_more_of_a_stream_that_its_client_has_ended(shared, sent):
     assert ending(converse(shared.server, [BEGIN + WAITING + sent])) == ErrorCode.STREAM_CLOSED
     shared.assert_well()
+
+
+def test_an_answer_does_not_follow_what_ended_its_connection(rig, monkeypatch):
+    abandon = connection.Streams.abandon
+
+    def answered_meanwhile(streams):
+        rig.methods.go_on.set()
+        assert rig.methods.left.acquire(timeout=10)
+        time.sleep(0.05)  # and has had time to be sent
+        abandon(streams)
+
+    monkeypatch.setattr(connection.Streams, "abandon", answered_meanwhile)
+    with rig.connect() as sock:
+        sock.sendall(BEGIN + WAITING)
+        assert rig.methods.entered.acquire(timeout=10)
+        sock.sendall(frames.window_update(0, 0))
+        sock.shutdown(socket.SHUT_WR)
+        written = b"".join(iter(lambda: sock.recv(65536), b""))
+    assert ending(written) == ErrorCode.PROTOCOL_ERROR
 
 
 def test_more_than_there_is_a_window_for(shared):
