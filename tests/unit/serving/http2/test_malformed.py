@@ -124,9 +124,10 @@ def test_an_answer_does_not_follow_what_ended_its_connection(rig, monkeypatch):
     abandon = connection.Streams.abandon
 
     def answered_meanwhile(streams):
-        rig.methods.go_on.set()
-        assert rig.methods.left.acquire(timeout=10)
-        time.sleep(0.05)  # and has had time to be sent
+        if not rig.methods.go_on.is_set():
+            rig.methods.go_on.set()
+            assert rig.methods.left.acquire(timeout=10)
+            time.sleep(0.05)  # and has had time to be sent
         abandon(streams)
 
     monkeypatch.setattr(connection.Streams, "abandon", answered_meanwhile)
