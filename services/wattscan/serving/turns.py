@@ -24,6 +24,11 @@ class Turns:
 
         Raises: QueueFull, DeadlineExceeded.
         """
+        if not self._places.acquire(blocking=False):
+            self._queue(timeout)
+        return _Place(self._places)
+
+    def _queue(self, timeout: float | None) -> None:
         with self._count:
             if self._waiting >= self._limit:
                 raise QueueFull(
@@ -38,7 +43,6 @@ class Turns:
                 self._waiting -= 1
         if not taken:
             raise DeadlineExceeded("the deadline passed while the request waited for its turn")
-        return _Place(self._places)
 
 
 class _Place:

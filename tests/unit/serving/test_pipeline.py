@@ -213,6 +213,14 @@ def test_only_so_many_are_decoded_at_once():
     assert max(most) == 2
 
 
+def test_who_finds_a_place_does_not_count_among_those_that_wait():
+    turns = Turns(limit=0, places=1)
+    with turns.wait(None), pytest.raises(QueueFull):
+        turns.wait(None)
+    with turns.wait(None):  # free again
+        pass
+
+
 def test_so_many_wait_to_be_decoded_and_no_more_also_after_some_have_waited():
     turns = Turns(limit=1, places=1)
     for _ in range(3):

@@ -64,8 +64,7 @@ class Connection:
                 self._read_frame()
         except ConnectionFailed as failure:
             with self._lock:
-                self._sender.write([frames.goaway(self._last, failure.code)])
-                self._sender.ended = True  # an answer that comes now would follow it
+                self._sender.end(frames.goaway(self._last, failure.code))
             self._streams.abandon()
             self._transport.linger()
         except (OSError, EOFError):
@@ -88,8 +87,7 @@ class Connection:
     def end(self) -> None:
         """Nothing more will be answered; the client is to close its side."""
         with self._lock:
-            self._sender.ended = True
-            self._changed.tell()
+            self._sender.end()
             self._transport.end()
 
     def shut(self) -> None:

@@ -52,6 +52,12 @@ class Sender:
             self._transport.shut()
             self.changed.tell()
 
+    def end(self, *parts: Part) -> None:
+        """The last whole frames; who waits is told."""
+        self.write(parts)
+        self.ended = True
+        self.changed.tell()
+
     def add(
         self,
         parts: list[Part],

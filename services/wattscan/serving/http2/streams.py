@@ -119,7 +119,7 @@ class Streams:
     def abandon(self) -> None:
         """All of them: nobody waits for them any more."""
         with self._lock:
-            self._sender.ended = True
+            self._sender.end()
             streams = list(self._open.values())
         for stream in streams:
             stream.leave()
