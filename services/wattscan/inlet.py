@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from wattscan.contracts import EnergyReading, Method, PowerReading
+from wattscan.contracts import UPDATE_PERIOD, EnergyReading, Method, PowerReading
 from wattscan.settings import one_of, text
-from wattscan.units import Joules, Watts
+from wattscan.units import Joules, Seconds, Watts
 
 
 def domain_of(settings: Mapping[str, Any]) -> str:
@@ -32,8 +32,10 @@ class InletPower:
         domain: str,
         uncertainty_ratio: float,
         read: Callable[[], tuple[Watts, float | None]],
+        update_period: Seconds = UPDATE_PERIOD,
     ) -> None:
         self.name = name
+        self.update_period = update_period
         self.uncertainty_ratio = uncertainty_ratio
         self._domain = domain
         self._read = read
@@ -50,9 +52,15 @@ class InletEnergy:
     method: Method = "counter"
 
     def __init__(
-        self, name: str, domain: str, uncertainty_ratio: float, read: Callable[[], Joules]
+        self,
+        name: str,
+        domain: str,
+        uncertainty_ratio: float,
+        read: Callable[[], Joules],
+        update_period: Seconds = UPDATE_PERIOD,
     ) -> None:
         self.name = name
+        self.update_period = update_period
         self.uncertainty_ratio = uncertainty_ratio
         self._domain = domain
         self._read = read

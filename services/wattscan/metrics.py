@@ -88,6 +88,13 @@ SENSOR_UP = _metric(
     "target sensor",
     "1: the last read succeeded; 0: it did not.",
 )
+SENSOR_PROVING = _metric(
+    "wattscan_sensor_proving",
+    "gauge",
+    "target sensor",
+    "1 while a source of power or energy is read and has not moved yet: nothing else of it is "
+    "shown; 0 when it has.",
+)
 SENSOR_READ_ERRORS = _metric(
     "wattscan_sensor_read_errors_total",
     "counter",
@@ -254,6 +261,7 @@ GROUPS: dict[str, tuple[Metric, ...]] = {
         ENERGY_SOURCE_INFO,
         TARGET_INFO,
         SENSOR_UP,
+        SENSOR_PROVING,
         SENSOR_READ_ERRORS,
         SENSOR_COVERED_SECONDS,
         SENSOR_INTERVAL_SECONDS,

@@ -48,7 +48,7 @@ _SCOPES: tuple[Scope, ...] = get_args(Scope)
 def read(file: Path) -> tuple[list[Reading], Seconds]:
     """A file's readings, and the Unix time of its last change.
 
-    That is no stamp of the readings: whoever reads the file judges by it how old it may be.
+    Whoever reads the file judges by that how old it may be.
 
     Raises: SensorFailed: `gone`, `permission`, `unreadable`, `too_large`, `half_written` or
         `garbage`.

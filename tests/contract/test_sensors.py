@@ -20,6 +20,7 @@ from wattscan.targets import load_target, target_names
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.exporter import TelemetryCollector
+from wattscan.telemetry.proof import Evidence
 from wattscan.telemetry.sampler import Sampler
 from wattscan.units import Seconds
 
@@ -88,6 +89,11 @@ def readings(sensor):
         return [(r.domain, r.power) for r in sensor.read_power()]
     assert isinstance(sensor, TemperatureSensor)
     return [(r.zone, r.temperature) for r in sensor.read_temperature()]
+
+
+def moved(sensor):
+    """As if all that it gives had been seen to move: files stand still."""
+    return Evidence(frozenset(label for label, _ in readings(sensor)))
 
 
 def test_some_target_uses_it(name):
@@ -164,7 +170,7 @@ def test_taken_away_mid_run_its_series_disappear_and_the_reason_is_counted(
     read_from_files, sysfs, take_away, monkeypatch
 ):
     found = [
-        FoundSensor(sensor, SensorChoice(read_from_files, {}))
+        FoundSensor(sensor, SensorChoice(read_from_files, {}), moved(sensor))
         for sensor in find(read_from_files, sysfs)
         if getattr(sensor, "method", "") != "modelled"
     ]

@@ -1,16 +1,16 @@
 """`wattscan sensors` as a user runs it, over a sysfs of ours."""
 
 import json
+import os
 import subprocess
 
 import pytest
+from moving_rapl import moving, zones
 
 from commands import WATTSCAN
+from wattscan.sensors import rapl_perf
 
 FILES = {
-    "class/powercap/intel-rapl:0/name": "package-0",
-    "class/powercap/intel-rapl:0/energy_uj": "1000000",
-    "class/powercap/intel-rapl:0/max_energy_range_uj": "262143328850",
     "class/thermal/thermal_zone0/type": "x86_pkg_temp",
     "class/thermal/thermal_zone0/temp": "47000",
 }
@@ -22,7 +22,8 @@ def sysfs(tmp_path):
         file = tmp_path / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    return tmp_path
+    with moving({"package-0": 20.0}, tmp_path):
+        yield tmp_path
 
 
 def sensors(*arguments):
@@ -54,7 +55,7 @@ def test_json_is_a_line_in_base_units(sysfs):
     assert found["target"] == "cpu"
     rows = {row["sensor"]: row for row in found["sensors"]}
     assert rows["thermal_zone"]["temperature"] == 47.0
-    assert rows["rapl"]["state"] == "table" and rows["rapl"]["energy"] == 0.0
+    assert rows["rapl"]["state"] == "table" and rows["rapl"]["energy"] > 0
     assert rows["hwmon"]["state"] == "absent" and rows["hwmon"]["why"]
 
 
@@ -127,7 +128,43 @@ def test_a_reading_that_is_pushed_is_read(tmp_path):
     shown = json.loads(sensors("--target", target, "--format", "json").stdout)["sensors"]
     rows = {row["covers"]: row for row in shown}
     assert rows["lid"]["temperature"] == 41.25
-    assert (rows["inlet"]["power"], rows["inlet"]["state"]) == (4.5, "table")
+    assert rows[""]["state"] == "proving" and "has not moved yet" in rows[""]["why"]
+
+
+def test_what_is_handed_over_again_is_believed(tmp_path):
+    """Also a steady figure: a new reading is a movement."""
+    target = tmp_path / "meter.toml"
+    target.write_text(
+        "title = 'A board with a meter'\nsample_interval_seconds = 0.1\nqueue_limit = 4\n"
+        "[backend]\nname = 'litert'\n[[sensors]]\nname = 'bridge'\n"
+        f"folder = '{tmp_path}'\nuncertainty_ratio = 0.1\n"
+    )
+    reading = ("--folder", tmp_path, "--name", "meter", "--power", "inlet=4.5")
+    assert push(*reading).returncode == 0
+    command = [*WATTSCAN, "sensors", "--watch", "--seconds", "0.2", "--format", "json"]
+    process = subprocess.Popen(
+        [*command, "--target", target], stdout=subprocess.PIPE, text=True
+    )  # fmt: skip
+    states = []
+    with process.stdout:
+        for _ in range(50):
+            (row,) = json.loads(process.stdout.readline())["sensors"]
+            states.append(row["state"])
+            if row["power"] == 4.5:
+                break
+            push(*reading)
+        process.send_signal(2)
+        assert process.wait(10) == 130
+    assert states[0] == "proving" and states[-1] == "table"
+
+
+def test_counters_that_stand_still_are_told_and_the_model_is_read(tmp_path):
+    zones(tmp_path, ["package-0", "psys"])
+    done = sensors("--sysfs", tmp_path)
+    assert done.returncode == 0
+    assert "rapl: absent: listed, but its count stands still" in done.stdout
+    (model,) = [line for line in done.stdout.splitlines() if line.startswith("cpu_model ")]
+    assert model.endswith("read by tables")
 
 
 @pytest.mark.parametrize(
@@ -144,3 +181,33 @@ def test_what_cannot_be_pushed_is_told(tmp_path, arguments, told):
     assert done.returncode == 2
     assert told in done.stderr
     assert not (tmp_path / "bridge").exists()
+
+
+# linux/perf_event.h: of the kernel's software events, one counts the nanoseconds of a processor's
+# clock, and one counts nothing, ever, as RAPL's do in many a virtual machine.
+SOFTWARE, CPU_CLOCK, DUMMY = 1, 0, 9
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_perf_events_that_are_listed_are_believed_when_they_count(tmp_path, counts):
+    try:
+        os.close(rapl_perf.open_event(SOFTWARE, DUMMY, cpu=0))
+    except OSError as error:
+        pytest.skip(f"this kernel lets no one count events here: {error.strerror}")
+    pmu = tmp_path / "bus/event_source/devices/power"
+    (pmu / "events").mkdir(parents=True)
+    (pmu / "type").write_text(f"{SOFTWARE}\n")
+    (pmu / "cpumask").write_text("0\n")
+    event = pmu / "events/energy-psys"
+    event.write_text(f"event={CPU_CLOCK if counts else DUMMY:#x}\n")
+    event.with_suffix(".unit").write_text("Joules\n")
+    event.with_suffix(".scale").write_text("25e-9\n")  # so that a second is 25 J
+    done = sensors("--sysfs", tmp_path, "--format", "json")
+    rows = {row["sensor"]: row for row in json.loads(done.stdout)["sensors"]}
+    if counts:
+        assert (rows["rapl_perf"]["state"], rows["rapl_perf"]["covers"]) == ("table", "psys")
+        assert rows["rapl_perf"]["power"] == pytest.approx(25, rel=0.2)
+    else:
+        assert rows["rapl_perf"]["state"] == "absent"
+        assert "its count stands still" in rows["rapl_perf"]["why"]
+        assert rows["cpu_model"]["state"] == "table"

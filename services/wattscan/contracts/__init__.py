@@ -5,6 +5,7 @@ has `FORMAT` and `open_engine`, a sensor module has `find`; the Protocols here t
 """
 
 from wattscan.contracts.energy import (
+    UNKNOWN_ENERGY,
     EnergyAccount,
     EnergyMeter,
     EnergyShare,
@@ -31,6 +32,8 @@ from wattscan.contracts.models import (
     TensorSpec,
 )
 from wattscan.contracts.sensors import (
+    UPDATE_PERIOD,
+    Covering,
     EnergyReading,
     EnergySensor,
     Hasty,
@@ -41,6 +44,7 @@ from wattscan.contracts.sensors import (
     TemperatureReading,
     TemperatureSensor,
     Throttling,
+    Updating,
 )
 from wattscan.contracts.targets import (
     Batching,
@@ -71,10 +75,13 @@ from wattscan.contracts.types import (
 __all__ = [
     "LIMITS",
     "PRECISIONS",
+    "UNKNOWN_ENERGY",
+    "UPDATE_PERIOD",
     "Array",
     "Backend",
     "Batching",
     "Correction",
+    "Covering",
     "DataSet",
     "Difference",
     "EnergyAccount",
@@ -117,6 +124,7 @@ __all__ = [
     "Tensor",
     "TensorSpec",
     "Throttling",
+    "Updating",
     "WattscanError",
     "last_line",
 ]

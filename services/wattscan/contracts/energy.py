@@ -13,12 +13,17 @@ from wattscan.units import Joules
 class EnergyShare:
     """The energy of one request, as well as it is known now.
 
-    `method` is `estimated` until every interval of the request is settled.
+    `method` is `estimated` until every interval of the request is settled, and `unknown` where
+    nothing tells: then there is no energy and no scope.
     """
 
-    energy: Joules
-    method: Method | Literal["estimated"]
-    scope: Scope
+    energy: Joules | None
+    method: Method | Literal["estimated", "unknown"]
+    scope: Scope | None
+
+
+UNKNOWN_ENERGY = EnergyShare(None, "unknown", None)
+"""Of a request while no source of energy is proven, or the one that was read is silent."""
 
 
 class EnergyAccount(Protocol):
@@ -39,12 +44,8 @@ class EnergyAccount(Protocol):
         """It leaves service; returns now, as `start` does."""
         ...
 
-    def close(self, ok: bool) -> EnergyShare | None:
-        """The request is answered (ok), or has failed.
-
-        Returns:
-            What it has cost; None where the target has no source of energy.
-        """
+    def close(self, ok: bool) -> EnergyShare:
+        """The request is answered (ok), or has failed; returns what it has cost."""
         ...
 
 

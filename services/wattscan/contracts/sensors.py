@@ -100,6 +100,32 @@ class Hasty(Protocol):
     """Kept unless the sensor's entry in the target's TOML says otherwise."""
 
 
+@runtime_checkable
+class Updating(Protocol):
+    """What a sensor adds that says how often its source renews its figure."""
+
+    update_period: Seconds
+    """The longest time between two renewals. Without it: `UPDATE_PERIOD`."""
+
+
+UPDATE_PERIOD = Seconds(1.0)
+"""How often a source is taken to renew its figure where its sensor does not say."""
+
+
+@runtime_checkable
+class Covering(Protocol):
+    """What a sensor adds whose device may be more than its first domain: two sockets, two GPUs."""
+
+    def device_domains(self, moved: Mapping[str, Joules]) -> Sequence[str]:
+        """The domains whose sum is the device. None of them overlaps another.
+
+        Args:
+            moved: the domains that are proven, in their order, each with what it has counted over
+                one and the same time; 0 where that is not known.
+        """
+        ...
+
+
 Sensor: TypeAlias = PowerSensor | EnergySensor | TemperatureSensor
 
 

@@ -10,8 +10,6 @@ from wattscan.contracts.limits import LIMITS, Limits
 from wattscan.contracts.types import Precision
 from wattscan.units import Seconds, Watts
 
-_FROZEN_AFTER = Seconds(10.0)
-
 
 @dataclass(frozen=True)
 class Correction:
@@ -30,8 +28,10 @@ class SensorChoice:
     """One `[[sensors]]` entry: a module's name and what is passed to its `find`.
 
     `interval` is how often it is read, where that is not the target's; `floors` is, for a domain,
-    the least power that its device takes; `frozen_after` is how long a source's own time or count
-    may stand still (0: for ever). Where the sensor `unless` has been found, this one is not looked
+    the least power that its device takes; `may_be_zero` names the domains that may truly take
+    nothing; `frozen_after` is how long a source may stand still (0: for ever; None: a time that
+    fits its update period); `update_period` is how often the source renews its figure, where that
+    is not what the sensor says. Where the sensor `unless` has been found, this one is not looked
     for. `corrections` are of its sensors' domains, by sensor and domain.
     """
 
@@ -39,7 +39,9 @@ class SensorChoice:
     settings: Mapping[str, Any]
     interval: Seconds | None = None
     floors: Mapping[str, Watts] = field(default_factory=dict)
-    frozen_after: Seconds = _FROZEN_AFTER
+    may_be_zero: frozenset[str] = frozenset()
+    frozen_after: Seconds | None = None
+    update_period: Seconds | None = None
     unless: str = ""
     corrections: Mapping[tuple[str, str], Correction] = field(default_factory=dict)
 

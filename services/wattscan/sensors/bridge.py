@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -70,7 +71,7 @@ class _Folder:
 
     def __init__(self, path: Path, stale_after: Seconds) -> None:
         self.path = path
-        self._stale_after = stale_after
+        self.stale_after = stale_after
         self._seen: dict[Path, tuple[Seconds, float]] = {}
         """Of each file, its last change in Unix time, and when that was by the monotonic clock."""
 
@@ -106,9 +107,10 @@ class _Folder:
     def _fresh(self, file: Path) -> list[textfile.Reading]:
         readings, changed = textfile.read(file)
         age = self._age(file, changed)
-        if age > self._stale_after:
+        if age > self.stale_after:
             raise SensorFailed("stale", f"{file.name} has not changed for {age:.0f} s")
-        return readings
+        # A reading that is handed over anew has moved, though its figure may not have.
+        return [_stamped(reading, changed) for reading in readings]
 
     def _age(self, file: Path, changed: Seconds) -> float:
         now = time.monotonic()
@@ -118,6 +120,12 @@ class _Folder:
             since = now - max(0.0, time.time() - changed)
             self._seen[file] = (changed, since)
         return now - since
+
+
+def _stamped(reading: textfile.Reading, changed: Seconds) -> textfile.Reading:
+    if isinstance(reading, PowerReading) and reading.stamp is None:
+        return replace(reading, stamp=changed)
+    return reading
 
 
 def _name(reading: textfile.Reading) -> str:
@@ -131,6 +139,8 @@ class BridgePower:
 
     def __init__(self, folder: _Folder, uncertainty_ratio: float) -> None:
         self.uncertainty_ratio = uncertainty_ratio
+        # Whoever hands over does so before it counts as stale.
+        self.update_period = folder.stale_after
         self._folder = folder
 
     def read_power(self) -> Sequence[PowerReading]:
@@ -146,6 +156,8 @@ class BridgeEnergy:
 
     def __init__(self, folder: _Folder, uncertainty_ratio: float) -> None:
         self.uncertainty_ratio = uncertainty_ratio
+        # Whoever hands over does so before it counts as stale.
+        self.update_period = folder.stale_after
         self._folder = folder
 
     def read_energy(self) -> Sequence[EnergyReading]:
@@ -159,6 +171,7 @@ class BridgeTemperature:
     name = "bridge_temperature"
 
     def __init__(self, folder: _Folder) -> None:
+        self.update_period = folder.stale_after
         self._folder = folder
 
     def read_temperature(self) -> Sequence[TemperatureReading]:

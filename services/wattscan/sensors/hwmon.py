@@ -13,7 +13,7 @@ from typing import Any
 from wattscan.contracts import PowerReading, Sensor, SensorAbsent, TemperatureReading
 from wattscan.settings import check_keys, uncertainty
 from wattscan.sysfs import read_available, read_label
-from wattscan.units import celsius_from_millidegrees, watts_from_microwatts
+from wattscan.units import Seconds, celsius_from_millidegrees, watts_from_microwatts
 
 # Without a data sheet: the tolerance that regulators' telemetry commonly states.
 _UNCERTAINTY_RATIO = 0.05
@@ -56,6 +56,8 @@ class HwmonPower:
     """Power channels."""
 
     name = "hwmon_power"
+    # The drivers of processors, graphics cards and regulators renew theirs within 100 ms or so.
+    update_period = Seconds(0.1)
 
     def __init__(self, channels: Mapping[str, Path], uncertainty_ratio: float) -> None:
         self.uncertainty_ratio = uncertainty_ratio

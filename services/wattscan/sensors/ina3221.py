@@ -24,7 +24,7 @@ from wattscan.contracts import (
 )
 from wattscan.settings import check_keys, uncertainty
 from wattscan.sysfs import read_int, read_label
-from wattscan.units import Watts, watts_from_millivolts_milliamperes, watts_from_milliwatts
+from wattscan.units import Seconds, Watts, watts_from_millivolts_milliamperes, watts_from_milliwatts
 
 # TI's data sheet SBOS576: a gain error of 0.25 % at most in each voltage, and 80 uV of offset,
 # which is 16 mA over the 5 milliohm, 1 % shunts of NVIDIA's design guide DG-09840: 2 % from 3 A on.
@@ -155,6 +155,8 @@ class Ina3221Sensor:
     """The board's input first, then the rails. A rail that is off truly reads 0 W."""
 
     name = "ina3221"
+    # TI's data sheet SBOS576: with the drivers' settings a set of conversions takes under 100 ms.
+    update_period = Seconds(0.1)
 
     def __init__(self, domains: Sequence[_Domain], uncertainty_ratio: float) -> None:
         self.uncertainty_ratio = uncertainty_ratio

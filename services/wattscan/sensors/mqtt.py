@@ -29,6 +29,8 @@ _SETTINGS = {
 }  # fmt: skip
 _PORT = 1883  # IANA's for MQTT without TLS
 _STALE_AFTER = Seconds(10.0)
+# A plug's count moves in coarse steps: 0.001 kWh at 5 W.
+_COUNT_PERIOD = Seconds(720.0)
 _CONNECT_TIMEOUT = Seconds(0.8)
 _RECONNECT_SECONDS = (1, 8)
 _LARGEST_MESSAGE = 64 * 1024
@@ -51,16 +53,15 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
         plugins.sdk("paho.mqtt.client", "meters")
     except EngineAbsent as error:
         raise SensorAbsent(str(error)) from None
-    topic = _Topic(
-        _access(settings), Seconds(number(settings, "stale_after_seconds", _STALE_AFTER))
-    )
+    stale_after = Seconds(number(settings, "stale_after_seconds", _STALE_AFTER))
+    topic = _Topic(_access(settings), stale_after)
     found: list[Sensor] = []
     if "power_field" in settings or "energy_field" not in settings:
         read = partial(topic.power, text(settings, "power_field"))
-        found.append(InletPower("mqtt", *told, read))
+        found.append(InletPower("mqtt", *told, read, stale_after))
     if "energy_field" in settings:
         count = partial(topic.energy, text(settings, "energy_field"), ENERGY_UNITS[unit])
-        found.append(InletEnergy("mqtt_energy", *told, count))
+        found.append(InletEnergy("mqtt_energy", *told, count, _COUNT_PERIOD))
     return found
 
 
@@ -164,9 +165,10 @@ class _Topic:
             raise SensorFailed("too_large", f"a message is over {_LARGEST_MESSAGE} bytes")
         return number_at(parse_json(payload), field)
 
-    def power(self, field: str) -> tuple[Watts, None]:
-        """Watts. Without a stamp: how old a message may be is judged here. Raises: SensorFailed."""
-        return Watts(self.number(field)), None
+    def power(self, field: str) -> tuple[Watts, Seconds]:
+        """Watts, and when they came: a new message has moved. Raises: SensorFailed."""
+        number = self.number(field)
+        return Watts(number), self._inbox.at if self._inbox else Seconds(0.0)
 
     def energy(self, field: str, to_joules: Callable[[float], Joules]) -> Joules:
         """What the plug has counted. Raises: SensorFailed."""

@@ -21,6 +21,7 @@ from wattscan.contracts import (
 from wattscan.settings import check_keys, uncertainty
 from wattscan.sysfs import read_available, read_int, read_label
 from wattscan.units import (
+    Seconds,
     Watts,
     celsius_from_decidegrees,
     watts_from_microvolts_microamperes,
@@ -129,6 +130,8 @@ class PowerSupplyPower:
     """
 
     name = "power_supply"
+    # Fuel gauges renew their figures every 1 to 30 s.
+    update_period = Seconds(10.0)
 
     def __init__(self, supplies: Sequence[Path], uncertainty_ratio: float) -> None:
         self.uncertainty_ratio = uncertainty_ratio

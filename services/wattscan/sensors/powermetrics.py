@@ -200,6 +200,7 @@ class PowermetricsSensor:
 
     def __init__(self, command: Path, interval: Seconds, uncertainty_ratio: float) -> None:
         self.uncertainty_ratio = uncertainty_ratio
+        self.update_period = interval
         self._command = command
         self._interval = interval
         self._run: _Run | None = None

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import EnergyReading, Method, Scope, Sensor, SensorAbsent, SensorFailed
+from wattscan.rapl_domains import KINDS, UPDATE_PERIOD, device_domains
 from wattscan.settings import check_keys, uncertainty
 from wattscan.sysfs import available, read_int, read_label
 from wattscan.units import Joules, joules_from_microjoules
 
 _CONTROL_TYPES = ("intel-rapl", "amd-rapl")
-# The platform domain (psys) comes second: few boards have it calibrated.
-_ORDER = ("package", "psys", "dram", "core", "uncore")
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def _zone(folder: Path, powercap: Path) -> _Zone:
 
 def _preference(zone: _Zone) -> tuple[int, str]:
     kind = zone.domain.split("-")[0]
-    return (_ORDER.index(kind) if kind in _ORDER else len(_ORDER), zone.domain)
+    return (KINDS.index(kind) if kind in KINDS else len(KINDS), zone.domain)
 
 
 class RaplSensor:
@@ -84,10 +83,15 @@ class RaplSensor:
 
     name = "rapl"
     method: Method = "counter"
+    update_period = UPDATE_PERIOD
 
     def __init__(self, zones: Sequence[_Zone], uncertainty_ratio: float) -> None:
         self.uncertainty_ratio = uncertainty_ratio
         self._zones = zones
+
+    def device_domains(self, moved: Mapping[str, Joules]) -> Sequence[str]:
+        """See `contracts.Covering`: the platform, else all packages."""
+        return device_domains(moved)
 
     def read_energy(self) -> Sequence[EnergyReading]:
         """One reading a zone that can be read. Raises: SensorFailed when none can."""

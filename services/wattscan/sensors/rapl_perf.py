@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import EnergyReading, Method, Scope, Sensor, SensorAbsent, SensorFailed
+from wattscan.rapl_domains import UPDATE_PERIOD, device_domains
 from wattscan.settings import check_keys, uncertainty
 from wattscan.sysfs import available, read_int, read_label
-from wattscan.units import joules_from_scaled_count
+from wattscan.units import Joules, joules_from_scaled_count
 
 # As of `rapl`: package RAPL is within a few percent of external meters on servers since Haswell.
 _UNCERTAINTY_RATIO = 0.05
@@ -162,11 +163,16 @@ class RaplPerfSensor:
 
     name = "rapl_perf"
     method: Method = "counter"
+    update_period = UPDATE_PERIOD
 
     def __init__(self, counters: Sequence[_Counter], uncertainty_ratio: float) -> None:
         self.uncertainty_ratio = uncertainty_ratio
         self._counters = counters
         weakref.finalize(self, _close, [counter.descriptor for counter in counters])
+
+    def device_domains(self, moved: Mapping[str, Joules]) -> Sequence[str]:
+        """See `contracts.Covering`: the platform, else all packages."""
+        return device_domains(moved)
 
     def read_energy(self) -> Sequence[EnergyReading]:
         """One reading an event and package that answers, in joules since the opening.

@@ -27,7 +27,7 @@ from wattscan.contracts import (
 )
 from wattscan.inlet import InletEnergy, InletPower, domain_of
 from wattscan.settings import check_keys, one_of, text, uncertainty
-from wattscan.units import ENERGY_UNITS, POWER_UNITS, Joules, joules_from_watt_hours
+from wattscan.units import ENERGY_UNITS, POWER_UNITS, Joules, Seconds, joules_from_watt_hours
 
 _SETTINGS = {
     "resource", "library", "model", "element", "power_query", "energy_query", "setup",
@@ -37,6 +37,8 @@ _GENERIC_ONLY = _SETTINGS & {"power_query", "energy_query", "setup", "power_unit
 # Opening, asking for the state and asking for values fit into a reader's one second.
 _TIMEOUT_MS = 300
 _NAME = "scpi"
+# The step of a count of 1,000 Wh in six digits, at 5 W.
+_COUNT_PERIOD = Seconds(7.2)
 # SCPI-99, volume 1, 7.2.1.4 and 7.2.1.5: these and above stand for infinity and for no number.
 _OVERRANGE = 9.9e37
 # Yokogawa's bulletin WT300E-01EN: basic power accuracy 0.15 % at 50/60 Hz.
@@ -128,7 +130,7 @@ def _generic(settings: Mapping[str, Any]) -> InletEnergy | InletPower:
 
 
 def _energy(settings: Mapping[str, Any], ratio: float, read: Callable[[], Joules]) -> InletEnergy:
-    return InletEnergy(_NAME, domain_of(settings), ratio, read)
+    return InletEnergy(_NAME, domain_of(settings), ratio, read, _COUNT_PERIOD)
 
 
 class _Meter:

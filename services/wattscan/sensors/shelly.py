@@ -15,11 +15,13 @@ from wattscan.answers import get_json, host_of, number_at
 from wattscan.contracts import Sensor, SensorAbsent, SensorFailed, TemperatureReading
 from wattscan.inlet import InletEnergy, InletPower, counts, domain_of
 from wattscan.settings import check_keys, uncertainty, whole_number
-from wattscan.units import Celsius, Joules, Watts, joules_from_watt_hours
+from wattscan.units import Celsius, Joules, Seconds, Watts, joules_from_watt_hours
 
 _SETTINGS = {"host", "channel", "use", "domain", "uncertainty_ratio"}
 # Shelly states no accuracy in its API documentation; users see low loads jump. Calibrate it.
 _UNCERTAINTY_RATIO = 0.05
+# Users see the count move once a minute.
+_COUNT_PERIOD = Seconds(60.0)
 _NAME = "shelly"
 _POWER, _TOTAL, _TEMPERATURE = "apower", "aenergy.total", "temperature.tC"
 
@@ -47,7 +49,9 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
             "generation or later, with power metering, and its address right?",
             awaited=True,
         ) from None
-    meter = InletEnergy(*told, plug.energy) if counter else InletPower(*told, plug.power)
+    meter = (
+        InletEnergy(*told, plug.energy, _COUNT_PERIOD) if counter else InletPower(*told, plug.power)
+    )
     return [meter, ShellyTemperature(plug)] if _has_temperature(status) else [meter]
 
 

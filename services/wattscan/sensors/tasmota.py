@@ -16,11 +16,13 @@ from wattscan.answers import get_json, host_of, number_at
 from wattscan.contracts import Sensor, SensorAbsent, SensorFailed
 from wattscan.inlet import InletEnergy, InletPower, counts, domain_of
 from wattscan.settings import check_keys, uncertainty
-from wattscan.units import Joules, Watts, joules_from_kilowatt_hours
+from wattscan.units import Joules, Seconds, Watts, joules_from_kilowatt_hours
 
 _SETTINGS = {"host", "use", "domain", "uncertainty_ratio"}
 # Tasmota's meters come uncalibrated (its documentation, "Power Monitoring Calibration").
 _UNCERTAINTY_RATIO = 0.05
+# One step, 0.001 kWh, at 5 W.
+_COUNT_PERIOD = Seconds(720.0)
 _NAME = "tasmota"
 _POWER, _TOTAL = "StatusSNS.ENERGY.Power", "StatusSNS.ENERGY.Total"
 
@@ -46,7 +48,7 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
             awaited=True,
         ) from None
     if counter:
-        return [InletEnergy(*told, partial(_energy, host))]
+        return [InletEnergy(*told, partial(_energy, host), _COUNT_PERIOD)]
     return [InletPower(*told, partial(_power, host))]
 
 

@@ -54,8 +54,9 @@ class OtlpTracing:
         }
         attributes |= {f"wattscan.{k}_seconds": v for k, v in call.seconds.items()}
         if call.energy is not None:
-            attributes["wattscan.energy_joules"] = call.energy.energy
             attributes["wattscan.energy_method"] = call.energy.method
+            if call.energy.energy is not None:
+                attributes["wattscan.energy_joules"] = call.energy.energy
         span = self._tracer.start_span(
             ended.method,
             # The propagator takes blanks around a header, and logs what it does not take.

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TypeVar
 
-from wattscan.contracts import EnergyMeter, EnergyShare
+from wattscan.contracts import UNKNOWN_ENERGY, EnergyMeter, EnergyShare
 from wattscan.serving.batching.work import Work
 from wattscan.serving.call import Call
 from wattscan.serving.errors import Cancelled, Draining
@@ -161,9 +161,12 @@ def _priority(call: Call, model: LoadedModel) -> int:
 
 
 def total(before: EnergyShare | None, now: EnergyShare | None) -> EnergyShare | None:
-    """Of the many requests that a call may have; the last one's method stands for all."""
+    """Of the many requests that a call may have; the last one's method stands for all, and where
+    one is unknown, so is the sum."""
     if before is None or now is None:
         return now or before
+    if before.energy is None or now.energy is None:
+        return UNKNOWN_ENERGY
     return replace(now, energy=Joules(before.energy + now.energy))
 
 

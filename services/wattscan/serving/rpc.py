@@ -202,11 +202,11 @@ class _Served:
         trailing = [("x-request-id", self.call.request_id)]
         energy = self.call.energy
         if energy is not None:
-            trailing += [
-                ("energy_joules", f"{energy.energy:.6g}"),
-                ("energy_method", energy.method),
-                ("energy_scope", energy.scope),
-            ]
+            trailing.append(("energy_method", energy.method))
+            if energy.energy is not None:
+                trailing.append(("energy_joules", f"{energy.energy:.6g}"))
+            if energy.scope is not None:
+                trailing.append(("energy_scope", energy.scope))
         return tuple(trailing)
 
     def _refuse(self, error: Exception, code: grpc.StatusCode, text: str) -> None:

@@ -32,7 +32,7 @@ class Stages:
         """It has waited so long."""
         self.seconds["queue"] += seconds
 
-    def close(self, ok: bool) -> EnergyShare | None:
+    def close(self, ok: bool) -> EnergyShare:
         """The request is over, in whatever stage; returns its energy as far as it is known."""
         if self._stage:
             self.end()

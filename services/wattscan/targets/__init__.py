@@ -35,7 +35,9 @@ _FOLDER = Path(__file__).parent
 _INTERVAL = (0.001, 3600.0)
 # As of the options of those names; gRPC's own limit on a message.
 _MOST_LIMIT = 2**31 - 1
-_COMMON = {"interval_seconds", "frozen_after_seconds", "unless", "calibration"}
+_COMMON = {
+    "interval_seconds", "frozen_after_seconds", "update_period_seconds", "unless", "calibration",
+}  # fmt: skip
 _TABLES = {
     "title", "sample_interval_seconds", "queue_limit", "batching", "backend", "sensors", "paper",
     "limits",
@@ -111,13 +113,22 @@ def _sensor(entry: Mapping[str, Any], folder: Path) -> SensorChoice:
     floors = settings.pop("floor_watts", {})
     if not isinstance(floors, dict):
         raise ValueError("floor_watts must be a table: domain = watts")
+    may_be_zero = settings.pop("may_be_zero", [])
+    if not isinstance(may_be_zero, list) or not all(isinstance(x, str) for x in may_be_zero):
+        raise ValueError("may_be_zero must be a list of domains' names")
     common = {key: settings.pop(key) for key in _COMMON & settings.keys()}
     return SensorChoice(
         name=name,
         settings=settings,
         interval=_interval(common, "interval_seconds") if "interval_seconds" in common else None,
         floors={domain: Watts(number(floors, domain)) for domain in floors},
-        frozen_after=Seconds(number(common, "frozen_after_seconds", SensorChoice.frozen_after)),
+        may_be_zero=frozenset(may_be_zero),
+        frozen_after=Seconds(number(common, "frozen_after_seconds"))
+        if "frozen_after_seconds" in common
+        else None,
+        update_period=_interval(common, "update_period_seconds")
+        if "update_period_seconds" in common
+        else None,
         unless=text(common, "unless"),
         corrections=_corrections(folder / text(common, "calibration"), name)
         if "calibration" in common

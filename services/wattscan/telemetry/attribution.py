@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple, TypeAlias
 
-from wattscan.contracts import EnergyShare, Method, Scope
+from wattscan.contracts import UNKNOWN_ENERGY, EnergyShare, Method, Scope
 from wattscan.units import Joules, Seconds
 
 # Finished requests that wait for their last energy: minutes of a busy target's.
@@ -79,7 +79,7 @@ class Account:
         self._ledger.leave(self)
         return now
 
-    def close(self, ok: bool) -> EnergyShare | None:
+    def close(self, ok: bool) -> EnergyShare:
         """Give what it holds, and what is settled later, to its outcome."""
         return self._ledger.close(self, "ok" if ok else "failed")
 
@@ -106,7 +106,8 @@ class Ledger:
         self._idle: dict[Method, Joules] = {}
         self._source: Source | None = None
         self._settled_until = clock()
-        self._joules_per_image_second = 0.0
+        # Of the last interval; None while there is none, or the source is silent.
+        self._joules_per_image_second: float | None = None
 
     def open(self, task: str, precision: str) -> Account:
         """An account for a new request."""
@@ -130,12 +131,17 @@ class Ledger:
                 account.spans.clear()
                 self._drop(id(account))
 
-    def close(self, account: Account, outcome: str) -> EnergyShare | None:
+    def falls_silent(self) -> None:
+        """The source tells nothing at present: until it does, what a request takes is unknown."""
+        with self._lock:
+            self._joules_per_image_second = None
+
+    def close(self, account: Account, outcome: str) -> EnergyShare:
         """The request is finished.
 
         Returns:
-            What it has cost: settled, and the rest at the last interval's rate. None without a
-            source.
+            What it has cost: settled, and the rest at the last interval's rate. Unknown without a
+            source, and without such a rate.
         """
         with self._lock:
             account.outcome = outcome
@@ -144,7 +150,7 @@ class Ledger:
                 if len(self._finished) > _MOST_FINISHED:
                     self._drop(next(iter(self._finished)))
             if self._source is None:
-                return None
+                return UNKNOWN_ENERGY
             if account.settled:
                 self._credit(account, account.settled, self._source.method)
             return self._share(account, self._source)
@@ -201,7 +207,9 @@ class Ledger:
 
     def _share(self, account: Account, source: Source) -> EnergyShare:
         weight = account.weight(self._settled_until, self.clock())
-        estimate = weight * self._joules_per_image_second
+        if weight and self._joules_per_image_second is None:
+            return UNKNOWN_ENERGY
+        estimate = weight * (self._joules_per_image_second or 0.0)
         method = source.method if weight == 0 or source.method == "modelled" else "estimated"
         return EnergyShare(Joules(account.settled + estimate), method, source.scope)
 

@@ -24,6 +24,7 @@ from wattscan.telemetry.domains import Domain
 from wattscan.telemetry.sampler import Sampler
 from wattscan.units import Joules, Seconds, Watts, mean_power
 
+_TO_MOVE, _PAUSE = Seconds(2.0), Seconds(0.05)
 # Keeps a processor busy for that part of every tenth of a second.
 _BUSY = """
 import os, sys, time
@@ -83,6 +84,7 @@ def run(options: argparse.Namespace) -> int:
         )
         if sensor is meter:
             raise WattscanError("a sensor cannot be calibrated against itself")
+        _await_movement(sampler, (sensor, meter), options)
         points = []
         for number in range(options.steps):
             level = number / (options.steps - 1)
@@ -156,6 +158,24 @@ def _domain(sampler: Sampler, name: str, absent: dict[str, str]) -> Domain:
     ]
     why = absent.get(sensor, f"there is: {', '.join(present) or 'nothing that has power'}")
     raise WattscanError(f"{name} gives no power here: {why}")
+
+
+def _await_movement(
+    sampler: Sampler, domains: Sequence[Domain], options: argparse.Namespace
+) -> None:
+    """Until both have moved, under all of the load. Raises: WattscanError."""
+    end = time.monotonic() + max(_TO_MOVE, options.settle + options.seconds)
+    with _load(1.0, options.load) as load:
+        while still := [domain for domain in domains if not domain.present]:
+            time.sleep(_PAUSE)
+            sampler.sample()
+            _check_lasted(load, 1.0)
+            if time.monotonic() > end:
+                names = " and ".join(f"{d.key.sensor} {d.key.domain}" for d in still)
+                raise WattscanError(
+                    f"{names} did not move under the load: use a load that takes more, or find out "
+                    "why with wattscan sensors"
+                )
 
 
 def _step(sampler: Sampler, sensor: Domain, meter: Domain, settle: float, seconds: float) -> Point:

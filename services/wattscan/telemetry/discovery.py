@@ -5,31 +5,35 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from wattscan import plugins
 from wattscan.contracts import (
-    EnergySensor,
-    PowerSensor,
     Sensor,
     SensorAbsent,
     SensorChoice,
     Target,
     WattscanError,
 )
+from wattscan.telemetry.proof import Evidence, is_modelled, measures, prove
 from wattscan.units import Seconds
 
 PATIENCE = Seconds(10.0)
-"""For one entry's search. NVIDIA's library and Apple's take 3 to 5 s to start."""
+"""For one entry's search and proof. NVIDIA's library and Apple's take 3 to 5 s to start."""
+
+_UNKNOWN = Evidence()
 
 
 @dataclass(frozen=True)
 class FoundSensor:
-    """A sensor that is here, and the entry of the target's TOML that asked for it."""
+    """A sensor that is here, the entry of the target's TOML that asked for it, and what was seen of
+    it when it was found."""
 
     sensor: Sensor
     choice: SensorChoice
+    evidence: Evidence = _UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,11 @@ class Found:
 
 
 def discover(target: Target, sysfs: Path) -> Found:
-    """Look for the target's sensors. One whose search takes longer than `PATIENCE` is awaited.
+    """Look for the target's sensors, and have each source of power or energy move.
 
-    A `modelled` source is left out when something measures: it is there for when nothing does.
+    A counter that stands still is absent, and the next source takes its place. One whose search
+    takes longer than `PATIENCE` is awaited. A `modelled` source is left out when a measured one is
+    proven: it is there for when nothing measures, and for as long as nothing is proven to.
 
     Raises:
         WattscanError: a sensor's settings are wrong.
@@ -60,7 +66,9 @@ def discover(target: Target, sysfs: Path) -> Found:
             absent[choice.name] = f"not needed: {choice.unless} is here"
             continue
         try:
-            sensors += _look_with_patience(choice, sysfs)
+            here, standing = _look_with_patience(choice, sysfs)
+            sensors += here
+            absent |= standing
             awaited += [choice] * more_may_come(choice)
         except SensorAbsent as reason:
             absent[choice.name] = str(reason)
@@ -69,8 +77,8 @@ def discover(target: Target, sysfs: Path) -> Found:
             raise WattscanError(f"target {target.name}, sensor {choice.name}: {error}") from None
         except Exception as error:  # a driver's bug must not keep the others from being found
             absent[choice.name] = f"its driver failed: {type(error).__name__}: {error}"
-    if any(_measures(each.sensor) for each in sensors):
-        for each in [s for s in sensors if _modelled(s.sensor)]:
+    if any(measures(each.sensor) and each.evidence.proven for each in sensors):
+        for each in [s for s in sensors if is_modelled(s.sensor)]:
             absent[each.sensor.name] = "not needed: power or energy is measured here"
             sensors.remove(each)
     return Found(tuple(sensors), absent, tuple(awaited))
@@ -82,18 +90,33 @@ def look(choice: SensorChoice, sysfs: Path) -> list[FoundSensor]:
     return [FoundSensor(sensor, choice) for sensor in found]
 
 
+def _prove(found: Sequence[FoundSensor]) -> tuple[list[FoundSensor], dict[str, str]]:
+    """Those that are not proven to stand still, and why each other one is not here."""
+    kept: list[FoundSensor] = []
+    standing: dict[str, str] = {}
+    for each in found:
+        try:
+            kept.append(replace(each, evidence=prove(each.sensor, each.choice)))
+        except SensorAbsent as reason:
+            standing[each.sensor.name] = str(reason)
+    return kept, standing
+
+
 def more_may_come(choice: SensorChoice) -> bool:
     """Whether an entry that has found something may find more later; see `SensorModule`."""
     return bool(getattr(plugins.sensor(choice.name), "MORE_MAY_COME", False))
 
 
-def _look_with_patience(choice: SensorChoice, sysfs: Path) -> list[FoundSensor]:
-    """As `look`, on a thread that may be left behind: signals are answered meanwhile."""
-    answers: queue.SimpleQueue[list[FoundSensor] | BaseException] = queue.SimpleQueue()
+_Proven: TypeAlias = tuple[list[FoundSensor], dict[str, str]]
+
+
+def _look_with_patience(choice: SensorChoice, sysfs: Path) -> _Proven:
+    """Look and prove, on a thread that may be left behind: signals are answered meanwhile."""
+    answers: queue.SimpleQueue[_Proven | BaseException] = queue.SimpleQueue()
 
     def run() -> None:
         try:
-            answers.put(look(choice, sysfs))
+            answers.put(_prove(look(choice, sysfs)))
         except BaseException as error:  # the driver's, whatever it is
             answers.put(error)
 
@@ -107,11 +130,3 @@ def _look_with_patience(choice: SensorChoice, sysfs: Path) -> list[FoundSensor]:
     if isinstance(answer, BaseException):  # it would end the process
         raise SensorAbsent(f"its driver failed: it raised {type(answer).__name__}")
     return answer
-
-
-def _modelled(sensor: Sensor) -> bool:
-    return isinstance(sensor, EnergySensor) and sensor.method == "modelled"
-
-
-def _measures(sensor: Sensor) -> bool:
-    return isinstance(sensor, PowerSensor | EnergySensor) and not _modelled(sensor)

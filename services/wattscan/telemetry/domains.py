@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from wattscan.contracts import Correction, EnergyReading, Method, PowerReading, Scope
 from wattscan.telemetry.integrate import (
@@ -121,3 +123,71 @@ class Domain:
         if now - then >= self._interval / 2:
             self.power = mean_power(Joules(self.energy - before), Seconds(now - then))
             self._power_since = (now, self.energy)
+
+
+class Total:
+    """Domains that do not overlap, as one: two sockets, two GPUs.
+
+    It has no readings of its own: its energy is theirs since it was made, and it is there while all
+    of them are.
+    """
+
+    def __init__(self, parts: Sequence[Domain]) -> None:
+        first = parts[0].key
+        name = "+".join(part.key.domain for part in parts)
+        self.key = DomainKey(first.sensor, name, first.scope, first.method)
+        self.parts = tuple(parts)
+        self._energy = self._sum()
+        self._covered = {part.key: part.covered for part in parts}
+        self._told: tuple[Seconds, Joules] | None = None
+
+    @property
+    def energy(self) -> Joules:
+        """All of theirs."""
+        return Joules(self._sum() - self._energy)
+
+    @property
+    def covered(self) -> Seconds:
+        """The time that every one of them accounts for."""
+        return Seconds(min(part.covered - self._covered[part.key] for part in self.parts))
+
+    @property
+    def power(self) -> Watts | None:
+        """The sum of theirs; None where one has none."""
+        powers = [part.power for part in self.parts]
+        known = [power for power in powers if power is not None]
+        return Watts(sum(known)) if len(known) == len(powers) else None
+
+    @property
+    def present(self) -> bool:
+        """Whether all of them are."""
+        return all(part.present for part in self.parts)
+
+    @property
+    def uncertainty_ratio(self) -> float:
+        """The largest of theirs: sensors of one kind err alike."""
+        return max(part.uncertainty_ratio for part in self.parts)
+
+    @property
+    def last_read(self) -> Seconds | None:
+        """Monotonic time until which the energy includes all of theirs."""
+        times = [part.last_read for part in self.parts]
+        known = [time for time in times if time is not None]
+        return min(known) if len(known) == len(times) else None
+
+    def news(self) -> tuple[Seconds, Seconds, Joules] | None:
+        """What has been added since it was last asked: from, until, and the energy.
+
+        None: nothing yet.
+        """
+        now = self.last_read
+        if now is None or (self._told is not None and now <= self._told[0]):
+            return None
+        before, self._told = self._told, (now, self.energy)
+        return None if before is None else (before[0], now, Joules(self.energy - before[1]))
+
+    def _sum(self) -> Joules:
+        return Joules(sum(part.energy for part in self.parts))
+
+
+AnyDomain: TypeAlias = Domain | Total

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from wattscan import metrics
 from wattscan.contracts import Target
 from wattscan.telemetry.attribution import Ledger
-from wattscan.telemetry.domains import Domain
+from wattscan.telemetry.domains import AnyDomain
 from wattscan.telemetry.sampler import Sampler
 from wattscan.telemetry.state import SensorState
 
@@ -38,7 +38,7 @@ class TelemetryCollector(Collector):
         with self._sampler.lock:
             for state in self._sampler.states:
                 self._sensor(families, state)
-                for domain in state.domains.values():
+                for domain in state.shown:
                     self._domain(families, domain)
         self._attribution(families)
         yield from families.values()
@@ -58,6 +58,10 @@ class TelemetryCollector(Collector):
 
     def _sensor(self, families: dict[str, _Family], state: SensorState) -> None:
         labels = [self._target.name, state.sensor.name]
+        if state.measures and (state.up or state.proving):
+            families[metrics.SENSOR_PROVING.name].add_metric(labels, float(state.proving))
+        if state.proving:
+            return
         families[metrics.SENSOR_UP.name].add_metric(labels, float(state.up))
         for reason, count in state.errors.items():
             families[metrics.SENSOR_READ_ERRORS.name].add_metric([*labels, reason], count)
@@ -68,9 +72,7 @@ class TelemetryCollector(Collector):
         for zone, temperature in state.temperatures.items():
             families[metrics.TEMPERATURE_CELSIUS.name].add_metric([*labels, zone], temperature)
 
-    def _domain(self, families: dict[str, _Family], domain: Domain) -> None:
-        if not domain.present:
-            return
+    def _domain(self, families: dict[str, _Family], domain: AnyDomain) -> None:
         key = domain.key
         short = [self._target.name, key.sensor, key.domain]
         labels = [*short, key.scope, key.method]
@@ -82,7 +84,7 @@ class TelemetryCollector(Collector):
         for use in self._uses(domain):
             families[metrics.ENERGY_SOURCE_INFO.name].add_metric([*labels, use], 1)
 
-    def _uses(self, domain: Domain) -> list[str]:
+    def _uses(self, domain: AnyDomain) -> list[str]:
         uses = ["table", "attribution"] if domain.key == self._sampler.table else []
         return [*uses, "paper"] if domain.key.domain == self._target.paper.domain else uses
 

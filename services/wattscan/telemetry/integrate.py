@@ -26,7 +26,7 @@ STILL = Step(Joules(0.0), Seconds(0.0))
 RESET = Step(Joules(0.0), Seconds(0.0))
 """Nothing either, and to be told: the hardware's counter has started anew."""
 
-_MOST_POWER = Watts(2000.0)
+MOST_POWER = Watts(2000.0)
 """More than any chip or board takes: what a counter that wraps may have gone on by."""
 
 
@@ -38,7 +38,7 @@ def counter_step(previous: EnergyReading, current: EnergyReading, elapsed: Secon
     it is over a time in which it can have wrapped unseen.
     """
     difference = current.count - previous.count
-    if current.wraps_at is not None and energy(_MOST_POWER, elapsed) > current.wraps_at / 2:
+    if current.wraps_at is not None and energy(MOST_POWER, elapsed) > current.wraps_at / 2:
         return RESET
     if difference == 0:
         return STILL

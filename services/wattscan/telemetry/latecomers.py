@@ -14,7 +14,9 @@ from wattscan.units import Seconds
 
 _EVERY = Seconds(10.0)
 
-_RANK = "The tables read it before the next start only if what they read falls silent."
+_RANK = (
+    "Before the next start the tables read it only if what they read falls silent or is modelled."
+)
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from wattscan.telemetry.state import SensorState
 class Row:
     """A domain, a zone, or a sensor that is not here. In W, J, degrees Celsius, s; None: has none.
 
-    `state` is `table` (the domain that tables read), `up`, `down` or `absent`; `why` says why it is
-    down or absent.
+    `state` is `table` (the domain that tables read), `up`, `proving` (it has not moved yet), `down`
+    or `absent`; `why` says why it is one of the last three.
     """
 
     sensor: str
@@ -35,8 +35,9 @@ def rows(found: Found, sampler: Sampler) -> list[Row]:
     """All sensors of the target, in its order; those that are absent last."""
     with sampler.lock:
         present = [row for state in sampler.states for row in _sensor(state, sampler)]
-        here = {state.choice.name for state in sampler.states}
-    # One that was absent at the start may have come.
+        here = {state.sensor.name for state in sampler.states}
+        # One that was absent at the start may have come, by a name of its own.
+        here |= {state.choice.name for state in sampler.states if state.choice in found.awaited}
     absent = [Row(name, "", "absent", why=why) for name, why in found.absent.items()]
     return [*present, *(row for row in absent if row.sensor not in here)]
 
@@ -44,20 +45,19 @@ def rows(found: Found, sampler: Sampler) -> list[Row]:
 def _sensor(state: SensorState, sampler: Sampler) -> Iterator[Row]:
     name, interval = state.sensor.name, state.interval
     if not state.up:
-        yield Row(name, "", "down", why=state.trouble)
+        yield Row(name, "", "proving" if state.proving else "down", why=state.trouble)
         return
-    for domain in state.domains.values():
-        if domain.present:
-            yield Row(
-                sensor=name,
-                covers=domain.key.domain,
-                state="table" if domain.key == sampler.table else "up",
-                power=domain.power,
-                energy=domain.energy,
-                scope=domain.key.scope,
-                method=domain.key.method,
-                interval=interval,
-                uncertainty_ratio=domain.uncertainty_ratio,
-            )
+    for domain in state.shown:
+        yield Row(
+            sensor=name,
+            covers=domain.key.domain,
+            state="table" if domain.key == sampler.table else "up",
+            power=domain.power,
+            energy=domain.energy,
+            scope=domain.key.scope,
+            method=domain.key.method,
+            interval=interval,
+            uncertainty_ratio=domain.uncertainty_ratio,
+        )
     for zone, temperature in state.temperatures.items():
         yield Row(name, zone, "up", temperature=temperature, interval=interval)

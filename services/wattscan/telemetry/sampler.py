@@ -27,6 +27,7 @@ from wattscan.telemetry.table_source import TableSource
 from wattscan.units import Seconds
 
 _BLOCKED = f"it takes more than {PATIENCE:g} s"
+_PROVING = "it is being proven: its figure has not moved yet, so nothing of it is shown"
 
 log = logging.getLogger(__name__)
 
@@ -142,9 +143,18 @@ class Sampler:
         except BaseException as error:  # nor what would end the process
             self._fail(state, "driver_error", f"it raised {type(error).__name__}")
         else:
-            if not state.up and state.errors.total():
-                log.warning("sensor %s is back", state.sensor.name)
-            state.up = True
+            self._note_up(state)
+
+    def _note_up(self, state: SensorState) -> None:
+        was_proving, state.proving = state.proving, state.measures and not state.proof.proven
+        if state.proving:
+            state.up, state.trouble = False, _PROVING
+            return
+        if was_proving:
+            log.info("sensor %s has moved: it is believed from now on", state.sensor.name)
+        elif not state.up and state.errors.total():
+            log.warning("sensor %s is back", state.sensor.name)
+        state.up = True
 
     def _fail(self, state: SensorState, reason: str, detail: str) -> None:
         if state.up or not state.errors.total():
@@ -165,6 +175,8 @@ class Sampler:
         if state.method is None:
             state.temperatures = {r.zone: r.temperature for r in readings}
         else:
+            if state.measures:
+                readings = state.proof.believed(now, readings)
             self._energy(state, now, readings)
 
     def _disbelieve(self, state: SensorState, names: Iterable[str]) -> None:
@@ -184,12 +196,18 @@ class Sampler:
             if step is RESET:
                 state.errors[COUNTER_RESET] += 1
                 log.warning("sensor %s: %s was reset", state.sensor.name, reading.domain)
-            if domain.key == self.table and since is not None and step.covered > 0:
+            if domain is self._source.domain and since is not None and step.covered > 0:
                 self._ledger.settle(since, now, step.energy)
+        total = state.total
+        if total is not None and (news := total.news()) and total is self._source.domain:
+            self._ledger.settle(*news)
 
     def _elect(self, now: Seconds) -> None:
         before = self.table
         key = self._source.elect(now)
+        domain = self._source.domain
+        if domain is not None and not domain.present:
+            self._ledger.falls_silent()
         if key is None or key == before:
             return
         self._ledger.set_source(Source(key.method, key.scope))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from wattscan.contracts import (
+    Covering,
     EnergySensor,
     Hasty,
     Method,
@@ -18,10 +19,11 @@ from wattscan.contracts import (
 )
 from wattscan.metrics import COUNTER_RESET
 from wattscan.telemetry.discovery import FoundSensor
-from wattscan.telemetry.domains import Domain
+from wattscan.telemetry.domains import AnyDomain, Domain, Total
 from wattscan.telemetry.doubt import Doubt
+from wattscan.telemetry.proof import Proof, update_period
 from wattscan.telemetry.reader import Reader
-from wattscan.units import Celsius, Seconds
+from wattscan.units import Celsius, Joules, Seconds
 
 _INTERVAL_WINDOW = Seconds(60.0)
 
@@ -43,7 +45,8 @@ class SensorState:
         self._read, self.method, self.uncertainty_ratio = _kind(found.sensor)
         self._throttling = found.sensor if isinstance(found.sensor, Throttling) else None
         self.wanted_interval = _interval(found, interval)
-        self.doubt = Doubt(found.choice)
+        self.doubt = Doubt(found.choice, update_period(found.sensor, found.choice))
+        self.proof = Proof(found.choice, found.evidence.proven)
         self.corrections = {
             domain: correction
             for (name, domain), correction in found.choice.corrections.items()
@@ -51,17 +54,54 @@ class SensorState:
         }
         self.answers = 0
         self.up = False
+        self.proving = False
+        """It is read, and none of its domains has moved yet: nothing of it is shown."""
         self.trouble = "it has not been read yet"
         self.errors: Counter[str] = Counter()
         if isinstance(found.sensor, EnergySensor):
             # There from the start: a reader needs the zero before it.
             self.errors[COUNTER_RESET] = 0
         self.domains: dict[str, Domain] = {}
+        self.total: Total | None = None
+        """Where several domains are the device: their sum."""
+        self._counted = found.evidence.counted
         self.temperatures: dict[str, Celsius] = {}
         self.throttled: bool | None = None
         """None: it does not tell."""
 
         self._ticks: deque[Seconds] = deque()
+
+    @property
+    def measures(self) -> bool:
+        """Whether it measures power or energy."""
+        return self.method not in (None, "modelled")
+
+    @property
+    def shown(self) -> Iterator[AnyDomain]:
+        """What it tells now, its sum last."""
+        yield from (domain for domain in self.domains.values() if domain.present)
+        if self.total is not None and self.total.present:
+            yield self.total
+
+    def device(self) -> AnyDomain | None:
+        """What stands for its device in the tables; None: it does not tell of it now.
+
+        Of each sensor its first domain, unless it says which of them are the device together: a
+        rail does not stand for its board.
+        """
+        if not isinstance(self.sensor, Covering):
+            first = next(iter(self.domains.values()), None)
+            return first if first is not None and first.present else None
+        moved = {d: self._counted.get(d, Joules(0.0)) for d in self.domains
+                 if d in self.proof.proven}  # fmt: skip
+        parts = [self.domains[name] for name in self.sensor.device_domains(moved)]
+        if not parts or not all(part.present for part in parts):
+            return None
+        if len(parts) == 1:
+            return parts[0]
+        if self.total is None or self.total.parts != tuple(parts):
+            self.total = Total(parts)
+        return self.total
 
     @property
     def interval(self) -> Seconds | None:
@@ -91,7 +131,7 @@ class SensorState:
 
     def lose(self, reason: str, detail: str) -> None:
         """It could not be read: nothing of it is shown until it can."""
-        self.up = False
+        self.up = self.proving = False
         self.trouble = detail
         self.errors[reason] += 1
         self.temperatures = {}

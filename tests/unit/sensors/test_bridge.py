@@ -161,12 +161,13 @@ def test_only_whole_files_of_its_kind_are_opened(tmp_path):
 
 
 def test_how_old_a_file_may_be_is_judged_by_the_setting_alone(tmp_path):
-    """Its last change as a stamp would be frozen after 10 s; a time of the reading's own may be."""
+    """A power without a time of its own has its file's: handed over anew, it has moved."""
     plain = PowerReading("inlet", "system", 4.2)
     textfile.write(tmp_path, "meter", [plain])
     textfile.write(tmp_path, "camera", [CAMERA])
     power, temperature = find(tmp_path, stale_after_seconds=60)
-    assert power.read_power()[0].stamp is None
+    assert power.read_power()[0].stamp == (tmp_path / "meter.prom").stat().st_mtime
+    assert power.update_period == 60, "it is not frozen before it is stale"
     assert temperature.read_temperature()[0].stamp == CAMERA.stamp
 
 

@@ -30,7 +30,7 @@ NEWER = [
 CHILD = """
 import json, os, sys
 from pathlib import Path
-from wattscan.contracts import EnergySensor, PowerSensor, SensorAbsent, SensorFailed
+from wattscan.contracts import Covering, EnergySensor, PowerSensor, SensorAbsent, SensorFailed
 from wattscan.sensors import nvml
 
 def ask(question):
@@ -58,7 +58,13 @@ else:
         os.environ.update(change)
         states.append({s.name: state(s) for s in found})
         throttled += [ask(s.throttled) for s in found if hasattr(s, "throttled")]
-    print(json.dumps({"states": states, "throttled": throttled, "ratios": ratios}))
+    devices = {
+        s.name: s.device_domains({d: 0.0 for d in states[0][s.name]})
+        for s in found
+        if isinstance(s, Covering)
+    }
+    told = {"states": states, "throttled": throttled, "ratios": ratios, "devices": devices}
+    print(json.dumps(told))
 """
 
 
@@ -148,23 +154,52 @@ def test_gpus_that_differ_are_read_each_by_what_it_has(driver):
     }
 
 
+COUNTERS = {"COUNT": "2", "WATTS_0": "50", "WATTS_1": "70"}
+
+
 @pytest.mark.parametrize(
-    ("gpus", "order"),
+    ("gpus", "devices", "of_each"),
     [
-        ({"ENERGY_0": "1", "USAGE_1": "2"}, ["nvml", "nvml_power"]),
-        ({"USAGE_0": "1", "ENERGY_1": "2"}, ["nvml_power", "nvml"]),
-        ({"DEGREES_0": "1", "USAGE_1": "1", "ENERGY_2": "2"}, ["nvml_power", "nvml"]),
+        pytest.param({"COUNT": "1", "ENERGY_0": "1"}, None, {"nvml": ["gpu0"]}, id="one"),
+        pytest.param(COUNTERS, None, {"nvml": ["gpu0"]}, id="two, and nothing told: the first"),
+        pytest.param(
+            {**COUNTERS, "PID_1": "1"}, None, {"nvml": ["gpu1"]}, id="the second computes"
+        ),
+        pytest.param(
+            {**COUNTERS, "PID_0": "1", "PID_1": "1"}, None, {"nvml": ["gpu0", "gpu1"]}, id="both do"
+        ),
+        pytest.param(
+            {**COUNTERS, "PID_0": "999999", "PID_1": "1"}, None, {"nvml": ["gpu1"]}, id="another's"
+        ),
+        pytest.param(COUNTERS, [0, 1], {"nvml": ["gpu0", "gpu1"]}, id="both named"),
+        pytest.param(
+            {"COUNT": "2", "USAGE_0": "1", "ENERGY_1": "2"},
+            None,
+            {"nvml": [], "nvml_power": ["gpu0"]},
+            id="the first has no counter",
+        ),
+        pytest.param(
+            {"COUNT": "3", "DEGREES_0": "1", "USAGE_1": "1", "ENERGY_2": "2"},
+            None,
+            {"nvml": [], "nvml_power": ["gpu1"]},
+            id="the first tells nothing",
+        ),
+        pytest.param(
+            {"COUNT": "2", "USAGE_0": "1", "ENERGY_1": "2", "PID_0": "1", "PID_1": "1"},
+            None,
+            {"nvml": [], "nvml_power": []},
+            id="a part would be too little",
+        ),
     ],
 )
-def test_the_sensor_of_the_first_gpu_comes_first(driver, gpus, order):
-    """The tables read it, and CUDA computes on the first GPU."""
-    (state,) = run(driver, {"COUNT": "3", **gpus})["states"]
-    assert [name for name in state if name != "nvml_temperature"] == order
+def test_the_tables_read_the_gpus_that_the_models_run_on(driver, gpus, devices, of_each):
+    got = run(driver, gpus, settings={"devices": devices} if devices else None)
+    assert got["devices"] == of_each
 
 
 def test_power_without_a_counter_is_polled_at_50_hz():
     choice = SensorChoice("nvml", {})
-    sensor = NvmlPower(None, {}, 0.05, "nvml")
+    sensor = NvmlPower(None, {}, 0.05, None, "nvml")
     for wanted, of_target, of_entry in (
         (0.02, 0.1, None),
         (0.01, 0.01, None),
@@ -172,7 +207,7 @@ def test_power_without_a_counter_is_polled_at_50_hz():
     ):
         found = FoundSensor(sensor, replace(choice, interval=of_entry))
         assert SensorState(found, of_target, time.monotonic, print).wanted_interval == wanted
-    counter = FoundSensor(NvmlEnergy(None, {}, 0.05), choice)
+    counter = FoundSensor(NvmlEnergy(None, {}, 0.05, None), choice)
     assert SensorState(counter, 0.1, time.monotonic, print).wanted_interval == 0.1
 
 

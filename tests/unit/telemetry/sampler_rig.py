@@ -15,6 +15,7 @@ from wattscan.contracts import (
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.exporter import TelemetryCollector
+from wattscan.telemetry.proof import Evidence
 from wattscan.telemetry.sampler import Sampler
 from wattscan.units import Celsius, Joules, Seconds, Watts
 
@@ -28,6 +29,9 @@ TARGET = Target(
     paper=PaperReading(domain="gpu-rail"),
     batching=Batching(queue_limit=4),
 )
+
+
+PROVEN = Evidence(frozenset({"package-0", "gpu-rail", "inlet", "board", "gpu"}))
 
 
 class Fallible:
@@ -71,7 +75,7 @@ class Rig:
         self.thermometer = thermometer or Thermometer()
         self.ledger = Ledger(self.clock)
         sensors = [
-            FoundSensor(sensor, SensorChoice(sensor.name, {}, **choice))
+            FoundSensor(sensor, SensorChoice(sensor.name, {}, **choice), PROVEN)
             for sensor in (self.counter, self.meter, self.thermometer)
         ]
         self.sampler = Sampler(sensors, Seconds(0.1), self.ledger, self.clock)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ledger_rig import Clock, in_service, joules, ledger_of, total
 
+from wattscan.contracts import UNKNOWN_ENERGY
 from wattscan.telemetry.attribution import Ledger, Source
 from wattscan.units import Joules, Seconds
 
@@ -103,11 +104,31 @@ def test_the_response_has_an_estimate_until_it_is_settled(clock):
 
 def test_a_modelled_figure_is_never_called_anything_else(clock):
     ledger = ledger_of(clock, "modelled")
+    clock.now = 1.0
+    ledger.settle(Seconds(0.9), Seconds(1.0), Joules(1.0))
     assert serve(ledger, clock, 0.05).method == "modelled"
 
 
 def test_without_a_source_there_is_no_figure(clock):
-    assert serve(Ledger(clock), clock, 0.05) is None
+    assert serve(Ledger(clock), clock, 0.05) == UNKNOWN_ENERGY
+
+
+def test_before_the_first_interval_nothing_is_known(clock):
+    """A source that is there and has told nothing: 0 J would be a figure."""
+    ledger = Ledger(clock)
+    ledger.set_source(Source("counter", "chip"))
+    assert serve(ledger, clock, 0.05) == UNKNOWN_ENERGY
+
+
+def test_what_a_silent_source_does_not_tell_is_unknown_and_what_it_told_is_not(clock):
+    ledger = ledger_of(clock, "counter")
+    clock.now = 1.0
+    ledger.settle(Seconds(clock.now - 0.1), Seconds(clock.now), Joules(1.0))
+    assert serve(ledger, clock, 0.05).energy == pytest.approx(0.5)
+    ledger.falls_silent()
+    assert serve(ledger, clock, 0.05) == UNKNOWN_ENERGY
+    ledger.settle(Seconds(clock.now - 0.2), Seconds(clock.now), Joules(2.0))
+    assert serve(ledger, clock, 0.05).method == "estimated"
 
 
 event = st.one_of(

@@ -2,6 +2,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+from moving_rapl import moving
 
 from wattscan.contracts import SensorChoice, WattscanError
 from wattscan.targets import load_target
@@ -12,11 +13,8 @@ CPU = load_target("cpu")
 
 @pytest.fixture
 def rapl(tmp_path):
-    zone = tmp_path / "class" / "powercap" / "intel-rapl:0"
-    zone.mkdir(parents=True)
-    for name, text in (("name", "package-0"), ("energy_uj", "1"), ("max_energy_range_uj", "9")):
-        (zone / name).write_text(text)
-    return tmp_path
+    with moving({"package-0": 30.0}, tmp_path):
+        yield tmp_path
 
 
 def test_nothing_measured_leaves_the_model(tmp_path):

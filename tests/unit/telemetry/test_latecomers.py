@@ -1,5 +1,6 @@
 """Sensors that are set, and come when the service runs already."""
 
+import itertools
 import threading
 import time
 from dataclasses import replace
@@ -44,6 +45,17 @@ def bridge(folder, **common):
     return SensorChoice("bridge", {"folder": str(folder)}, **common)
 
 
+def push(folder, condition):
+    """A meter that hands over, again and again, a power that moves; until the condition holds."""
+    watts = itertools.cycle((4.0, 4.1))
+
+    def pushed():
+        textfile.write(folder, "meter", [replace(INLET, power=Watts(next(watts)))])
+        return condition()
+
+    until(pushed)
+
+
 def until(condition):
     end = time.monotonic() + 10
     while not condition() and time.monotonic() < end:
@@ -57,12 +69,14 @@ def test_one_that_comes_is_read_and_the_tables_take_it_where_they_had_none(runni
     assert [(row.state, row.sensor) for row in rows(found, sampler)] == [("absent", "bridge")]
     assert sampler.table is None
     textfile.write(folder, "meter", [INLET])
-    until(lambda: sampler.table is not None and sampler.table.domain == "inlet")
-    until(lambda: rows(found, sampler)[0].energy)
+    until(lambda: [row.state for row in rows(found, sampler)] == ["proving"])
+    assert sampler.table is None, "it has not moved yet"
+    push(folder, lambda: sampler.table is not None and sampler.table.domain == "inlet")
+    push(folder, lambda: rows(found, sampler)[0].energy)
     assert [(row.state, row.sensor) for row in rows(found, sampler)] == [("table", "bridge")]
 
 
-def test_it_does_not_replace_what_the_tables_read(running, tmp_path):
+def test_what_measures_replaces_a_model_whenever_it_is_proven(running, tmp_path):
     model = SensorChoice(
         "cpu_model",
         {"idle_watts_per_core": 1.0, "busy_watts_per_core": 1.0, "uncertainty_ratio": 0.5},
@@ -74,6 +88,7 @@ def test_it_does_not_replace_what_the_tables_read(running, tmp_path):
     textfile.write(folder, "meter", [INLET])
     until(lambda: len(rows(found, sampler)) == 2)
     assert sampler.table.sensor == "cpu_model"
+    push(folder, lambda: sampler.table.sensor == "bridge")
 
 
 def test_nobody_looks_for_what_cannot_come(running, tmp_path):
@@ -104,8 +119,7 @@ def test_what_a_sensor_gives_later_is_added_to_what_it_gave_first(running, tmp_p
     camera = textfile.write(tmp_path, "camera", [TemperatureReading("lid", Celsius(41.0))])
     _, sampler, _ = running(bridge(tmp_path))
     assert sampler.table is None
-    textfile.write(tmp_path, "meter", [INLET])
-    until(lambda: sampler.table is not None)
+    push(tmp_path, lambda: sampler.table is not None)
     camera.unlink()
     time.sleep(0.2)
     assert [s.sensor.name for s in sampler.states] == ["bridge_temperature", "bridge"]
@@ -138,8 +152,10 @@ def test_a_driver_that_raises_what_ends_processes_is_asked_again(running, tmp_pa
 
 
 def test_a_floor_of_a_domain_that_never_comes_is_told(running, tmp_path):
-    textfile.write(tmp_path, "meter", [INLET, TemperatureReading("camera", Celsius(20.0))])
+    textfile.write(tmp_path, "meter", [INLET])
+    textfile.write(tmp_path, "lid", [TemperatureReading("camera", Celsius(20.0))])
     _, sampler, _ = running(bridge(tmp_path, floors={"inlet": Watts(1.0), "inlte": Watts(1.0)}))
+    push(tmp_path, lambda: all(state.up for state in sampler.states))
     assert unused_names(sampler) == [
         "floor_watts of inlte is not used: the sensor bridge gives inlet"
     ]

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from sampler_rig import COUNTER, METER, Rig, Thermometer
+from sampler_rig import COUNTER, METER, PROVEN, Rig, Thermometer
 
 from wattscan.contracts import PowerReading, SensorChoice, SensorFailed
 from wattscan.telemetry.attribution import Ledger
@@ -132,7 +132,7 @@ class Slow:
 
 
 def test_a_slow_sensor_with_an_interval_of_its_own_delays_nobody():
-    slow = FoundSensor(Slow(), SensorChoice("plug", {}, interval=Seconds(0.2)))
+    slow = FoundSensor(Slow(), SensorChoice("plug", {}, interval=Seconds(0.2)), PROVEN)
     quick = FoundSensor(Thermometer(), SensorChoice("zones", {}))
     sampler = Sampler([slow, quick], Seconds(0.01), Ledger())
     sampler.start()

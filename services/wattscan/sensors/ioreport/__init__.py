@@ -146,6 +146,8 @@ class IOReportSensor:
 
     name = "ioreport"
     method: Method = "counter"
+    # By public reports up to two seconds with macOS 27, far less before.
+    update_period = Seconds(2.0)
 
     def __init__(self, subscription: Subscription, uncertainty_ratio: float) -> None:
         self.uncertainty_ratio = uncertainty_ratio

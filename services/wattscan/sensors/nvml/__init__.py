@@ -18,7 +18,7 @@ from typing import Any
 
 from wattscan.contracts import Sensor, SensorAbsent, WattscanError
 from wattscan.sensors.nvml.library import gpus_of, load
-from wattscan.sensors.nvml.readers import NvmlEnergy, NvmlPower, NvmlTemperature
+from wattscan.sensors.nvml.readers import Computing, NvmlEnergy, NvmlPower, NvmlTemperature
 from wattscan.settings import check_keys, uncertainty
 
 # NVML API reference, nvmlDeviceGetPowerUsage: within 5 % of the current draw. NVIDIA says so of
@@ -37,7 +37,7 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
     wanted = _wanted(settings)
     nvml = load()
     try:
-        return _sensors(nvml, gpus_of(nvml, wanted), ratio)
+        return _sensors(nvml, gpus_of(nvml, wanted), ratio, named=wanted is not None)
     except SensorAbsent:
         with contextlib.suppress(nvml.NVMLError):
             nvml.nvmlShutdown()
@@ -57,18 +57,18 @@ def _is_name(device: object) -> bool:
     return isinstance(device, int | str) and not isinstance(device, bool)
 
 
-def _sensors(nvml: ModuleType, gpus: Mapping[str, Any], ratio: float) -> list[Sensor]:
+def _sensors(nvml: ModuleType, gpus: Mapping[str, Any], ratio: float, named: bool) -> list[Sensor]:
     found: list[Sensor] = []
     energy = _channels(nvml, gpus, _energy)
-    if energy:
-        found.append(NvmlEnergy(nvml, energy, ratio))
     rest = {domain: handle for domain, handle in gpus.items() if domain not in energy}
     power = _channels(nvml, rest, _instant_power, _power_usage)
+    metered = {gpu: handle for gpu, handle in gpus.items() if gpu in energy or gpu in power}
+    computing = Computing(nvml, metered, named)
+    if energy:
+        found.append(NvmlEnergy(nvml, energy, ratio, computing))
     if power:
-        sensor = NvmlPower(nvml, power, ratio, "nvml_power" if energy else "nvml")
-        # The tables read the first: it is the one that has the first GPU.
-        first = next(domain for domain in gpus if domain in energy or domain in power)
-        found.insert(0 if first in power else len(found), sensor)
+        name = "nvml_power" if energy else "nvml"
+        found.append(NvmlPower(nvml, power, ratio, computing, name))
     degrees = _channels(nvml, gpus, _temperature, _older_temperature)
     clocks = _channels(nvml, gpus, _clocks, _older_clocks)
     if degrees:

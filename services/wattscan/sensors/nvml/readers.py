@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -14,10 +15,13 @@ from wattscan.contracts import (
     TemperatureReading,
 )
 from wattscan.sensors.nvml.library import reason
-from wattscan.units import Celsius, Seconds, joules_from_millijoules, watts_from_milliwatts
+from wattscan.units import Celsius, Joules, Seconds, joules_from_millijoules, watts_from_milliwatts
 
 Channels: TypeAlias = Mapping[str, Callable[[], Any]]
 """GPU, such as `gpu0` -> a call."""
+
+# Boards renew their figures every 20 to 100 ms.
+_UPDATE_PERIOD = Seconds(0.1)
 
 
 def _answers(nvml: ModuleType, channels: Channels) -> dict[str, Any]:
@@ -34,16 +38,57 @@ def _answers(nvml: ModuleType, channels: Channels) -> dict[str, Any]:
     return values
 
 
+class Computing:
+    """Which GPUs this process computes on: those that stand for its device."""
+
+    def __init__(self, nvml: ModuleType, gpus: Mapping[str, Any], named: bool) -> None:
+        """`gpus`: name -> handle, of those that tell what they take; `named`: whether the target
+        names them."""
+        self._nvml = nvml
+        self._gpus = gpus
+        self._named = named
+
+    def of(self, domains: Collection[str]) -> Sequence[str]:
+        """Those GPUs, if all are among the domains: a part of them would be too little.
+
+        Where the driver does not know of this process, as before its first model or in a container:
+        all that the target names, else the first GPU.
+        """
+        busy = [gpu for gpu, handle in self._gpus.items() if self._computes_on(handle)]
+        default = list(self._gpus) if self._named else list(self._gpus)[:1]
+        chosen = busy or default
+        return chosen if set(chosen) <= set(domains) else []
+
+    def _computes_on(self, handle: Any) -> bool:
+        try:
+            processes = self._nvml.nvmlDeviceGetComputeRunningProcesses(handle)
+        except self._nvml.NVMLError:
+            return False
+        return any(process.pid == os.getpid() for process in processes)
+
+
 class NvmlEnergy:
     """The energy counters of the GPUs that have one (Volta and later)."""
 
     name = "nvml"
     method: Method = "counter"
+    update_period = _UPDATE_PERIOD
 
-    def __init__(self, nvml: ModuleType, channels: Channels, uncertainty_ratio: float) -> None:
+    def __init__(
+        self,
+        nvml: ModuleType,
+        channels: Channels,
+        uncertainty_ratio: float,
+        computing: Computing,
+    ) -> None:
         self.uncertainty_ratio = uncertainty_ratio
         self._nvml = nvml
         self._channels = channels
+        self._computing = computing
+
+    def device_domains(self, moved: Mapping[str, Joules]) -> Sequence[str]:
+        """See `contracts.Covering`: the GPUs that the models run on."""
+        return self._computing.of(moved)
 
     def read_energy(self) -> Sequence[EnergyReading]:
         """One reading a GPU that answers. Raises: SensorFailed when none does."""
@@ -58,14 +103,25 @@ class NvmlPower:
 
     # 50 Hz: nothing tells what it takes between two readings.
     longest_interval = Seconds(0.02)
+    update_period = _UPDATE_PERIOD
 
     def __init__(
-        self, nvml: ModuleType, channels: Channels, uncertainty_ratio: float, name: str
+        self,
+        nvml: ModuleType,
+        channels: Channels,
+        uncertainty_ratio: float,
+        computing: Computing,
+        name: str,
     ) -> None:
         self.name = name
         self.uncertainty_ratio = uncertainty_ratio
         self._nvml = nvml
         self._channels = channels
+        self._computing = computing
+
+    def device_domains(self, moved: Mapping[str, Joules]) -> Sequence[str]:
+        """See `contracts.Covering`: the GPUs that the models run on."""
+        return self._computing.of(moved)
 
     def read_power(self) -> Sequence[PowerReading]:
         """One reading a GPU that answers. Raises: SensorFailed when none does."""

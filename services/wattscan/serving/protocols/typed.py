@@ -119,9 +119,11 @@ def _receipt(call: Call) -> pb.Receipt:
     if call.model is not None:
         receipt.model.CopyFrom(_identity(call.model))
     if call.energy is not None:
-        receipt.energy.joules = call.energy.energy
         receipt.energy.method = call.energy.method
-        receipt.energy.scope = call.energy.scope
+        if call.energy.energy is not None:
+            receipt.energy.joules = call.energy.energy
+        if call.energy.scope is not None:
+            receipt.energy.scope = call.energy.scope
     return receipt
 
 

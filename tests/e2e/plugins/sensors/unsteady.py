@@ -29,7 +29,7 @@ class Steady:
 
     def read_power(self) -> Sequence[PowerReading]:
         """3 W."""
-        return [PowerReading("socket", "system", Watts(3.0))]
+        return [PowerReading("socket", "system", Watts(3.0), time.monotonic())]
 
 
 class Unsteady:
@@ -49,4 +49,4 @@ class Unsteady:
             raise MemoryError
         while (self._folder / "sensor-block").exists():
             time.sleep(0.005)
-        return [PowerReading("rail", "rail", Watts(2.0))]
+        return [PowerReading("rail", "rail", Watts(2.0), time.monotonic())]

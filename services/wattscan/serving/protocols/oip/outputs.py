@@ -83,11 +83,12 @@ def response(
 def _energy(energy: EnergyShare | None) -> dict[str, pb.InferParameter]:
     if energy is None:
         return {}
-    return {
-        "energy_joules": pb.InferParameter(double_param=energy.energy),
-        "energy_method": pb.InferParameter(string_param=energy.method),
-        "energy_scope": pb.InferParameter(string_param=energy.scope),
-    }
+    parameters = {"energy_method": pb.InferParameter(string_param=energy.method)}
+    if energy.energy is not None:
+        parameters["energy_joules"] = pb.InferParameter(double_param=energy.energy)
+    if energy.scope is not None:
+        parameters["energy_scope"] = pb.InferParameter(string_param=energy.scope)
+    return parameters
 
 
 def _place(tensor: pb.ModelInferResponse.InferOutputTensor, region: Region, byte_size: int) -> None:
