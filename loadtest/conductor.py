@@ -44,7 +44,7 @@ class Conductor:
 
     def run(self, stop: Callable[[], None]) -> None:
         """The whole run; calls `stop` at its end."""
-        windows = self.plan.windows
+        windows = self.plan.left
         for number, window in enumerate(windows, 1):
             self._run_window(window, number, len(windows))
         self._wait_for_scrapes()

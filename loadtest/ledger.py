@@ -96,6 +96,9 @@ class Ledger(Collector):
         """The `/metrics` page."""
         self.scrapes += 1
         yield self._info()
+        parts = _gauge(metrics.RUN_PARTS)
+        parts.add_metric([self._plan.run], self._plan.parts)
+        yield parts
         yield from self._phase_times()
         yield from self._counts()
         yield self._histograms()

@@ -28,7 +28,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from loadtest.client import Client
 from loadtest.conductor import Conductor
 from loadtest.ledger import Ledger
-from loadtest.plan import PRECISIONS, Plan
+from loadtest.plan import PRECISIONS, Plan, Window
 from loadtest.scenarios import MultiStream, Offline, Scenario, Server, SingleStream
 from loadtest.thermometer import Thermometer
 from loadtest.workload import WorkloadError, load_workload
@@ -56,6 +56,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--target-instance", default="", help="the instance label of the target's series")
     add(
         "--target-metrics", default="", metavar="URL", help="the target's page, to see it cool down"
+    )
+    add("--parts", type=int, default=1, help="in how many parts the run is made, with this one")
+    add(
+        "--done",
+        type=Path,
+        metavar="FILE",
+        help="windows that are measured already, as TASK PRECISION REPEAT a line: left out",
     )
     add("--rate", type=float, default=20.0, help="queries a second (Server)")
     add("--in-flight", type=int, default=32, help="images in flight (Offline), at most (Server)")
@@ -110,7 +117,22 @@ def _plan(options: Any, kinds: dict[str, str], environment: Environment) -> Plan
         scenario=environment.user_classes[0].__name__,
         seed=options.seed,
         tasks=tuple(tasks),
+        parts=options.parts,
+        done=_done(options.done),
     )
+
+
+def _done(file: Path | None) -> frozenset[Window]:
+    """Raises: WorkloadError."""
+    if file is None:
+        return frozenset()
+    try:
+        lines = [line.split() for line in file.read_text(encoding="utf-8").splitlines()]
+        return frozenset(Window(task, precision, int(repeat)) for task, precision, repeat in lines)
+    except OSError as error:
+        raise WorkloadError(f"{file} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise WorkloadError(f"{file} must have TASK PRECISION REPEAT in each line") from None
 
 
 def _serve(ledger: Ledger, address: str, port: int) -> None:

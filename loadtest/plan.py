@@ -32,6 +32,10 @@ class Plan:
     scenario: str
     seed: int
     tasks: tuple[str, ...]
+    parts: int = 1
+    """In how many parts the run is made, this one included."""
+    done: frozenset[Window] = frozenset()
+    """The windows that earlier parts have measured."""
 
     @property
     def profile(self) -> Profile:
@@ -44,10 +48,15 @@ class Plan:
         return [w for task in self.tasks for w in _alternate(task, self.profile.repeats)]
 
     @property
+    def left(self) -> list[Window]:
+        """Those that are still to be measured, in order."""
+        return [window for window in self.windows if window not in self.done]
+
+    @property
     def longest(self) -> float:
         """Seconds that the run takes when every cooldown lasts as long as it may."""
         p = self.profile
-        return len(self.windows) * (p.idle + p.warmup + p.load + p.cooldown)
+        return len(self.left) * (p.idle + p.warmup + p.load + p.cooldown)
 
 
 def _alternate(task: str, repeats: int) -> Iterator[Window]:

@@ -180,12 +180,14 @@ def _serve_until(signals: _StopSignals, options: argparse.Namespace) -> bool:
     latecomers = Latecomers(found.awaited, options.sysfs, sampler)
     # Options that are wrong are told before models take their time.
     server = make_server(options, target, models, ledger, _registry(target, ledger, sampler))
-    models.load_all()
+    # Before the models: what they take to load moves the power of their device, which proves it.
     sampler.start()
-    for notice in unused_names(sampler):
-        log.warning("%s", notice)
-    latecomers.start()
     try:
+        models.load_all()
+        sampler.begin_anew()
+        for notice in unused_names(sampler):
+            log.warning("%s", notice)
+        latecomers.start()
         ports = Ports(options.address, options.grpc_port, options.metrics_port)
         scheme = "http" if options.tls_cert is None else "https"
         listening = server.start(ports)

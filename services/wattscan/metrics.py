@@ -82,6 +82,12 @@ TARGET_INFO = _metric(
     "The target as its TOML describes it: the hardware's name, and the reading that the paper's "
     "table shows, empty where it does not say. Always 1.",
 )
+MACHINE_INFO = _metric(
+    "wattscan_machine_info",
+    "gauge",
+    "target processor cores kernel virtualization driver python wattscan",
+    "The machine that the service runs on, and the versions of Python and Wattscan. Always 1.",
+)
 SENSOR_UP = _metric(
     "wattscan_sensor_up",
     "gauge",
@@ -170,8 +176,9 @@ IDLE_ENERGY_JOULES = _metric(
 MODEL_INFO = _metric(
     "wattscan_model_info",
     "gauge",
-    "target task precision backend provider format sha256",
-    "The artifact that is loaded, and what runs it. Always 1.",
+    "target task precision backend provider format sha256 engine_version threads max_batch_size",
+    "The artifact that is loaded, and what runs it: the engine's version, the threads of one "
+    "engine, and the images that it takes at once. Always 1.",
 )
 MODEL_QUALITY_RATIO = _metric(
     "wattscan_model_quality_ratio",
@@ -200,6 +207,12 @@ RUN_INFO = _metric(
     "gauge",
     "run target target_instance profile scenario seed version",
     "One run; target_instance is the instance label of the target's series. Always 1.",
+)
+RUN_PARTS = _metric(
+    "wattscan_run_parts",
+    "gauge",
+    "run",
+    "In how many parts the run was made: 1, or more where it was resumed.",
 )
 RUN_PHASE_START = _metric(
     "wattscan_run_phase_start_timestamp_seconds",
@@ -260,6 +273,7 @@ GROUPS: dict[str, tuple[Metric, ...]] = {
         TEMPERATURE_CELSIUS,
         ENERGY_SOURCE_INFO,
         TARGET_INFO,
+        MACHINE_INFO,
         SENSOR_UP,
         SENSOR_PROVING,
         SENSOR_READ_ERRORS,
@@ -282,6 +296,7 @@ GROUPS: dict[str, tuple[Metric, ...]] = {
     ),
     "Load (exported by the load generator)": (
         RUN_INFO,
+        RUN_PARTS,
         RUN_PHASE_START,
         RUN_PHASE_END,
         CLIENT_REQUESTS,

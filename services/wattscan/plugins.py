@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import cast
 
@@ -25,6 +27,14 @@ def task(name: str) -> Task:
 def backend(name: str) -> Backend:
     """The backend of that name. Raises: WattscanError."""
     return cast(Backend, _module("backends", name))
+
+
+def engine_version(name: str) -> str:
+    """The version of a backend's engine; empty where no package tells it. Raises: WattscanError."""
+    for distribution in backend(name).DISTRIBUTIONS:
+        with suppress(PackageNotFoundError):
+            return version(distribution)
+    return ""
 
 
 def sensor(name: str) -> SensorModule:

@@ -5,6 +5,7 @@ import os
 import re
 import statistics
 import subprocess
+import tarfile
 import threading
 import time
 
@@ -66,14 +67,15 @@ def test_require_valid_fails_on_a_quick_run(quick_run):
 class FakeRapl:
     """A powercap tree whose counter runs at 40 W until it is unplugged."""
 
-    def __init__(self, root):
+    def __init__(self, root, also=lambda: None):
+        self.also = also
         self.zone = root / "class" / "powercap" / "intel-rapl:0"
         self.zone.mkdir(parents=True)
         (self.zone / "name").write_text("package-0")
         (self.zone / "max_energy_range_uj").write_text("262143328850")
         self.counter = self.zone / "energy_uj"
         self.begun = time.monotonic()
-        self.unplugged = threading.Event()
+        self.unplugged, self.ended = threading.Event(), threading.Event()
         self.write()
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
@@ -82,6 +84,8 @@ class FakeRapl:
         while not self.unplugged.wait(0.005):
             self.write()
         self.counter.unlink()
+        while not self.ended.wait(0.2):
+            self.also()
 
     def write(self):
         fresh = self.counter.with_suffix(".new")
@@ -95,7 +99,15 @@ def battery(root, watts):
     folder.mkdir(parents=True)
     for name, text in (("type", "Battery"), ("status", "Discharging"), ("present", "1")):
         (folder / name).write_text(text)
-    (folder / "power_now").write_text(str(round(watts * 1e6)))
+
+    def write():
+        # No gauge shows one figure to the microwatt for ever.
+        fresh = folder / "power_now.new"
+        fresh.write_text(str(round(watts * 1e6) + time.monotonic_ns() % 1000))
+        fresh.replace(folder / "power_now")
+
+    write()
+    return write
 
 
 def samples(folder, metric, sensor="rapl"):
@@ -111,8 +123,7 @@ def unplugged_run(tmp_path_factory):
     """A run whose RAPL counter vanishes in the load phase of the third of four windows."""
     root = tmp_path_factory.mktemp("sys")
     out = tmp_path_factory.mktemp("unplugged")
-    rapl = FakeRapl(root)
-    battery(root, watts=12)
+    rapl = FakeRapl(root, battery(root, watts=12))
     bench = subprocess.Popen(
         [*WATTSCAN, "bench", "--task", TASKS[0], "--out", str(out), "--sysfs", str(root)],
         stdout=subprocess.DEVNULL,
@@ -129,6 +140,7 @@ def unplugged_run(tmp_path_factory):
     finally:
         bench.stderr.close()
         rapl.unplugged.set()
+        rapl.ended.set()
         rapl.thread.join()
     (folder,) = out.iterdir()
     return folder
@@ -169,3 +181,43 @@ def test_a_measured_source_is_called_a_counter(unplugged_run):
     assert "package-0" in text
     assert "modelled_power" not in text
     assert "generator_on_device" in text
+
+
+def test_where_nothing_gives_energy_it_ends_at_once_with_the_remedy(tmp_path):
+    began = time.monotonic()
+    done = subprocess.run(
+        [*WATTSCAN, "bench", "--target", "jetson-nano", "--out", str(tmp_path)],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "ina3221: no INA3221" in done.stderr and "--target cpu" in done.stderr
+    assert not any(tmp_path.iterdir()) and time.monotonic() - began < 60
+
+
+def test_a_run_cut_short_goes_on_with_what_is_missing(tmp_path):
+    command = [*WATTSCAN, "bench", "--out", str(tmp_path)]
+    first = subprocess.Popen([*command, "--task", TASKS[-1]], stderr=subprocess.PIPE, text=True)
+    with first.stderr:
+        for line in first.stderr:
+            if "[window 2 of 4]" in line and ": load" in line:
+                first.send_signal(2)
+                break
+        first.stderr.read()
+    assert first.wait(60) == 130
+    (folder,) = tmp_path.iterdir()
+    done = subprocess.run(
+        [*command, "--resume", str(folder), "--bundle"], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 of 4 windows are there already" in done.stderr
+    assert "[window 3 of 3]" in done.stderr and "[window 4" not in done.stderr
+    tables = cells(folder)
+    assert [len(cell["windows"]) for cell in tables["cells"]] == [2, 2]
+    reasons = {reason["code"] for cell in tables["cells"] for reason in cell["reasons"]}
+    assert not reasons & {"incomplete_run", "clocks_apart", "energy_not_measured"}
+    assert "wattscan_run_parts" in (folder / "recording.om").read_text()
+    with tarfile.open(f"{folder}.tar.gz") as bundle:
+        names = {name.split("/")[1] for name in bundle.getnames()}
+    assert {"recording.om", "tables.json", "report.html", "versions.json", "CITATION.md"} <= names
+    again = subprocess.run([*command, "--resume", str(folder)], capture_output=True, text=True)
+    assert again.returncode == 2 and "nothing is missing" in again.stderr

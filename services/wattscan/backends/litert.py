@@ -19,6 +19,7 @@ from wattscan.plugins import sdk
 from wattscan.settings import MOST_THREADS, check_keys, whole_number
 
 FORMAT: Format = "tflite"
+DISTRIBUTIONS = ("ai-edge-litert", "tflite-runtime")
 
 
 def open_engine(path: Path, settings: Mapping[str, Any]) -> LiteRTEngine:

@@ -16,6 +16,7 @@ from wattscan.plugins import sdk
 from wattscan.settings import MOST_THREADS, check_keys, text, whole_number
 
 FORMAT: Format = "onnx"
+DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu")
 _OPENVINO = "OpenVINOExecutionProvider"
 _CPU = "CPUExecutionProvider"
 _NVIDIA = (

@@ -28,6 +28,7 @@ from wattscan.plugins import sdk
 from wattscan.settings import MOST_THREADS, check_keys, whole_number
 
 FORMAT: Format = "onnx"
+DISTRIBUTIONS = ("openvino",)
 _WRONG = {"bf16", "f64", "i64", "u64", "u32"}
 
 

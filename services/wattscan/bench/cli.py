@@ -8,7 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
-from wattscan.bench.run import Options, record
+from wattscan.bench.bundle import write_bundle
+from wattscan.bench.run import Options, record, resume
 from wattscan.collector.report import collect, write
 from wattscan.contracts import WattscanError
 from wattscan.metrics import PROFILES, SCENARIOS
@@ -33,6 +34,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("runs"), metavar="DIR", help="where runs go (default runs)"
     )
     add("--seed", type=int, default=2022, help="of the image order (default 2022)")
+    add(
+        "--resume",
+        type=Path,
+        metavar="RUN",
+        help="go on with the run in that folder, with what it was asked for: measure the windows "
+        "that are missing (all other options but --bundle are the run's own)",
+    )
+    add(
+        "--bundle",
+        action="store_true",
+        help="also write RUN.tar.gz: recording, tables, report, versions and how to cite it",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,7 +64,9 @@ def run(args: argparse.Namespace) -> int:
         sysfs=args.sysfs,
     )
     try:
-        folder = record(options)
+        folder = args.resume or record(options)
+        if args.resume:
+            resume(args.resume)
     except OSError as error:
         raise WattscanError(f"cannot write the run to {args.out}: {error.strerror}") from None
     print("Reducing the recording ...", file=sys.stderr)
@@ -59,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
     write(report, folder)
     print(f"\n{report.headline}\n\n{report.table('energy')}")
     print(f"All tables: {folder / 'tables.md'}")
+    if args.bundle:
+        print(f"Bundle: {write_bundle(folder)}")
     print(f"Report: {folder / 'report.html'}")
     return 0
 

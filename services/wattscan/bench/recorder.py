@@ -13,6 +13,8 @@ from typing import TextIO
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
+from wattscan.bench.resume import reopen
+
 _ACCEPT = {"Accept": "application/openmetrics-text; version=1.0.0"}
 _TIMEOUT_SECONDS = 5.0
 _TICK_SECONDS = 0.05
@@ -43,9 +45,14 @@ class Recorder:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
-    def start(self) -> None:
-        """Open the file and begin."""
-        self._file = self.path.open("w", encoding="utf-8")
+    def start(self, append: bool = False) -> None:
+        """Open the file, or go on with it, and begin. Raises: OSError."""
+        if append:
+            reopen(self.path)
+            with self.path.open(encoding="utf-8") as before:
+                # A family is described once in a file.
+                self._described = {line.rstrip("\n") for line in before if line.startswith("#")}
+        self._file = self.path.open("a" if append else "w", encoding="utf-8")
         self._thread.start()
 
     def add(self, page: Page) -> None:

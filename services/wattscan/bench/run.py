@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from wattscan import plugins
 from wattscan.artifacts import find_cards
+from wattscan.bench.awaiting import wait_for_source
+from wattscan.bench.preflight import look
 from wattscan.bench.processes import Child
 from wattscan.bench.progress import Progress, duration
 from wattscan.bench.recorder import Page, Recorder
+from wattscan.bench.resume import Record, finished_windows, read_record, write_record
 from wattscan.bench.workload import IMAGES, write_images
 from wattscan.contracts import PRECISIONS, Target, WattscanError
 from wattscan.metrics import PROFILES, Profile
@@ -28,6 +31,8 @@ _GENERATOR_SCRAPE_SECONDS = 5.0
 _GENERATOR_END_SECONDS = 30.0
 _WATCH_SECONDS = 0.5
 _CHECKOUT = Path(__file__).parents[3]
+WindowKey: TypeAlias = tuple[str, str, str]
+"""Task, precision, repeat."""
 
 
 @dataclass(frozen=True)
@@ -49,18 +54,67 @@ def record(options: Options) -> Path:
     """Run; returns the folder with the recording.
 
     Raises:
-        WattscanError: the options are wrong, or a process has ended early.
+        WattscanError: the options are wrong, this machine can give no figure, or a process has
+            ended early.
         KeyboardInterrupt: interrupted; the recording says that it is incomplete.
     """
     target = load_target(options.target)
-    tasks = _tasks(options)
-    locustfile = _CHECKOUT / "loadtest" / "locustfile.py"
-    if not locustfile.is_file():
-        raise WattscanError(f"the load generator is not at {locustfile}: run from a checkout")
+    tasks = _tasks(options.models, options.tasks)
+    asked = Record(
+        # A file of the user's may lie elsewhere when the run goes on.
+        target=str(Path(options.target).absolute())
+        if options.target.endswith(".toml")
+        else options.target,
+        profile=options.profile,
+        scenario=options.scenario,
+        tasks=tasks,
+        models=str(options.models.absolute()),
+        seed=options.seed,
+        rate=options.rate,
+        sysfs=str(options.sysfs.absolute()),
+    )
+    progress = Progress()
+    _announce(progress, target, asked, options.out, frozenset())
     started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     folder = _new_folder(options.out, f"{started}-{target.name}-{options.profile}")
-    _Run(options, target, tasks, folder, locustfile).go()
+    _Run(target, asked, folder, progress).go()
     return folder
+
+
+def resume(folder: Path) -> None:
+    """Measure the windows that a run cut short has left out, into the same recording.
+
+    Raises: as `record`; WattscanError also where nothing is missing.
+    """
+    asked = read_record(folder)
+    target = load_target(asked.target)
+    if _tasks(Path(asked.models), asked.tasks) != asked.tasks:
+        raise WattscanError(f"{asked.models} no longer has the models of the run in {folder}")
+    done = frozenset((w.task, w.precision, w.repeat) for w in finished_windows(folder))
+    if len(done) == _windows(asked):
+        raise WattscanError(f"the run in {folder} is complete: nothing is missing")
+    progress = Progress()
+    _announce(progress, target, asked, folder, done)
+    again = replace(asked, parts=asked.parts + 1)
+    _Run(target, again, folder, progress, done).go()
+
+
+def _announce(
+    progress: Progress, target: Target, asked: Record, out: Path, done: frozenset[WindowKey]
+) -> None:
+    """What is to be measured, and what this machine can give. Raises: WattscanError: nothing."""
+    profile = PROFILES[asked.profile]
+    windows = _windows(asked) - len(done)
+    progress.say(look(target, Path(asked.sysfs), out, profile, windows).paragraph)
+    kept = f"{len(done)} of {_windows(asked)} windows are there already; " if done else ""
+    progress.say(
+        f"Measuring {', '.join(asked.tasks)} on {target.name}, FP32 against INT8: {kept}"
+        f"{windows} windows, at most {duration(windows * _window_seconds(profile))}."
+    )
+
+
+def _windows(asked: Record) -> int:
+    return len(asked.tasks) * len(PRECISIONS) * PROFILES[asked.profile].repeats
 
 
 def _new_folder(out: Path, name: str) -> Path:
@@ -78,54 +132,62 @@ def _new_folder(out: Path, name: str) -> Path:
             return folder
 
 
-def _tasks(options: Options) -> tuple[str, ...]:
-    cards = find_cards(options.models)
+def _tasks(models: Path, asked: Sequence[str]) -> tuple[str, ...]:
+    cards = find_cards(models)
     have = {
         task: {c.precision for c in cards if c.task == task} for task in {c.task for c in cards}
     }
     both = sorted(task for task, precisions in have.items() if precisions == set(PRECISIONS))
-    chosen = tuple(dict.fromkeys(options.tasks)) or tuple(both)
+    chosen = tuple(dict.fromkeys(asked)) or tuple(both)
     for task in chosen:
         if task not in both:
             raise WattscanError(
-                f"{options.models} has no FP32 and INT8 model of {task!r}; "
-                f"it has: {', '.join(both)}"
+                f"{models} has no FP32 and INT8 model of {task!r}; it has: {', '.join(both)}"
             )
     return chosen
 
 
 class _Run:
+    """One part of a run; `done` are the windows that earlier parts have measured."""
+
     def __init__(
         self,
-        options: Options,
         target: Target,
-        tasks: tuple[str, ...],
+        asked: Record,
         folder: Path,
-        locustfile: Path,
+        progress: Progress,
+        done: frozenset[WindowKey] = frozenset(),
     ) -> None:
-        self._options = options
         self._target = target
-        self._tasks = tasks
+        self._asked = asked
         self._folder = folder
-        self._locustfile = locustfile
-        self._progress = Progress()
+        self._done = done
+        self._progress = progress
         self._recorder = Recorder(folder / "recording.om")
+        self._locustfile = _CHECKOUT / "loadtest" / "locustfile.py"
+        if not self._locustfile.is_file():
+            raise WattscanError(
+                f"the load generator is not at {self._locustfile}: run from a checkout"
+            )
         # Variables that are a service's options are not the run's.
         own = {k: v for k, v in os.environ.items() if not k.startswith("WATTSCAN_")}
         self._env = {**own, "PYTHONUNBUFFERED": "1"}
 
     def go(self) -> None:
-        """The whole run. Whatever happens, nothing that it started is left."""
+        """The whole part. Whatever happens, nothing that it started is left."""
         complete = False
         with ExitStack() as stack:
             self._progress.start()
             stack.callback(self._progress.stop)
-            self._announce()
             self._write_images()
             server = self._server()
             stack.callback(server.stop)
             server.start()
             ready = self._ready(server)
+            instance = self._asked.target_instance or _instance(ready["metrics"])
+            self._asked = replace(self._asked, target_instance=instance)
+            write_record(self._folder, self._asked)
+            wait_for_source(ready["metrics"], self._progress.say, lambda: server.running)
             generator = self._generator(ready)
             stack.callback(generator.stop)
             generator.start()
@@ -133,23 +195,15 @@ class _Run:
             self._follow(generator, server, ready["metrics"])
             complete = True
 
-    def _announce(self) -> None:
-        p = PROFILES[self._options.profile]
-        windows = len(self._tasks) * 2 * p.repeats
-        self._progress.say(
-            f"Measuring {', '.join(self._tasks)} on {self._options.target}, FP32 against INT8: "
-            f"{windows} windows, at most {duration(windows * _window_seconds(p))}."
-        )
-
     def _write_images(self) -> None:
         self._progress.say(f"Making {IMAGES} phantom images for each task ...")
-        for task in self._tasks:
+        for task in self._asked.tasks:
             write_images(plugins.task(task), self._folder / "images")
 
     def _server(self) -> Child:
-        o = self._options
-        command = [sys.executable, "-m", "wattscan", "serve", "--target", o.target]
-        command += ["--models", str(o.models), "--sysfs", str(o.sysfs)]
+        asked = self._asked
+        command = [sys.executable, "-m", "wattscan", "serve", "--target", asked.target]
+        command += ["--models", asked.models, "--sysfs", asked.sysfs]
         command += ["--grpc-port", "0", "--metrics-port", "0"]
         return Child("the service", command, self._folder / "serve.log", self._env)
 
@@ -165,26 +219,36 @@ class _Run:
         return ready
 
     def _generator(self, ready: Mapping[str, Any]) -> Child:
-        o = self._options
-        command = [sys.executable, "-m", "locust", "-f", str(self._locustfile), o.scenario]
+        asked = self._asked
+        command = [sys.executable, "-m", "locust", "-f", str(self._locustfile), asked.scenario]
         command += ["--headless", "--users", "1", "--only-summary", "--exit-code-on-error", "0"]
         command += ["--host", ready["grpc"], "--images", str(self._folder / "images")]
-        command += ["--tasks", ",".join(self._tasks), "--run-profile", o.profile]
-        command += ["--seed", str(o.seed), "--run-id", self._folder.name]
+        command += ["--tasks", ",".join(asked.tasks), "--run-profile", asked.profile]
+        command += ["--seed", str(asked.seed), "--run-id", self._folder.name]
         # MLPerf's Offline holds as many in flight as the server takes.
-        command += ["--rate", str(o.rate), "--in-flight", str(self._target.batching.queue_limit)]
-        command += ["--target", ready["target"], "--target-instance", _instance(ready["metrics"])]
+        command += [
+            "--rate",
+            str(asked.rate),
+            "--in-flight",
+            str(self._target.batching.queue_limit),
+        ]
+        command += ["--target", ready["target"], "--target-instance", asked.target_instance]
         command += ["--target-metrics", ready["metrics"], "--metrics-port", "0"]
+        command += ["--parts", str(asked.parts)]
+        if self._done:
+            done = self._folder / "done.txt"
+            done.write_text("".join(f"{' '.join(key)}\n" for key in sorted(self._done)))
+            command += ["--done", str(done)]
         return Child("the load generator", command, self._folder / "loadgen.log", self._env)
 
     def _follow(self, generator: Child, server: Child, target_page: str) -> None:
-        self._recorder.add(_page(target_page, "wattscan-target", _TARGET_SCRAPE_SECONDS))
-        self._recorder.start()
+        self._recorder.start(append=self._asked.parts > 1)
+        here = self._asked.target_instance
+        self._recorder.add(Page(target_page, "wattscan-target", here, _TARGET_SCRAPE_SECONDS))
         while True:
             event = self._event(generator, server)
             if event["event"] == "ready":
-                url = f"http://127.0.0.1:{event['metrics_port']}/metrics"
-                self._recorder.add(_page(url, "wattscan-loadgen", _GENERATOR_SCRAPE_SECONDS))
+                self._add_generator(f"http://127.0.0.1:{event['metrics_port']}/metrics")
             elif event["event"] == "begin":
                 self._progress.phase(event, self._left(event))
             elif event["event"] == "end":
@@ -194,6 +258,12 @@ class _Run:
                 break
         if generator.wait(_GENERATOR_END_SECONDS) != 0:
             raise generator.failure()
+
+    def _add_generator(self, url: str) -> None:
+        instance = self._asked.generator_instance or _instance(url)
+        self._asked = replace(self._asked, generator_instance=instance)
+        write_record(self._folder, self._asked)
+        self._recorder.add(Page(url, "wattscan-loadgen", instance, _GENERATOR_SCRAPE_SECONDS))
 
     def _event(self, generator: Child, server: Child) -> dict[str, Any]:
         """What the generator says next. Raises: WattscanError, as soon as either has ended."""
@@ -211,7 +281,7 @@ class _Run:
                 return event
 
     def _left(self, event: Mapping[str, Any]) -> float:
-        p = PROFILES[self._options.profile]
+        p = PROFILES[self._asked.profile]
         phases = {"idle": p.idle, "warmup": p.warmup, "load": p.load, "cooldown": p.cooldown}
         order = list(phases)
         rest = sum(phases[phase] for phase in order[order.index(event["phase"]) :])
@@ -220,10 +290,6 @@ class _Run:
 
 def _window_seconds(p: Profile) -> float:
     return p.idle + p.warmup + p.load + p.cooldown
-
-
-def _page(url: str, job: str, interval: float) -> Page:
-    return Page(url, job, _instance(url), interval)
 
 
 def _instance(url: str) -> str:

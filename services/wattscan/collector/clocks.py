@@ -61,4 +61,6 @@ def _first_seen(source: Source, run: Run, window: Window) -> tuple[float, float]
     )
     if not found:
         return None
-    return float(found[0].times[0]) - load.start, found[0].median_spacing()
+    # A resumed run's page may still show the start of an attempt that was cut short.
+    times = found[0].times[found[0].values == load.start]
+    return (float(times[0]) - load.start, found[0].median_spacing()) if times.size else None

@@ -123,6 +123,9 @@ class Backend(Protocol):
 
     FORMAT: Format
 
+    DISTRIBUTIONS: tuple[str, ...]
+    """The packages that may hold its engine, as pip names them."""
+
     def open_engine(self, path: Path, settings: Mapping[str, Any]) -> Engine:
         """Load the model file.
 

@@ -114,7 +114,9 @@ class ModelsCollector(Collector):
         for model in {(m.labels, m.file.sha256): m for m in self._models}.values():
             labels = [self._target.name, *model.labels]
             engine = [model.backend, model.provider, model.file.format]
-            info.add_metric([*labels, *engine, model.file.sha256], 1)
+            batch = str(model.batcher.settings.max_batch_size)
+            how = [model.engine_version, str(model.threads), batch]
+            info.add_metric([*labels, *engine, model.file.sha256, *how], 1)
             _add_scores(model, labels, scores)
         for model in self._models:
             labels = [self._target.name, *model.labels]

@@ -12,6 +12,7 @@ from wattscan import metrics
 from wattscan.contracts import Target
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.domains import AnyDomain
+from wattscan.telemetry.machine import machine_facts
 from wattscan.telemetry.sampler import Sampler
 from wattscan.telemetry.state import SensorState
 
@@ -25,6 +26,8 @@ class TelemetryCollector(Collector):
         self._target = target
         self._sampler = sampler
         self._ledger = ledger
+        facts = machine_facts()
+        self._machine = [facts[label] for label in metrics.MACHINE_INFO.labels[1:]]
 
     def describe(self) -> Iterator[_Family]:
         """Name the families without reading a sensor."""
@@ -35,6 +38,7 @@ class TelemetryCollector(Collector):
         self._sampler.sample()
         families = self._families()
         families[metrics.TARGET_INFO.name].add_metric(self._facts(), 1)
+        families[metrics.MACHINE_INFO.name].add_metric([self._target.name, *self._machine], 1)
         with self._sampler.lock:
             for state in self._sampler.states:
                 self._sensor(families, state)

@@ -70,6 +70,15 @@ class Sampler:
         self._follow(self.states)
         self._thread.start()
 
+    def begin_anew(self) -> None:
+        """The service is ready only now: what the tables read is chosen as if it had just started.
+
+        Which GPUs the models run on is known from their loading on.
+        """
+        with self.lock:
+            self._source.begin_anew()
+            self._elect(Seconds(self._clock()))
+
     def add(self, sensors: Sequence[FoundSensor]) -> None:
         """From now on read these too, which come last in the order of preference."""
         added = [SensorState(each, self._interval, self._clock, self._take) for each in sensors]

@@ -36,6 +36,10 @@ class TableSource:
         """Its labels."""
         return self._chosen[1].key if self._chosen else None
 
+    def begin_anew(self) -> None:
+        """Its first seconds begin again."""
+        self._begin = None
+
     def elect(self, now: Seconds) -> DomainKey | None:
         """The domain that counts from now on."""
         self._begin = now if self._begin is None else self._begin

@@ -63,6 +63,8 @@ def load(
         inputs=inputs,
         outputs=outputs,
         batched=batched,
+        engine_version=plugins.engine_version(opened.backend),
+        threads=opened.threads,
     )
 
 
@@ -71,6 +73,7 @@ class _Opened:
     backend: str
     file: ModelFile
     engines: Sequence[Engine]
+    threads: int
 
 
 def _opened(
@@ -102,7 +105,7 @@ def _opened(
         except EngineUnfit as error:
             unfit = error
         else:
-            return _Opened(name, file, engines)
+            return _Opened(name, file, engines, int(settings.get("threads", 1)))
     raise unfit or WattscanError(
         f"{model.name} version {version.number} has no file for the backend {chosen[0]}"
     )

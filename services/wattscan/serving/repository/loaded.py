@@ -39,6 +39,9 @@ class LoadedModel:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     batched: bool
+    engine_version: str = ""
+    threads: int = 1
+    """Of one engine."""
     statistics: Statistics = field(default_factory=Statistics)
     loaded_at: float = field(default_factory=time.time)
 
