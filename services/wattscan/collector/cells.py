@@ -11,6 +11,7 @@ import numpy as np
 from wattscan.collector.device import ModelFacts
 from wattscan.collector.load import Histogram, Queries
 from wattscan.collector.ratio import Ratio, mean_interval
+from wattscan.collector.served import NOTHING_PROVEN, Served
 from wattscan.units import Celsius, Joules, Seconds, Watts
 
 Verdict = Literal["valid", "indicative", "invalid"]
@@ -38,7 +39,10 @@ class WindowFigures:
 
     `start` is when its load began, Unix seconds, and `duration` the load's length, both None where
     the load has not begun or ended. `coverage_ratio` is the lower of idle's and load's;
-    `start_temperature` the last one at or before the idle phase's end. None: not measured.
+    `start_temperature` the last one at or before the idle phase's end. `counted_twice`: the counter
+    accounts for more than the whole of idle or load; `gauge_ratio` is the power gauge over the
+    counter's power where the two disagree; `served` is what contradicts the generator. None: not
+    measured, and of `gauge_ratio`: they agree.
     """
 
     repeat: str
@@ -55,6 +59,10 @@ class WindowFigures:
     start_temperature: Celsius | None
     throttled: bool
     generator_cpu_ratio: float | None
+    idle_duration: Seconds | None = None
+    counted_twice: bool = False
+    gauge_ratio: float | None = None
+    served: Served = NOTHING_PROVEN
 
     @property
     def joules_per_image(self) -> float | None:
@@ -116,7 +124,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class TaskRatio:
-    """FP32 over INT8 of one task, from gross and from net energy; `note` says why there is none."""
+    """FP32 over INT8 of one task, from gross and from net energy; `note` says why there is none, or
+    what is to be known of it."""
 
     task: str
     gross: Ratio | None

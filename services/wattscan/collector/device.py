@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wattscan import metrics
@@ -11,6 +11,9 @@ from wattscan.collector.series import Labels, Series, Source
 from wattscan.collector.windows import Run
 from wattscan.contracts import PaperReading
 
+_FACTS = (
+    "sha256", "backend", "provider", "format", "engine_version", "threads", "max_batch_size",
+)  # fmt: skip
 # A zone whose name holds one of these is the die itself; the first that is found wins.
 _DIE_ZONES = ("package", "tctl", "tdie", "gpu", "cpu", "core", "soc", "die")
 
@@ -29,6 +32,8 @@ class EnergySource:
     up: Series | None
     hardware_resets: Series | None
     uncertainty_ratio: float | None
+    also_told: tuple[str, ...] = ()
+    """Other scopes and methods under which this sensor's domain has an energy series too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +47,21 @@ class Zone:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """The artifact that a cell ran: hex digest, backend, provider and format; "" if not told."""
+    """The artifact that a cell ran: hex digest, backend, provider and format; the engine's version,
+    its threads and the images that it takes at once. "" if not told."""
 
     sha256: str
     backend: str
     provider: str
     format: str
+    engine_version: str = ""
+    threads: str = ""
+    max_batch_size: str = ""
+
+    @property
+    def runs_on(self) -> str:
+        """The engine, in words."""
+        return " ".join(part for part in (self.backend, self.engine_version, self.provider) if part)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +80,8 @@ class Device:
     paper_zone: Zone | None
     throttled: tuple[Series, ...]
     models: dict[tuple[str, str], tuple[ModelFacts, ...]]
+    machine: Mapping[str, str]
+    """The labels of `wattscan_machine_info`; empty where a service does not tell."""
 
 
 def read_device(source: Source, run: Run, paper: PaperReading) -> Device:
@@ -90,12 +106,12 @@ def read_device(source: Source, run: Run, paper: PaperReading) -> Device:
         paper_zone=paper_zone,
         throttled=tuple(_select(source, run, metrics.THROTTLED)),
         models=_models(source, run),
+        machine=_machine(source, run),
     )
 
 
 def _select(source: Source, run: Run, metric: metrics.Metric, **labels: str) -> list[Series]:
-    found = source.select(metric.name, {**run.target_matchers, **labels}, *run.span)
-    return [series for series in (one.finite() for one in found) if series.times.size]
+    return source.select(metric.name, {**run.target_matchers, **labels}, *run.span)
 
 
 def _one(source: Source, run: Run, metric: metrics.Metric, **labels: str) -> Series | None:
@@ -109,19 +125,26 @@ def _energy_source(source: Source, run: Run, labels: Labels) -> EnergySource:
     uncertain = source.last(
         metrics.SENSOR_UNCERTAINTY_RATIO.name, {**run.target_matchers, **one}, *run.span
     )
+    how = {"scope": labels.get("scope", ""), "method": labels.get("method", "")}
+    every = _select(source, run, metrics.ENERGY_JOULES, **one)
     return EnergySource(
         sensor=sensor,
         domain=domain,
-        scope=labels.get("scope", ""),
-        method=labels.get("method", ""),
-        counter=_one(source, run, metrics.ENERGY_JOULES, **one),
+        scope=how["scope"],
+        method=how["method"],
+        counter=_one(source, run, metrics.ENERGY_JOULES, **one, **how),
         covered=_one(source, run, metrics.SENSOR_COVERED_SECONDS, **one),
-        power=_one(source, run, metrics.POWER_WATTS, **one),
+        power=_one(source, run, metrics.POWER_WATTS, **one, **how),
         up=_one(source, run, metrics.SENSOR_UP, sensor=sensor),
         hardware_resets=_one(
             source, run, metrics.SENSOR_READ_ERRORS, sensor=sensor, reason=metrics.COUNTER_RESET
         ),
         uncertainty_ratio=uncertain[0].value if uncertain else None,
+        also_told=tuple(
+            f"{series.labels.get('scope', '?')} {series.labels.get('method', '?')}"
+            for series in every
+            if any(series.labels.get(name, "") != text for name, text in how.items())
+        ),
     )
 
 
@@ -136,9 +159,18 @@ def _device_zone(zones: Sequence[Zone], table: EnergySource | None) -> Zone | No
 
 
 def _models(source: Source, run: Run) -> dict[tuple[str, str], tuple[ModelFacts, ...]]:
+    """What each cell ran, from its first phase to its last: what was served before is no matter."""
     found = defaultdict(list)
-    for info in source.last(metrics.MODEL_INFO.name, run.target_matchers, *run.span):
+    spans = defaultdict(list)
+    for window in run.windows:
+        spans[window.task, window.precision].append(window.span)
+    for info in source.select(metrics.MODEL_INFO.name, run.target_matchers, *run.span):
         names = (info.labels.get("task", ""), info.labels.get("precision", ""))
-        told = (info.labels.get(name, "") for name in ("sha256", "backend", "provider", "format"))
-        found[names].append(ModelFacts(*told))
+        if any(info.between(*span).size for span in spans[names]):
+            found[names].append(ModelFacts(*(info.labels.get(name, "") for name in _FACTS)))
     return {names: tuple(facts) for names, facts in found.items()}
+
+
+def _machine(source: Source, run: Run) -> dict[str, str]:
+    told = source.last(metrics.MACHINE_INFO.name, run.target_matchers, *run.span)
+    return {n: told[0].labels.get(n, "") for n in metrics.MACHINE_INFO.labels[1:]} if told else {}

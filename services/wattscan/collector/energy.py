@@ -5,21 +5,29 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from wattscan.collector.delta import increase, missing_at
 from wattscan.collector.device import EnergySource
 from wattscan.collector.series import Series
 from wattscan.collector.windows import Phase
 from wattscan.units import Joules, Seconds, Watts, energy, mean_power
 
+# Of a phase, beside one spacing of the samples: edges lie between two of them.
+_COVERAGE_TOLERANCE = 0.02
+_GAUGE_SAMPLES, _GAUGE_TOLERANCE, _GAUGE_ERRORS = 5, 0.10, 4.0
+
 
 @dataclass(frozen=True)
 class PhaseEnergy:
     """Energy of one phase. `joules` is None where the counter does not reach over both edges;
-    `coverage_ratio` is the part of the phase that the counter accounts for, None if not told."""
+    `coverage_ratio` is the part of the phase that the counter accounts for, None if not told;
+    `counted_twice`: that is more than the whole, beyond what the edges leave open."""
 
     joules: Joules | None
     duration: Seconds
     coverage_ratio: float | None
+    counted_twice: bool
     resets: int
     down_at_edge: bool
 
@@ -37,13 +45,38 @@ def phase_energy(source: EnergySource, phase: Phase) -> PhaseEnergy | None:
         return None
     start, end = phase.start, phase.end
     counted = increase(source.counter.times, source.counter.values, start, end)
+    coverage = _coverage(source.covered, start, end)
     return PhaseEnergy(
         joules=None if counted is None else Joules(counted.amount),
         duration=Seconds(end - start),
-        coverage_ratio=_coverage(source.covered, start, end),
+        coverage_ratio=coverage,
+        counted_twice=coverage is not None and coverage > _most_coverage(source, end - start),
         resets=(0 if counted is None else counted.resets) + _hardware_resets(source, start, end),
         down_at_edge=any(_down(source, moment) for moment in (start, end)),
     )
+
+
+def _most_coverage(source: EnergySource, seconds: float) -> float:
+    spacing = source.covered.median_spacing() if source.covered else 0.0
+    return 1 + _COVERAGE_TOLERANCE + spacing / seconds
+
+
+def gauge_ratio(source: EnergySource, phase: Phase, power: Watts | None) -> float | None:
+    """The mean of the power gauge over a phase, over the power that the counter gives.
+
+    None where they agree, within 10 % and what the gauge's own scatter explains, or where there are
+    too few samples to tell.
+    """
+    if source.power is None or phase.end is None or not power or power <= 0:
+        return None
+    told = source.power.between(phase.start, phase.end)
+    if told.size < _GAUGE_SAMPLES:
+        return None
+    error = float(np.std(told, ddof=1)) / math.sqrt(told.size)
+    apart = abs(float(np.mean(told)) - power)
+    if apart <= max(_GAUGE_TOLERANCE * power, _GAUGE_ERRORS * error):
+        return None
+    return float(np.mean(told)) / power
 
 
 def net_energy(load: PhaseEnergy | None, idle: PhaseEnergy | None) -> Joules | None:
@@ -61,6 +94,10 @@ def _hardware_resets(source: EnergySource, start: float, end: float) -> int:
     series = source.hardware_resets
     if series is None:
         return 0
+    first = float(series.times[0])
+    if start < first <= end:
+        # A labelled counter is born with its first error.
+        return math.ceil(float(series.between(start, end)[-1]))
     counted = increase(series.times, series.values, start, end)
     return 0 if counted is None else math.ceil(counted.amount)
 

@@ -81,15 +81,17 @@ def measured_by(source: EnergySource | None) -> str:
 
 
 def ratio_text(ratio: Ratio | None, note: str = "") -> str | None:
-    """A ratio as it is printed, with its interval where there is one."""
+    """A ratio as it is printed, with its interval where there is one, and what is to be known of
+    it; why there is none."""
     if ratio is None:
         return note or None
+    also = f", {note}" if note else ""
     if ratio.low is None or ratio.high is None:
-        return f"{number(ratio.value, 3)} (no interval)"
+        return f"{number(ratio.value, 3)} (no interval){also}"
     interval = f"({number(ratio.low, 3)} to {number(ratio.high, 3)})"
     if not ratio.shows_a_difference:
-        return f"no difference shown {interval}"
-    return f"{number(ratio.value, 3)} {interval}"
+        return f"no difference shown {interval}{also}"
+    return f"{number(ratio.value, 3)} {interval}{also}"
 
 
 def _row(measured: Measured, cell: Cell) -> Row:

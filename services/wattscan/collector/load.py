@@ -24,11 +24,13 @@ WindowKey = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Queries:
-    """Queries of a load phase by outcome; dropped ones were due, but never sent."""
+    """Queries of a load phase by outcome; dropped ones were due, but never sent. `whole`: all three
+    are on record."""
 
     ok: float
     error: float
     dropped: float
+    whole: bool = True
 
     @property
     def lost_ratio(self) -> float:
@@ -115,9 +117,13 @@ def _queries(source: Source, run: Run) -> dict[WindowKey, Queries]:
     outcomes: dict[WindowKey, dict[str, float]] = defaultdict(dict)
     for last in source.last(metrics.CLIENT_REQUESTS.name, run.load_matchers, *run.span):
         outcomes[_window(last.labels)][last.labels.get("outcome", "")] = last.value
-    names = ("ok", "error", "dropped")
     return {
-        window: Queries(*(counted.get(name, 0.0) for name in names))
+        window: Queries(
+            ok=counted.get("ok", 0.0),
+            error=counted.get("error", 0.0),
+            dropped=counted.get("dropped", 0.0),
+            whole=counted.keys() >= {"ok", "error", "dropped"},
+        )
         for window, counted in outcomes.items()
     }
 

@@ -18,18 +18,21 @@ from wattscan.collector.cells import (
     worst,
 )
 from wattscan.collector.clocks import clock_offset
-from wattscan.collector.device import Device, ModelFacts, read_device
-from wattscan.collector.energy import net_energy, phase_energy
+from wattscan.collector.device import Device, EnergySource, read_device
+from wattscan.collector.devices_alike import ratio_note
+from wattscan.collector.energy import gauge_ratio, net_energy, phase_energy
+from wattscan.collector.evidence import Evidence, RunRecord
+from wattscan.collector.hosts import same_host
 from wattscan.collector.load import Load, generator_cpu_ratio, merged, read_load
 from wattscan.collector.quality import QualityFigure, quality_ratio, read_quality
 from wattscan.collector.ratio import Point, Ratio, energy_ratio
+from wattscan.collector.rivals import read_rivals
 from wattscan.collector.series import Source
-from wattscan.collector.verdict import Evidence, judge
+from wattscan.collector.served import IMAGES_PER_QUERY, Requests
+from wattscan.collector.verdict import judge
 from wattscan.collector.windows import Phase, Run, Window, find_run
 from wattscan.contracts import PRECISIONS, PaperReading
 from wattscan.units import Celsius, Seconds
-
-_LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1", ""}
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,15 +71,22 @@ def measure(source: Source, run_name: str | None) -> Measured:
     quality = read_quality(source, run, device.models)
     spans = [_load_span(window) for window in run.windows]
     cpu = generator_cpu_ratio(source, run, spans)
-    figures = [
-        (window, _figures(window, device, load, ratio))
-        for window, ratio in zip(run.windows, cpu, strict=True)
-    ]
+    requests = Requests(source, run)
+    figures = []
+    for window, ratio in zip(run.windows, cpu, strict=True):
+        found = _figures(window, device, load, ratio)
+        per_query = IMAGES_PER_QUERY.get(run.scenario, 1.0)
+        served = requests.compare(window, found.queries, per_query)
+        figures.append((window, replace(found, served=served)))
     cells = _cells(run, figures, load, device)
-    ratios = {cell.task: _ratio(cell.task, cells) for cell in cells}
+    ratios = {cell.task: _ratio(cell.task, cells, device.table) for cell in cells}
     measured = Measured(run, device, paper, title, cells, ratios, quality)
-    offset = clock_offset(source, run)
-    judged = (replace(cell, reasons=judge(_evidence(cell, measured, offset))) for cell in cells)
+    record = RunRecord(
+        clock_offset=clock_offset(source, run),
+        rivals=read_rivals(source, run),
+        sources=_sources(run, device),
+    )
+    judged = (replace(cell, reasons=judge(_evidence(cell, measured, record))) for cell in cells)
     return replace(measured, cells=tuple(judged))
 
 
@@ -124,6 +134,9 @@ def _figures(window: Window, device: Device, load: Load, cpu: float | None) -> W
         start_temperature=_temperature(device, before),
         throttled=bool(ended and _throttled(device, ended)),
         generator_cpu_ratio=cpu,
+        idle_duration=Seconds(before.end - before.start) if before and before.end else None,
+        counted_twice=any(energy.counted_twice for energy in measured),
+        gauge_ratio=gauge_ratio(table, ended, busy.power) if table and ended and busy else None,
     )
 
 
@@ -157,30 +170,26 @@ def _cells(
     return tuple(cells)
 
 
-def _evidence(cell: Cell, measured: Measured, offset: Seconds | None) -> Evidence:
+def _evidence(cell: Cell, measured: Measured, record: RunRecord) -> Evidence:
     run, device, quality = measured.run, measured.device, measured.quality
+    task = [c for c in measured.cells if c.task == cell.task]
     return Evidence(
         cell=cell,
-        profile=run.profile,
-        method=device.table.method if device.table else None,
-        same_host=_host(run.generator_instance) == _host(run.target_instance),
+        run=run,
+        table=device.table,
+        record=record,
+        same_host=same_host(run.generator_instance, run.target_instance),
         cut_short=run.cut_short and cell.task == run.windows[-1].task,
-        sources=_sources(cell, run, device),
-        start_difference=_start_difference([c for c in measured.cells if c.task == cell.task]),
-        quality_ratio=quality_ratio(quality, cell.task) if cell.precision == "int8" else None,
-        clock_offset=offset,
+        start_difference=_start_difference(task),
+        quality_ratio=quality_ratio(quality, cell.task),
+        variants=tuple(task),
+        idle_powers=tuple(p for c in task for p in c.values(lambda window: window.idle_power)),
     )
 
 
-def _host(instance: str) -> str:
-    host = instance.rsplit(":", 1)[0] if ":" in instance else instance
-    return "localhost" if host.lower() in _LOOPBACK else host.lower()
-
-
-def _sources(cell: Cell, run: Run, device: Device) -> tuple[str, ...]:
+def _sources(run: Run, device: Device) -> tuple[str, ...]:
     """The table sources between the first idle and the last load of each window, as they came."""
-    mine = [w for w in run.windows if (w.task, w.precision) == (cell.task, cell.precision)]
-    spans = [(window.start, _load_span(window)[1]) for window in mine]
+    spans = [(window.start, _load_span(window)[1]) for window in run.windows]
     first: dict[str, float] = {}
     for uses in device.table_uses:
         name = " ".join(uses.labels.get(label, "?") for label in ("sensor", "domain", "method"))
@@ -197,20 +206,15 @@ def _start_difference(variants: Sequence[Cell]) -> Celsius | None:
     return Celsius(float(np.ptp(known))) if len(known) > 1 else None
 
 
-def _ratio(task: str, cells: Sequence[Cell]) -> TaskRatio:
+def _ratio(task: str, cells: Sequence[Cell], table: EnergySource | None) -> TaskRatio:
     pair = {cell.precision: cell for cell in cells if cell.task == task}
     if not {"fp32", "int8"} <= set(pair):
         return TaskRatio(task, None, None, "only one variant was measured")
     fp32, int8 = pair["fp32"], pair["int8"]
-    if _on_edge_tpu(fp32.models) != _on_edge_tpu(int8.models):
-        # It cannot run FP32: those cells are its host's processor.
-        return TaskRatio(task, None, None, "FP32 ran on the Edge TPU's host: no ratio")
-    return TaskRatio(task, _fit(fp32, int8, gross=True), _fit(fp32, int8, gross=False))
-
-
-def _on_edge_tpu(models: Sequence[ModelFacts]) -> bool:
-    providers = [model.provider.lower() for model in models]
-    return any("edgetpu" in "".join(filter(str.isalnum, provider)) for provider in providers)
+    comparable, note = ratio_note(table, fp32.models, int8.models)
+    if not comparable:
+        return TaskRatio(task, None, None, note)
+    return TaskRatio(task, _fit(fp32, int8, gross=True), _fit(fp32, int8, gross=False), note)
 
 
 def _fit(fp32: Cell, int8: Cell, gross: bool) -> Ratio | None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from wattscan.collector.series import Last, Series, key
+from wattscan.collector.series import EARLIEST, Last, Series, key, present
 from wattscan.contracts import WattscanError
 
 _CHUNK_SECONDS = 3600.0
@@ -67,30 +67,44 @@ class Prometheus:
             if high >= end:
                 break
             low = high
-        return [_series(labels, pairs) for labels, pairs in sorted(samples.items()) if pairs]
+        found = [_series(labels, pairs) for labels, pairs in sorted(samples.items()) if pairs]
+        return [series for series in found if series.times.size]
 
     def last(
         self, metric: str, matchers: Mapping[str, str], start: float | None, end: float | None
     ) -> list[Last]:
-        """See `Source.last`. Of any age: the last week, else the last year, else all there is."""
-        now = time.time() + 1
-        high = now if end is None else end
+        """See `Source.last`. Without a start and without matchers: the last week, else the last
+        year, else all there is."""
+        high = time.time() + 1 if end is None else end
+        asked = _selector(metric, matchers)
+        # Not back to 1970: there is nothing, and VictoriaMetrics answers nothing for such a range.
+        everything = high - EARLIEST
         if start is not None:
             tries: tuple[float, ...] = (high - start,)
         elif matchers:
-            tries = (high,)
+            tries = (everything,)
         else:
-            tries = (*_LOOK_BACK_SECONDS, high)
+            tries = (*_LOOK_BACK_SECONDS, everything)
         for seconds in tries:
-            width = math.ceil(seconds * 1000)
-            asked = f"last_over_time({_selector(metric, matchers)}[{width}ms])"
-            found = [
-                Last(_labels(entry), float(entry["value"][1]))
-                for entry in self._query(asked, math.ceil(high * 1000) / 1000)
-            ]
+            found = self._last(asked, seconds, high)
             if found:
                 return sorted(found, key=lambda last: key(last.labels))
         return []
+
+    def _last(self, selector: str, seconds: float, high: float) -> list[Last]:
+        query = f"last_over_time({selector}[{math.ceil(seconds * 1000)}ms])"
+        moment = math.ceil(high * 1000) / 1000
+        found = []
+        for entry in self._query(query, moment):
+            labels, value = _labels(entry), float(entry["value"][1])
+            if math.isfinite(value):
+                found.append(Last(labels, value))
+                continue
+            # The last sample says that it is none: the one before it counts.
+            metric = selector.partition("{")[0]
+            before = self.select(metric, labels, high - min(seconds, _DAY_SECONDS), high)
+            found += [Last(s.labels, float(s.values[-1])) for s in before if s.labels == labels]
+        return found
 
     def _query(self, query: str, moment: float) -> list[dict[str, Any]]:
         arguments = urllib.parse.urlencode({"query": query, "time": f"{moment:.3f}"})
@@ -165,4 +179,4 @@ def _labels(entry: Mapping[str, Any]) -> dict[str, str]:
 
 def _series(labels: tuple[tuple[str, str], ...], pairs: list[tuple[float, float]]) -> Series:
     table = np.array(pairs, np.float64)
-    return Series(dict(labels), table[:, 0], table[:, 1])
+    return present(dict(labels), table[:, 0], table[:, 1])

@@ -6,8 +6,10 @@ line costs a split and a dictionary look-up; a series' labels are parsed once.
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
+import zlib
 from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wattscan.collector.series import Labels, Last, Series, key
+from wattscan.collector.series import LATEST, Labels, Last, Series, key, present
 from wattscan.contracts import WattscanError
 
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
@@ -24,6 +26,7 @@ _SERIES = re.compile(rf"({_NAME})(?:\{{((?:{_LABEL},?)*)\}})?")
 _EXEMPLAR = re.compile(rb"([^{ ]+(?:\{(?:[^\"}]|\"(?:[^\"\\]|\\.)*\")*\})? \S+ \S+) # .*")
 _LABELS = re.compile(_LABEL)
 _ESCAPE = re.compile(r"\\(.)")
+_GZIP = b"\x1f\x8b"
 _COMMENT = (b"# TYPE ", b"# HELP ", b"# UNIT ")
 
 
@@ -37,9 +40,8 @@ class _Column:
     def series(self) -> Series:
         times = np.frombuffer(self.times, np.float64)
         values = np.frombuffer(self.values, np.float64)
-        # A scrape at a phase's edge may fall on the millisecond of a regular one: one sample stays.
-        times, first = np.unique(times, return_index=True)
-        return Series(self.labels, times, values[first])
+        # A scrape at a phase's edge may fall on the millisecond of a regular one.
+        return present(self.labels, times, values)
 
 
 class Recording:
@@ -77,15 +79,26 @@ class Recording:
 
 
 def read_recording(path: Path) -> Recording:
-    """The recording in a file. A missing `# EOF` is noted, a last line cut short is left out.
+    """The recording in a file, plain or gzipped, whatever its name. A missing `# EOF` is noted, a
+    last line cut short is left out.
 
     Raises:
         WattscanError: the file cannot be read, or a line of it (its number is named) is not
-            OpenMetrics text with a timestamp.
+            OpenMetrics text with a timestamp in seconds.
     """
     try:
         with path.open("rb") as file:
+            packed = file.read(len(_GZIP)) == _GZIP
+            file.seek(0)
+            if packed:
+                with gzip.open(file) as unpacked:
+                    return _parsed(unpacked, str(path))
             return _parsed(file, str(path))
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise WattscanError(
+            f"{path} is a gzip file that is cut short or damaged: copy it again, or give the "
+            "recording before it was packed"
+        ) from None
     except OSError as error:
         raise WattscanError(f"{path} cannot be read: {error.strerror}") from None
 
@@ -112,6 +125,8 @@ def _parsed(lines: Iterable[bytes], name: str) -> Recording:
                 series, value, at = _without_exemplar(line).rsplit(b" ", 2)
             if at != stamp:
                 stamp, seconds = at, _seconds(at)
+                if seconds > LATEST:
+                    raise _not_seconds(name, number, at)
             if series not in appends:
                 columns.append(_column(series))
                 appends[series] = (columns[-1].values.append, columns[-1].times.append)
@@ -130,6 +145,13 @@ def _parsed(lines: Iterable[bytes], name: str) -> Recording:
 def _seconds(stamp: bytes) -> float:
     # Prometheus cuts to whole milliseconds in this very way, and both must give the same tables.
     return int(float(stamp) * 1000) / 1000
+
+
+def _not_seconds(name: str, number: int, stamp: bytes) -> WattscanError:
+    return WattscanError(
+        f"line {number} of {name} has its time, {stamp.strip().decode()}, in milliseconds or "
+        "smaller units: OpenMetrics has seconds; divide the times by 1000"
+    )
 
 
 def _is_end(line: bytes, number: int, name: str) -> bool:

@@ -44,6 +44,7 @@ def json_document(measured: Measured, tables: tuple[Table, ...], source: str) ->
             "start_timestamp_seconds": run.start,
             "end_timestamp_seconds": run.end,
             "cut_short": run.cut_short,
+            "parts": run.parts,
         },
         "verdict": verdict(measured),
         "headline": headline(measured),

@@ -9,6 +9,7 @@ from pathlib import Path
 from wattscan.collector.cells import Verdict
 from wattscan.collector.headline import headline, verdict
 from wattscan.collector.measure import Measured, measure
+from wattscan.collector.patience import slowly
 from wattscan.collector.prometheus import Prometheus
 from wattscan.collector.recording import read_recording
 from wattscan.collector.render_csv import csv_table
@@ -66,7 +67,9 @@ def open_source(source: str) -> Source:
 
 def collect(source: str, run: str | None = None) -> Report:
     """Reduce a run, the newest where none is named. Raises: WattscanError."""
-    return report_of(open_source(source), run)
+    with slowly(f"Reading {source}"):
+        opened = open_source(source)
+        return report_of(opened, run)
 
 
 def report_of(source: Source, run: str | None = None) -> Report:

@@ -15,13 +15,19 @@ from wattscan.units import Seconds
 FloatArray: TypeAlias = NDArray[np.float64]
 Labels: TypeAlias = Mapping[str, str]
 
+EARLIEST = 946_684_800.0
+"""2000-01-01, Unix seconds: no run is older. VictoriaMetrics 1.79 gives nothing for a range that
+reaches back to 1970."""
+LATEST = 4_102_444_800.0
+"""2100-01-01, Unix seconds: a time after it is not in seconds."""
+
 
 @dataclass(frozen=True, eq=False)
 class Series:
     """The raw samples of one series.
 
     `labels` are without `__name__`; `times` are Unix seconds, float64 (N,), strictly growing;
-    `values` are float64 (N,), in the metric's own unit.
+    `values` are float64 (N,), finite, in the metric's own unit. Sources make them with `present`.
     """
 
     labels: Labels
@@ -40,21 +46,30 @@ class Series:
             return None
         return float(self.values[index])
 
-    def finite(self) -> Series:
-        """Without the samples that are not a number: a reading that failed is absent."""
-        kept = np.isfinite(self.values)
-        if kept.all():
-            return self
-        return Series(self.labels, self.times[kept], self.values[kept])
-
     def median_spacing(self) -> Seconds:
         """The usual time between two samples; 0 for fewer than two."""
         return Seconds(float(np.median(np.diff(self.times))) if self.times.size > 1 else 0.0)
 
 
+def present(labels: Labels, times: FloatArray, values: FloatArray) -> Series:
+    """A series of the samples that are there.
+
+    NaN, infinities and Prometheus's staleness markers (a NaN too) are readings that failed: they
+    are missing samples. Of two samples with one time, the first stays.
+
+    Args:
+        labels: without `__name__`.
+        times: float64 (N,), Unix seconds, in any order.
+        values: float64 (N,).
+    """
+    kept = np.isfinite(values)
+    times, first = np.unique(times[kept], return_index=True)
+    return Series(labels, times, values[kept][first])
+
+
 @dataclass(frozen=True)
 class Last:
-    """The last value of one series."""
+    """The last value of one series, finite."""
 
     labels: Labels
     value: float
@@ -78,6 +93,8 @@ class Source(Protocol):
     ) -> list[Series]:
         """Every raw sample from `start` to `end`, both included, series in the order of `key`.
 
+        A series without a sample there is left out.
+
         Raises:
             WattscanError: the source cannot be read.
         """
@@ -86,7 +103,10 @@ class Source(Protocol):
     def last(
         self, metric: str, matchers: Mapping[str, str], start: float | None, end: float | None
     ) -> list[Last]:
-        """The last value of each series from `start` to `end`; of any age where they are None.
+        """The last value of each series from `start` to `end`.
+
+        Without a `start` it is looked for further and further back, and where nothing older can
+        add to what was found, the search ends. Without an `end` it is looked for until now.
 
         Raises:
             WattscanError: the source cannot be read.

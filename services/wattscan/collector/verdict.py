@@ -1,19 +1,21 @@
 """The verdict on a cell: `valid`, `indicative` or `invalid`, with every reason that holds.
 
 One function for each reason of docs/measurement.md ("Verdicts"), found by its place in `_CHECKS`;
-each gets all the evidence on one cell and gives a sentence, or None.
+each gets all the evidence on one cell and gives a sentence, or None. Here are those that judge how
+the run went; `missing_evidence` and `contradictions` have the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 
-from wattscan.collector.cells import Cell, Reason, Verdict, WindowFigures
-from wattscan.metrics import PROFILES
-from wattscan.units import Celsius, Seconds
+from wattscan.collector import contradictions as said
+from wattscan.collector import missing_evidence as missing
+from wattscan.collector.cells import Reason, Verdict
+from wattscan.collector.evidence import Evidence, repeats
+from wattscan.units import Celsius
 
 _LEAST_COVERAGE = 0.98
 _MOST_START_DIFFERENCE = Celsius(2.0)
@@ -27,52 +29,22 @@ _MOST_CLOCK_OFFSET = 0.001
 _TIMER_TOLERANCE = 0.001
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What a cell is judged by.
-
-    `sources` are the domains that tables read, as they came; `start_difference` is that of the mean
-    start temperatures of the task's variants; `quality_ratio` is INT8 quality over FP32's, on INT8
-    cells alone; `clock_offset` is by how much the clocks of generator and recorder are proven
-    apart. None: not known.
-    """
-
-    cell: Cell
-    profile: str
-    method: str | None
-    same_host: bool
-    cut_short: bool
-    sources: Sequence[str]
-    start_difference: Celsius | None
-    quality_ratio: float | None
-    clock_offset: Seconds | None
-
-    @property
-    def windows(self) -> Sequence[WindowFigures]:
-        """The cell's windows."""
-        return self.cell.windows
-
-
 def judge(evidence: Evidence) -> tuple[Reason, ...]:
     """Every reason that holds; none at all means `valid`."""
     found = [(code, verdict, check(evidence)) for code, verdict, check in _CHECKS]
     return tuple(Reason(code, verdict, said) for code, verdict, said in found if said)
 
 
-def _repeats(windows: Sequence[WindowFigures]) -> str:
-    return f"repeat{'s' * (len(windows) > 1)} {', '.join(window.repeat for window in windows)}"
-
-
 def _profile_quick(evidence: Evidence) -> str | None:
-    if evidence.profile != "quick":
+    if evidence.run.profile != "quick":
         return None
     return "The quick profile is there to see it work; it gives no interval."
 
 
 def _profile_unknown(evidence: Evidence) -> str | None:
-    if evidence.profile in PROFILES:
+    if evidence.profile:
         return None
-    return f"The profile {evidence.profile!r} is not known, so the load's length is not judged."
+    return f"The profile {evidence.run.profile!r} is not known, so the load's length is not judged."
 
 
 def _modelled_power(evidence: Evidence) -> str | None:
@@ -87,21 +59,14 @@ def _generator_on_device(evidence: Evidence) -> str | None:
     return "The load generator ran on the measured device, and the meter counts it too."
 
 
-def _temperature_not_measured(evidence: Evidence) -> str | None:
-    bare = [w for w in evidence.windows if w.start_temperature is None]
-    if not bare:
-        return None
-    return f"The temperature was not measured in {_repeats(bare)}."
-
-
 def _incomplete_run(evidence: Evidence) -> str | None:
     said = []
     if evidence.cut_short:
         said.append("The recording ends before the run does.")
     unended = [w for w in evidence.windows if w.duration is None]
     if unended:
-        said.append(f"The load of {_repeats(unended)} has no end.")
-    profile = PROFILES.get(evidence.profile)
+        said.append(f"The load of {repeats(unended)} has no end.")
+    profile = evidence.profile
     if profile and len(evidence.windows) < profile.repeats:
         found = len(evidence.windows)
         said.append(f"The profile has {profile.repeats} repeats, the run only {found}.")
@@ -110,12 +75,12 @@ def _incomplete_run(evidence: Evidence) -> str | None:
 
 def _energy_not_measured(evidence: Evidence) -> str | None:
     bare = [w for w in evidence.windows if w.duration is not None and w.gross is None]
-    return f"The energy was not measured in {_repeats(bare)}." if bare else None
+    return f"The energy was not measured in {repeats(bare)}." if bare else None
 
 
 def _images_not_counted(evidence: Evidence) -> str | None:
     bare = [w for w in evidence.windows if w.duration is not None and not w.images]
-    return f"No image was answered in {_repeats(bare)}." if bare else None
+    return f"No image was answered in {repeats(bare)}." if bare else None
 
 
 def _figures_not_plausible(evidence: Evidence) -> str | None:
@@ -125,11 +90,11 @@ def _figures_not_plausible(evidence: Evidence) -> str | None:
         if not 0 < (1.0 if w.gross is None else w.gross) < np.inf
         or not 0 <= (w.images or 0.0) < np.inf
     ]
-    return f"Energy or images are no plausible number in {_repeats(odd)}." if odd else None
+    return f"Energy or images are no plausible number in {repeats(odd)}." if odd else None
 
 
 def _load_too_short(evidence: Evidence) -> str | None:
-    profile = PROFILES.get(evidence.profile)
+    profile = evidence.profile
     if not profile:
         return None
     least = profile.load * (1 - _TIMER_TOLERANCE)
@@ -138,7 +103,7 @@ def _load_too_short(evidence: Evidence) -> str | None:
         return None
     seconds = min(w.duration for w in short if w.duration is not None)
     return (
-        f"The load lasted {seconds:.1f} s in {_repeats(short)}; "
+        f"The load lasted {seconds:.1f} s in {repeats(short)}; "
         f"the profile says {profile.load:.0f} s."
     )
 
@@ -150,24 +115,18 @@ def _coverage_below_98_percent(evidence: Evidence) -> str | None:
         return None
     told = [w.coverage_ratio for w in low if w.coverage_ratio is not None]
     if not told:
-        return f"The sensor did not tell how much of the time it covered in {_repeats(low)}."
-    return f"The sensor covered only {min(told):.1%} of idle or load in {_repeats(low)}."
+        return f"The sensor did not tell how much of the time it covered in {repeats(low)}."
+    return f"The sensor covered only {min(told):.1%} of idle or load in {repeats(low)}."
 
 
 def _sensor_down_at_edge(evidence: Evidence) -> str | None:
     down = [w for w in evidence.windows if w.down_at_edge]
-    return f"The sensor was down at an edge of idle or load in {_repeats(down)}." if down else None
-
-
-def _sensor_changed(evidence: Evidence) -> str | None:
-    if len(evidence.sources) < 2:
-        return None
-    return f"The table's energy came from {', then from '.join(evidence.sources)}."
+    return f"The sensor was down at an edge of idle or load in {repeats(down)}." if down else None
 
 
 def _counter_reset(evidence: Evidence) -> str | None:
     reset = [w for w in evidence.windows if w.resets]
-    return f"The energy counter was reset in {_repeats(reset)}." if reset else None
+    return f"The energy counter was reset in {repeats(reset)}." if reset else None
 
 
 def _start_temperatures_apart(evidence: Evidence) -> str | None:
@@ -196,7 +155,7 @@ def _generator_cpu_above_90_percent(evidence: Evidence) -> str | None:
 
 def _throttled(evidence: Evidence) -> str | None:
     slowed = [w for w in evidence.windows if w.throttled]
-    return f"The device limited its clock in {_repeats(slowed)}." if slowed else None
+    return f"The device limited its clock in {repeats(slowed)}." if slowed else None
 
 
 def _errors_or_drops(evidence: Evidence) -> str | None:
@@ -204,21 +163,19 @@ def _errors_or_drops(evidence: Evidence) -> str | None:
     if not lost:
         return None
     most = max(w.queries.lost_ratio for w in lost if w.queries)
-    return (
-        f"{most:.2%} of the queries failed or were dropped in {_repeats(lost)}; 0.1 % is allowed."
-    )
+    return f"{most:.2%} of the queries failed or were dropped in {repeats(lost)}; 0.1 % is allowed."
 
 
 def _int8_quality_below_99_percent(evidence: Evidence) -> str | None:
     ratio = evidence.quality_ratio
-    if ratio is None or ratio >= _LEAST_QUALITY:
+    if evidence.cell.precision != "int8" or ratio is None or ratio >= _LEAST_QUALITY:
         return None
     return f"The INT8 model's quality is {ratio:.1%} of the FP32 model's; 99 % is the least."
 
 
 def _clocks_apart(evidence: Evidence) -> str | None:
     lengths = [w.duration for w in evidence.windows if w.duration]
-    offset = evidence.clock_offset
+    offset = evidence.record.clock_offset
     if offset is None or not lengths or offset <= _MOST_CLOCK_OFFSET * min(lengths):
         return None
     return (
@@ -234,9 +191,21 @@ _CHECKS: tuple[tuple[str, Verdict, Callable[[Evidence], str | None]], ...] = (
     ("figures_not_plausible", "invalid", _figures_not_plausible),
     ("load_too_short", "invalid", _load_too_short),
     ("coverage_below_98_percent", "invalid", _coverage_below_98_percent),
+    ("coverage_above_100_percent", "invalid", said.coverage_above_100_percent),
     ("sensor_down_at_edge", "invalid", _sensor_down_at_edge),
-    ("sensor_changed", "invalid", _sensor_changed),
+    ("sensor_changed", "invalid", said.sensor_changed),
+    ("energy_series_differ", "invalid", said.energy_series_differ),
+    ("gauge_disagrees", "invalid", said.gauge_disagrees),
     ("counter_reset", "invalid", _counter_reset),
+    ("other_client", "invalid", said.other_client),
+    ("second_run", "invalid", said.second_run),
+    ("several_generators", "invalid", said.several_generators),
+    ("phases_overlap", "invalid", said.phases_overlap),
+    ("images_exceed_queries", "invalid", said.images_exceed_queries),
+    ("idle_too_short", "invalid", said.idle_too_short),
+    ("idle_not_idle", "invalid", said.idle_not_idle),
+    ("model_changed", "invalid", said.model_changed),
+    ("variants_are_one_model", "invalid", said.variants_are_one_model),
     ("start_temperatures_apart", "invalid", _start_temperatures_apart),
     ("repeats_vary", "invalid", _repeats_vary),
     ("generator_cpu_above_90_percent", "invalid", _generator_cpu_above_90_percent),
@@ -248,7 +217,14 @@ _CHECKS: tuple[tuple[str, Verdict, Callable[[Evidence], str | None]], ...] = (
     ("profile_unknown", "indicative", _profile_unknown),
     ("modelled_power", "indicative", _modelled_power),
     ("generator_on_device", "indicative", _generator_on_device),
-    ("temperature_not_measured", "indicative", _temperature_not_measured),
+    ("temperature_not_measured", "indicative", missing.temperature_not_measured),
+    ("idle_not_measured", "indicative", missing.idle_not_measured),
+    ("requests_not_recorded", "indicative", missing.requests_not_recorded),
+    ("generator_cpu_not_recorded", "indicative", missing.generator_cpu_not_recorded),
+    ("model_not_recorded", "indicative", missing.model_not_recorded),
+    ("quality_not_recorded", "indicative", missing.quality_not_recorded),
+    ("sensor_state_not_recorded", "indicative", missing.sensor_state_not_recorded),
+    ("uncertainty_not_recorded", "indicative", missing.uncertainty_not_recorded),
 )
 """Code, what it makes of the cell, and its check, the gravest first."""
 

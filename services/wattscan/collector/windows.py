@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wattscan import metrics
-from wattscan.collector.series import Last, Source, label
+from wattscan.collector.series import EARLIEST, Last, Source, label
 from wattscan.contracts import WattscanError
 
 # One generator stays until two scrapes after the last phase; scrapes may be a minute apart.
@@ -38,6 +38,11 @@ class Window:
         return min(phase.start for phase in self.phases.values())
 
     @property
+    def span(self) -> tuple[float, float]:
+        """From its first phase to the last moment that one of them names, Unix seconds."""
+        return self.start, max(max(p.start, p.end or p.start) for p in self.phases.values())
+
+    @property
     def order(self) -> tuple[float, str]:
         """Sorts the repeats of one cell: as counted, `10` after `9`."""
         digits = self.repeat.isdecimal()
@@ -59,6 +64,10 @@ class Run:
     generator_job: str
     cut_short: bool
     windows: tuple[Window, ...]
+    generators: tuple[str, ...] = ()
+    """The instances that told of it: one, unless several generators share its name."""
+    parts: int = 1
+    """In how many parts it was made: more than one where it was resumed."""
 
     @property
     def start(self) -> float:
@@ -68,8 +77,7 @@ class Run:
     @property
     def end(self) -> float:
         """The last moment that any phase names, Unix seconds."""
-        phases = [phase for window in self.windows for phase in window.phases.values()]
-        return max(max(phase.start, phase.end or phase.start) for phase in phases)
+        return max(window.span[1] for window in self.windows)
 
     @property
     def span(self) -> tuple[float, float]:
@@ -107,6 +115,7 @@ def find_run(source: Source, name: str | None) -> Run:
     if len(named) != 1:
         raise WattscanError(f"run {name} names more than one target: it cannot be told apart")
     labels = mine[0].labels
+    parts = source.last(metrics.RUN_PARTS.name, {"run": name}, None, None)
     return Run(
         name=name,
         target=labels["target"],
@@ -118,7 +127,9 @@ def find_run(source: Source, name: str | None) -> Run:
         generator_instance=labels.get("instance", ""),
         generator_job=labels.get("job", ""),
         cut_short=source.cut_short,
-        windows=_windows(starts, ends),
+        windows=windows_of(starts, ends),
+        generators=tuple(sorted({info.labels.get("instance", "") for info in mine})),
+        parts=max([1, *(int(part.value) for part in parts)]),
     )
 
 
@@ -130,19 +141,18 @@ def _newest(source: Source, infos: Sequence[Last]) -> str:
 
 
 def _no_such_run(source: Source, name: str | None) -> str:
-    infos = source.last(metrics.RUN_INFO.name, {}, 0.0, None)
+    infos = source.last(metrics.RUN_INFO.name, {}, EARLIEST, None)
     known = {label(info.labels, "run") for info in infos}
     if not known:
         return f"there is no run in {source.name}"
     return f"there is no run {name!r} in {source.name}; there is: {', '.join(sorted(known))}"
 
 
-def _windows(starts: Sequence[Last], ends: Sequence[Last]) -> tuple[Window, ...]:
+def windows_of(starts: Sequence[Last], ends: Sequence[Last]) -> tuple[Window, ...]:
+    """The windows that phases' starts and ends tell of, as they began. Raises: WattscanError."""
     ended = {_phase_key(end): end.value for end in ends}
     cells: dict[tuple[str, str, str], dict[str, Phase]] = {}
     for start in starts:
-        if not math.isfinite(start.value):
-            continue
         task, precision, repeat, phase = _phase_key(start)
         end = ended.get((task, precision, repeat, phase))
         # An end from before the start belongs to nothing.

@@ -45,7 +45,8 @@ Edit = Callable[[Sample], Sample | None]
 
 @dataclass(frozen=True)
 class Spec:
-    """A run. Watts, seconds, degrees Celsius; `wobble` and `warming` act on each repeat."""
+    """A run. Watts, seconds, degrees Celsius; `wobble` acts on each repeat. `more` are functions
+    from a sample to those that go with it; `served`: the page tells what the server served."""
 
     run: str = "run-1"
     profile: str = "standard"
@@ -65,6 +66,8 @@ class Spec:
     generator_cpu: float = 0.2
     facts: Mapping[str, str] = field(default_factory=lambda: TARGET_FACTS)
     edits: tuple[Edit, ...] = ()
+    more: tuple[Callable[[Sample], Iterator[Sample]], ...] = ()
+    served: bool = False
     end: bool = True
 
 
@@ -124,9 +127,10 @@ def recording(spec: Spec) -> str:
         kept: Sample | None = sample
         for edit in spec.edits:
             kept = edit(kept) if kept else None
-        if kept:
-            inner = ",".join(f'{name}="{_escaped(text)}"' for name, text in kept.labels.items())
-            lines.append(f"{kept.name}{{{inner}}} {kept.value!r} {kept.at:.3f}")
+        for each in (kept, *(s for more in spec.more for s in more(sample))):
+            if each:
+                inner = ",".join(f'{name}="{_escaped(text)}"' for name, text in each.labels.items())
+                lines.append(f"{each.name}{{{inner}}} {each.value!r} {each.at:.3f}")
     return "\n".join([*lines, "# EOF", ""] if spec.end else [*lines, ""])
 
 
@@ -163,6 +167,17 @@ def _target_page(spec: Spec, phases: list[Span], now: float) -> Iterator[Sample]
         ("wattscan_temperature_celsius", {"sensor": "hwmon", "zone": "Package id 0"}, heat),
         ("wattscan_throttled", sensor, 0.0),
     ]
+    for task in spec.tasks if spec.served else ():
+        for precision in spec.precisions:
+            labels = {"task": task, "precision": precision, "protocol": "wattscan.v1", "code": "OK"}
+            done = sum(
+                images(spec, s) * min(1.0, (now - s.start) / (s.end - s.start))
+                for s in phases
+                if (s.task, s.precision) == (task, precision)
+                and s.phase in ("warmup", "load")
+                and s.start < now
+            )
+            page.append(("wattscan_requests_total", labels, float(round(done))))
     for task in spec.tasks:
         for precision in spec.precisions:
             model = {"task": task, "precision": precision, "sha256": SHA256[precision]}

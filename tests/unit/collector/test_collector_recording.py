@@ -1,5 +1,6 @@
 """The recording's parser: what it takes, what it refuses, and how fast it is."""
 
+import gzip
 import time
 
 import numpy as np
@@ -123,3 +124,23 @@ def test_reads_fast():
     parse_recording(page, "r")
     # A million lines in a few seconds, with room for a slow machine.
     assert (time.process_time() - begun) / lines * 1e6 < 20
+
+
+def test_a_gzipped_recording_is_read_whatever_its_name(tmp_path):
+    path = tmp_path / "recording.om"
+    path.write_bytes(gzip.compress(b"a 1 900.000\n# EOF\n"))
+    (last,) = read_recording(path).last("a", {}, None, None)
+    assert last.value == 1.0
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-9], lambda b: b[:20] + b"xxxx" + b[24:]])
+def test_a_gzipped_recording_that_is_damaged_is_told(tmp_path, damage):
+    path = tmp_path / "recording.om.gz"
+    path.write_bytes(damage(gzip.compress(b"a 1 900.000\n" * 1000)))
+    with pytest.raises(WattscanError, match="is a gzip file that is cut short or damaged"):
+        read_recording(path)
+
+
+def test_times_in_milliseconds_are_told():
+    with pytest.raises(WattscanError, match="line 1 of r has its time, 1732286400000, in milli"):
+        parse_recording(b"a 1 1732286400000\n", "r")

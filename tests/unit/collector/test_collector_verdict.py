@@ -1,5 +1,7 @@
 """One planted fault, one reason. A run without a fault is `valid`."""
 
+import socket
+
 import pytest
 from synthetic import (
     LOADGEN,
@@ -14,6 +16,7 @@ from synthetic import (
 )
 
 from wattscan.collector.clocks import proven_offset
+from wattscan.collector.hosts import same_host
 from wattscan.collector.recording import parse_recording
 from wattscan.collector.report import report_of
 from wattscan.collector.verdict import REASON_CODES
@@ -63,7 +66,94 @@ MIDDLE = (FIRST.start + FIRST.end) / 2
 LABELS = {"task": "brain-mri", "precision": "fp32", "repeat": "1"}
 PHASE_END = "wattscan_run_phase_end_timestamp_seconds"
 
+IDLE = next(span for span in spans(Spec()) if span.phase == "idle")
+REQUESTS = "wattscan_requests_total"
+MODEL = "wattscan_model_info"
+
+
+def also(name, **labels):
+    """Beside each sample of a family another one with other labels."""
+
+    def more(sample):
+        if sample.name == name:
+            yield sample._replace(labels={**sample.labels, **labels})
+
+    return more
+
+
+def counted_more(requests, start, end, **labels):
+    """The server counts so many requests more, evenly between two moments."""
+
+    def edit(sample):
+        share = min(1.0, max(0.0, (sample.at - start) / (end - start)))
+        return sample._replace(value=sample.value + round(requests * share))
+
+    return changed(REQUESTS, edit, **labels)
+
+
+def relabelled(name, start=0.0, **labels):
+    return changed(name, tell(labels), start)
+
+
+def drained(watts):
+    """A device that takes so much power in each idle phase."""
+
+    def edit(sample):
+        idles = [s for s in spans(Spec()) if s.phase == "idle"]
+        extra = sum((watts - 4.0) * max(0.0, min(sample.at, s.end) - s.start) for s in idles)
+        return sample._replace(value=sample.value + extra)
+
+    return changed(ENERGY, edit)
+
+
 PLANTED = {
+    "other_client": Spec(served=True, edits=(counted_more(900, FIRST.start, FIRST.end),)),
+    "second_run": Spec(
+        more=(
+            also("wattscan_run_info", run="run-0"),
+            also("wattscan_run_phase_start_timestamp_seconds", run="run-0"),
+            also("wattscan_run_phase_end_timestamp_seconds", run="run-0"),
+        )
+    ),
+    "several_generators": Spec(more=(also("wattscan_run_info", instance="driver:8004"),)),
+    "phases_overlap": Spec(edits=(valued(PHASE_END, FIRST.start + 5, phase="warmup", **LABELS),)),
+    "images_exceed_queries": Spec(
+        edits=(changed("wattscan_client_images_total", lambda s: s._replace(value=2 * s.value)),)
+    ),
+    "idle_too_short": Spec(edits=(valued(PHASE_END, IDLE.end - 20, phase="idle", **LABELS),)),
+    "idle_not_idle": Spec(edits=(drained(20.1), without("wattscan_power_watts"))),
+    "gauge_disagrees": Spec(
+        edits=(changed("wattscan_power_watts", lambda s: s._replace(value=1.3 * s.value)),)
+    ),
+    "energy_series_differ": Spec(more=(also(ENERGY, method="integrated"),)),
+    "coverage_above_100_percent": Spec(
+        edits=(changed(COVERED, lambda s: s._replace(value=1.5 * s.value)),)
+    ),
+    "model_changed": Spec(edits=(relabelled(MODEL, LOADS[6].start, sha256="a" * 64),)),
+    "variants_are_one_model": Spec(
+        edits=(
+            relabelled(MODEL, sha256="a" * 64),
+            relabelled("wattscan_model_quality_ratio", sha256="a" * 64),
+        )
+    ),
+    "idle_not_measured": Spec(
+        edits=(
+            without("wattscan_run_phase_start_timestamp_seconds", phase="idle", **LABELS),
+            without(PHASE_END, phase="idle", **LABELS),
+        )
+    ),
+    "requests_not_recorded": Spec(
+        edits=(without("wattscan_client_requests_total", outcome="error"),)
+    ),
+    "generator_cpu_not_recorded": Spec(
+        edits=(valued("wattscan_generator_cpu_ratio", float("nan")),)
+    ),
+    "model_not_recorded": Spec(edits=(without(MODEL),)),
+    "quality_not_recorded": Spec(
+        edits=(without("wattscan_model_quality_ratio", precision="int8"),)
+    ),
+    "sensor_state_not_recorded": Spec(edits=(without("wattscan_sensor_up"),)),
+    "uncertainty_not_recorded": Spec(edits=(without("wattscan_sensor_uncertainty_ratio"),)),
     "profile_quick": Spec(profile="quick"),
     "profile_unknown": Spec(profile="my-own"),
     "modelled_power": Spec(source=MODELLED),
@@ -101,7 +191,15 @@ PLANTED = {
 
 # What a fault brings with it: a counter that is not there is down at the edges too, and the images
 # of a whole load over the energy of a part are another figure.
-FOLLOWS = {"energy_not_measured": {"sensor_down_at_edge"}, "load_too_short": {"repeats_vary"}}
+FOLLOWS = {
+    "energy_not_measured": {"sensor_down_at_edge"},
+    "load_too_short": {"repeats_vary", "gauge_disagrees"},
+    "idle_not_measured": {"temperature_not_measured"},
+    "idle_too_short": {"idle_not_idle"},
+    "counter_reset": {"gauge_disagrees"},
+    "model_changed": {"variants_are_one_model", "quality_not_recorded"},
+    "figures_not_plausible": set(),
+}
 
 
 def test_no_fault_no_reason():
@@ -218,3 +316,129 @@ def test_all_reasons_that_hold_are_given():
         "throttled",
     }
     assert SOURCE["method"] == "counter"
+
+
+# --- what the server served ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("interval", [1.0, 5.0, 15.0])
+@pytest.mark.parametrize("profile", ["standard", "quick"])
+def test_a_server_that_served_what_was_sent_contradicts_nothing(interval, profile):
+    spec = Spec(served=True, interval=interval, profile=profile)
+    assert codes(spec) <= {"profile_quick"} and codes(spec, "int8") <= {"profile_quick"}
+
+
+def test_a_client_of_another_model_is_another_client():
+    def other(sample):
+        if sample.name == REQUESTS and sample.labels["precision"] == "fp32":
+            count = max(0.0, min(sample.at, FIRST.end) - FIRST.start)
+            labels = {**sample.labels, "task": "liver-ct"}
+            yield sample._replace(labels=labels, value=float(round(10 * count)))
+
+    found = cells(Spec(served=True, more=(other,)))["fp32"]
+    (reason,) = found.reasons
+    assert reason.code == "other_client" and "in repeat 1" in reason.sentence
+
+
+def test_requests_in_the_idle_phase():
+    spec = Spec(served=True, edits=(counted_more(50, IDLE.start, IDLE.end),))
+    assert codes(spec) == {"idle_not_idle"}
+
+
+def test_a_server_that_served_less_than_was_sent():
+    spec = Spec(served=True, edits=(counted_more(-700, FIRST.start, FIRST.end),))
+    found = cells(spec)["fp32"]
+    assert "fewer than the generator sent" in " ".join(r.sentence for r in found.reasons)
+
+
+def test_one_idle_phase_that_differs_from_the_others():
+    def edit(sample):
+        extra = 6.0 * max(0.0, min(sample.at, IDLE.end) - IDLE.start)
+        return sample._replace(value=sample.value + extra)
+
+    spec = Spec(edits=(changed(ENERGY, edit), without("wattscan_power_watts")))
+    assert codes(spec) == {"idle_not_idle"} == codes(spec, "int8")
+
+
+# --- engines and devices ------------------------------------------------------------------------
+
+
+def ratio_of(int8, source=SOURCE):
+    edits = (changed(MODEL, tell(int8), precision="int8"),)
+    spec = Spec(edits=edits, source=source)
+    report = report_of(parse_recording(recording(spec).encode(), "r"))
+    return report.measured.ratios["brain-mri"], report.tables[0].rows[1].text("ratio")
+
+
+def test_different_engines_are_allowed_and_told():
+    ratio, text = ratio_of({"backend": "litert", "provider": "XNNPACK"})
+    assert ratio.gross and text.endswith("each on its best engine")
+
+
+@pytest.mark.parametrize(
+    ("source", "compared"),
+    [
+        ({"sensor": "nvml", "domain": "gpu0", "scope": "board"}, False),
+        ({"sensor": "rapl", "domain": "package-0+package-1", "scope": "chip"}, False),
+        ({"sensor": "shelly", "domain": "inlet", "scope": "system"}, True),
+        ({"sensor": "ina3221", "domain": "POM_5V_IN", "scope": "board"}, True),
+        ({"sensor": "ioreport", "domain": "package", "scope": "chip"}, True),
+    ],
+)
+def test_devices_that_the_domain_does_not_cover_alike_carry_no_ratio(source, compared):
+    provider = {"provider": "CUDAExecutionProvider"}
+    ratio, text = ratio_of(provider, {**source, "method": "counter"})
+    assert (ratio.gross is not None) == compared
+    assert compared or "does not cover alike" in text
+
+
+# --- hosts --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("127.0.0.1:8002", "127.0.1.1:8003", True),
+        ("0.0.0.0:8002", "localhost:8003", True),
+        ("[::1]:8003", "127.0.0.1:8002", True),
+        ("::1", "127.0.0.1:8002", True),
+        ("[::]:8003", "LOCALHOST", True),
+        ("[::ffff:127.0.0.1]:1", "127.9.9.9:2", True),
+        ("[fe80::1%eth0]:1", "[fe80::1]:2", True),
+        ("[::ffff:192.0.2.7]:1", "192.0.2.7:2", True),
+        ("edge:1", "EDGE.:2", True),
+        (f"{socket.gethostname()}:1", "127.0.0.1:2", True),
+        (f"{socket.gethostname()}:1", "192.0.2.7:2", False),
+        ("192.0.2.7:1", "192.0.2.8:1", False),
+        ("[2001:db8::1]:1", "[2001:db8::2]:1", False),
+        ("edge:1", "127.0.0.1:2", False),
+    ],
+)
+def test_which_instances_are_one_machine(one, other, same):
+    assert same_host(one, other) == same == same_host(other, one)
+
+
+# --- what is no number --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize(
+    "name",
+    [ENERGY, COVERED, "wattscan_client_images_total", "wattscan_model_quality_ratio", PHASE_END,
+     "wattscan_run_phase_start_timestamp_seconds", "wattscan_sensor_uncertainty_ratio"],
+)  # fmt: skip
+def test_a_last_sample_that_is_no_number_is_no_sample(name, value):
+    """As a staleness marker at the end of each series is."""
+
+    def marked(sample):
+        if sample.name == name:
+            yield sample._replace(at=sample.at + 0.25, value=value)
+
+    for precision in ("fp32", "int8"):
+        assert codes(Spec(more=(marked,)), precision) == set()
+
+
+@pytest.mark.parametrize("name", [ENERGY, "wattscan_power_watts", "wattscan_generator_cpu_ratio"])
+def test_a_series_of_no_numbers_is_no_series(name):
+    absent, marked = without(name), valued(name, float("nan"))
+    assert codes(Spec(edits=(marked,))) == codes(Spec(edits=(absent,)))

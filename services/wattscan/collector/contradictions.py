@@ -1,0 +1,183 @@
+"""Reasons where the record contradicts itself, or shows what the figure leaves out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wattscan.collector.evidence import Evidence, repeats
+from wattscan.collector.served import IMAGES_PER_QUERY
+
+# A counter of images may lead that of queries by those of one scrape.
+_IMAGES_TOLERANCE = 0.001
+_TIMER_TOLERANCE = 0.001
+# Of the gross energy: less is no load that can be told from an idle device.
+_LEAST_NET = 0.01
+# Of the mean load power above idle: idle phases of one task differ by less.
+_MOST_IDLE_SPREAD = 0.2
+
+
+def other_client(evidence: Evidence) -> str | None:
+    """The server served more than the generator sent, or less."""
+    more = [w for w in evidence.windows if w.served.foreign]
+    less = [w for w in evidence.windows if w.served.missing]
+    if more:
+        most = max(w.served.foreign for w in more)
+        return (
+            f"Another client was on the server in {repeats(more)}: it served at least {most:.0f} "
+            "requests more than the generator sent, and their energy is in the figure."
+        )
+    if less:
+        most = max(w.served.missing for w in less)
+        return (
+            f"The server served {most:.0f} requests fewer than the generator sent in "
+            f"{repeats(less)}: the two do not tell of one service."
+        )
+    return None
+
+
+def second_run(evidence: Evidence) -> str | None:
+    """Another run on the target at the same time."""
+    runs = evidence.record.rivals.runs
+    return f"Another run was on this target at the same time: {', '.join(runs)}." if runs else None
+
+
+def several_generators(evidence: Evidence) -> str | None:
+    """Pages of one run from several generators: each tells of a part of it."""
+    instances = evidence.record.rivals.generators
+    if len(instances) < 2:
+        return None
+    return f"Several generators told of this run, each of a part of it: {', '.join(instances)}."
+
+
+def phases_overlap(evidence: Evidence) -> str | None:
+    """Two phases of the run at the same time."""
+    overlap = evidence.record.rivals.overlap
+    return f"Two phases of the run overlap: {overlap}." if overlap else None
+
+
+def images_exceed_queries(evidence: Evidence) -> str | None:
+    """More images than the answered queries can have brought."""
+    each = IMAGES_PER_QUERY.get(evidence.run.scenario, 1.0)
+    over = [
+        w
+        for w in evidence.windows
+        if w.images and w.queries and w.images > w.queries.ok * each * (1 + _IMAGES_TOLERANCE)
+    ]
+    if not over:
+        return None
+    return (
+        f"More images were counted in {repeats(over)} than the answered queries can have brought, "
+        f"{each:.0f} each."
+    )
+
+
+def idle_too_short(evidence: Evidence) -> str | None:
+    """An idle phase shorter than the profile's."""
+    profile = evidence.profile
+    if profile is None:
+        return None
+    least = profile.idle * (1 - _TIMER_TOLERANCE)
+    short = [w for w in evidence.windows if w.idle_duration is not None and w.idle_duration < least]
+    if not short:
+        return None
+    seconds = min(w.idle_duration for w in short if w.idle_duration is not None)
+    return (
+        f"The idle phase lasted {seconds:.1f} s in {repeats(short)}; "
+        f"the profile says {profile.idle:.0f} s."
+    )
+
+
+def idle_not_idle(evidence: Evidence) -> str | None:
+    """An idle phase in which the device worked."""
+    served = [w for w in evidence.windows if w.served.while_idle]
+    if served:
+        return f"Requests were served in the idle phase of {repeats(served)}."
+    busy = [
+        w
+        for w in evidence.windows
+        if w.net is not None and w.gross and w.net < _LEAST_NET * w.gross
+    ]
+    if busy:
+        return (
+            f"The idle phase of {repeats(busy)} took as much power as the load: the device was not "
+            "idle, or its meter does not see the load."
+        )
+    return _idle_spread(evidence)
+
+
+def _idle_spread(evidence: Evidence) -> str | None:
+    powers = np.array(evidence.idle_powers)
+    loads = [p for cell in evidence.variants for p in cell.values(lambda window: window.power)]
+    if powers.size < 3 or not loads:
+        return None
+    middle = float(np.median(powers))
+    step = float(np.mean(loads)) - middle
+    worst = float(powers[np.argmax(np.abs(powers - middle))])
+    if step <= 0 or abs(worst - middle) <= _MOST_IDLE_SPREAD * step:
+        return None
+    return (
+        f"The idle phases of the task differ: {worst:.3g} W in one, {middle:.3g} W in the middle. "
+        "The device was not idle in all of them."
+    )
+
+
+def gauge_disagrees(evidence: Evidence) -> str | None:
+    """The power gauge against the energy counter of one domain."""
+    apart = [w for w in evidence.windows if w.gauge_ratio is not None]
+    if not apart:
+        return None
+    ratio = max((w.gauge_ratio for w in apart if w.gauge_ratio), key=lambda r: abs(np.log(r)))
+    return (
+        f"The sensor's power shows {ratio:.0%} of what its energy counter gives in "
+        f"{repeats(apart)}: one of them is wrong."
+    )
+
+
+def energy_series_differ(evidence: Evidence) -> str | None:
+    """Energy series of one domain under several scopes or methods."""
+    table = evidence.table
+    if table is None or not table.also_told:
+        return None
+    return (
+        f"The domain {table.domain} of {table.sensor} has several energy series: "
+        f"{table.scope} {table.method}, which was read, and {', '.join(table.also_told)}."
+    )
+
+
+def sensor_changed(evidence: Evidence) -> str | None:
+    """The table read another source later on."""
+    sources = evidence.record.sources
+    if len(sources) < 2:
+        return None
+    return f"The table's energy came from {', then from '.join(sources)}."
+
+
+def coverage_above_100_percent(evidence: Evidence) -> str | None:
+    """The counter accounts for more time than there was."""
+    over = [w for w in evidence.windows if w.counted_twice]
+    if not over:
+        return None
+    return f"The sensor says that it covered more than the whole time in {repeats(over)}."
+
+
+def model_changed(evidence: Evidence) -> str | None:
+    """The artifact or its engine is not the same in all repeats."""
+    facts = evidence.cell.models
+    if len(set(facts)) < 2:
+        return None
+    told = ", ".join(sorted({f"{f.sha256[:12]} in {f.runs_on}" for f in facts}))
+    return f"The model or its engine changed among the repeats: {told}."
+
+
+def variants_are_one_model(evidence: Evidence) -> str | None:
+    """FP32 and INT8 with one artifact."""
+    mine = {fact.sha256 for fact in evidence.cell.models if fact.sha256}
+    others = {
+        fact.sha256
+        for cell in evidence.variants
+        if cell.precision != evidence.cell.precision
+        for fact in cell.models
+    }
+    if not mine & others:
+        return None
+    return "FP32 and INT8 ran one and the same file: its SHA-256 is the same."

@@ -1,0 +1,60 @@
+"""Whether the table's domain covers the devices that two variants run on alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wattscan.collector.device import EnergySource, ModelFacts
+
+# Parts of a provider's name -> the device that it computes on.
+_DEVICES = {
+    "edgetpu": "Edge TPU",
+    "cuda": "GPU",
+    "tensorrt": "GPU",
+    "coreml": "Apple chip",
+    "openvinogpu": "GPU",
+    "openvinonpu": "NPU",
+}
+_PROCESSOR = "processor"
+# Sensors of a whole system on a chip, or of its board: all that computes is behind them.
+_WHOLE_CHIPS = ("ina3221", "ioreport", "powermetrics")
+
+
+def devices_of(models: Sequence[ModelFacts]) -> set[str]:
+    """What a variant's models compute on."""
+    return {_device(model.provider) for model in models}
+
+
+def ratio_note(
+    source: EnergySource | None, fp32: Sequence[ModelFacts], int8: Sequence[ModelFacts]
+) -> tuple[bool, str]:
+    """Whether two variants can be compared by the table's energy, and what is to be said of it.
+
+    The note is empty where there is nothing to say.
+    """
+    one, other = devices_of(fp32), devices_of(int8)
+    if "Edge TPU" in one ^ other:
+        # It cannot run FP32: those cells are its host's processor.
+        return False, "FP32 ran on the Edge TPU's host: no ratio"
+    if one and other and one != other and not _covers_all(source):
+        domain = source.domain if source else "the tables' domain"
+        return False, (
+            f"FP32 ran on the {' and '.join(sorted(one))} and INT8 on the "
+            f"{' and '.join(sorted(other))}, which {domain} does not cover alike: no ratio"
+        )
+    if fp32 and int8 and _engines(fp32) != _engines(int8):
+        return True, "each on its best engine"
+    return True, ""
+
+
+def _device(provider: str) -> str:
+    plain = "".join(filter(str.isalnum, provider.lower()))
+    return next((device for part, device in _DEVICES.items() if part in plain), _PROCESSOR)
+
+
+def _covers_all(source: EnergySource | None) -> bool:
+    return source is not None and (source.scope == "system" or source.sensor in _WHOLE_CHIPS)
+
+
+def _engines(models: Sequence[ModelFacts]) -> set[tuple[str, str]]:
+    return {(model.backend, model.provider) for model in models}

@@ -1,0 +1,67 @@
+"""What a cell is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wattscan.collector.cells import Cell, WindowFigures
+from wattscan.collector.device import EnergySource
+from wattscan.collector.rivals import Rivals
+from wattscan.collector.windows import Run
+from wattscan.metrics import PROFILES, Profile
+from wattscan.units import Celsius, Seconds, Watts
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What the record says of the whole run.
+
+    `clock_offset` is by how much the clocks of generator and recorder are proven apart, None if not
+    known; `sources` are the domains that tables read in its windows, as they came.
+    """
+
+    clock_offset: Seconds | None
+    rivals: Rivals
+    sources: Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What one cell is judged by.
+
+    `start_difference` is that of the mean start temperatures of the task's variants;
+    `quality_ratio` is INT8 quality over FP32's; `variants` are the cells of the task, this one too;
+    `idle_powers` those of all their windows. None: not known.
+    """
+
+    cell: Cell
+    run: Run
+    table: EnergySource | None
+    record: RunRecord
+    same_host: bool
+    cut_short: bool
+    start_difference: Celsius | None
+    quality_ratio: float | None
+    variants: Sequence[Cell]
+    idle_powers: Sequence[Watts | float]
+
+    @property
+    def windows(self) -> Sequence[WindowFigures]:
+        """The cell's windows."""
+        return self.cell.windows
+
+    @property
+    def profile(self) -> Profile | None:
+        """What the profile promises; None where it is not known."""
+        return PROFILES.get(self.run.profile)
+
+    @property
+    def method(self) -> str | None:
+        """How the table's energy came about."""
+        return self.table.method if self.table else None
+
+
+def repeats(windows: Sequence[WindowFigures]) -> str:
+    """Such as `repeats 1, 4`."""
+    return f"repeat{'s' * (len(windows) > 1)} {', '.join(window.repeat for window in windows)}"

@@ -1,0 +1,48 @@
+"""Whether two `instance` labels are of one machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+_LOOPBACK = "localhost"
+
+
+def same_host(one: str, other: str) -> bool:
+    """Whether two instances, `host:port` or a host alone, name one machine.
+
+    Every loopback and unspecified address is this machine, and so is the name of the machine that
+    collects, where the other one is loopback.
+    """
+    hosts = {_host(one), _host(other)}
+    return len(hosts) == 1 or (_LOOPBACK in hosts and bool(hosts & _own_names()))
+
+
+def _host(instance: str) -> str:
+    text = instance.strip().lower()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") <= 1:
+        text = text.partition(":")[0]
+    else:
+        # An IPv6 address without brackets, whose port cannot be told from its last part.
+        text = text if _address(text) else text.rpartition(":")[0]
+    address = _address(text)
+    if address is None:
+        plain = text.rstrip(".")
+        return _LOOPBACK if plain in ("", _LOOPBACK) or plain.endswith(".localhost") else plain
+    return _LOOPBACK if address.is_loopback or address.is_unspecified else str(address)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _own_names() -> set[str]:
+    name = socket.gethostname().lower()
+    return {name, name.partition(".")[0]}

@@ -1,0 +1,71 @@
+"""Reasons for want of evidence: what `valid` needs, and the record does not have."""
+
+from __future__ import annotations
+
+from wattscan.collector.cells import WindowFigures
+from wattscan.collector.evidence import Evidence, repeats
+
+
+def _ended(evidence: Evidence) -> list[WindowFigures]:
+    """Of a window that was cut short, more is missing than its evidence."""
+    return [window for window in evidence.windows if window.duration is not None]
+
+
+def temperature_not_measured(evidence: Evidence) -> str | None:
+    """The start temperature of a window."""
+    bare = [w for w in evidence.windows if w.start_temperature is None]
+    return f"The temperature was not measured in {repeats(bare)}." if bare else None
+
+
+def idle_not_measured(evidence: Evidence) -> str | None:
+    """The idle phase of a window, without which there is no net energy."""
+    bare = [w for w in evidence.windows if w.gross is not None and w.net is None]
+    return f"The idle power was not measured in {repeats(bare)}: no net energy." if bare else None
+
+
+def requests_not_recorded(evidence: Evidence) -> str | None:
+    """Answered, failed and dropped queries, all three."""
+    bare = [w for w in _ended(evidence) if w.queries is None or not w.queries.whole]
+    if not bare:
+        return None
+    return f"Requests, errors and drops are not all on record in {repeats(bare)}."
+
+
+def generator_cpu_not_recorded(evidence: Evidence) -> str | None:
+    """How busy the generator was."""
+    bare = [w for w in _ended(evidence) if w.generator_cpu_ratio is None]
+    if not bare:
+        return None
+    return f"The load generator's processor use is not on record in {repeats(bare)}."
+
+
+def model_not_recorded(evidence: Evidence) -> str | None:
+    """Which artifact ran, and in which engine."""
+    facts = evidence.cell.models
+    if facts and all(fact.sha256 and fact.backend for fact in facts):
+        return None
+    return "The model that ran is not on record: its SHA-256, its engine, or both are missing."
+
+
+def quality_not_recorded(evidence: Evidence) -> str | None:
+    """The score of both variants, of the artifacts that ran, on one data set."""
+    if evidence.quality_ratio is not None or len(evidence.variants) < 2:
+        return None
+    return (
+        "The quality of the FP32 and INT8 models that ran, by one metric and on one data set, is "
+        "not on record."
+    )
+
+
+def sensor_state_not_recorded(evidence: Evidence) -> str | None:
+    """Whether the sensor could be read."""
+    if evidence.table is None or evidence.table.up is not None:
+        return None
+    return f"Whether the sensor {evidence.table.sensor} could be read is not on record."
+
+
+def uncertainty_not_recorded(evidence: Evidence) -> str | None:
+    """How far off the sensor may be."""
+    if evidence.table is None or evidence.table.uncertainty_ratio is not None:
+        return None
+    return f"The uncertainty of the sensor {evidence.table.sensor} is not on record."

@@ -1,0 +1,101 @@
+"""What the server says that it served, against what the generator says that it sent.
+
+The server's counters are sampled: what it served within a phase is known between two bounds, by the
+samples inside the phase and those around it. Only what lies outside of them is held against a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wattscan import metrics
+from wattscan.collector.load import Queries
+from wattscan.collector.series import Series, Source
+from wattscan.collector.windows import Phase, Run, Window
+
+# An answer may reach the client a moment before the server has counted it.
+_TOLERANCE_RATIO, _TOLERANCE_REQUESTS = 0.001, 2.0
+
+IMAGES_PER_QUERY = {"MultiStream": 8.0}
+"""By scenario; 1 in the others (docs/measurement.md). Each image is a request."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """What contradicts the generator in one window, in requests; 0: nothing is proven.
+
+    `foreign` were served in the load and not sent by it, `missing` were sent and not served;
+    `while_idle` were served in the idle phase.
+    """
+
+    foreign: float = 0.0
+    missing: float = 0.0
+    while_idle: float = 0.0
+
+
+NOTHING_PROVEN = Served()
+
+
+class Requests:
+    """The server's counters of finished requests in a run."""
+
+    def __init__(self, source: Source, run: Run) -> None:
+        """Raises: WattscanError."""
+        found = source.select(metrics.REQUESTS.name, run.target_matchers, *run.span)
+        # What names no model, such as a listing, costs next to nothing.
+        self._series = [series for series in found if series.labels.get("task")]
+
+    def compare(self, window: Window, queries: Queries | None, images_per_query: float) -> Served:
+        """What the server's counters prove of a window; nothing where it has none."""
+        load, idle = window.phases.get("load"), window.phases.get("idle")
+        if not self._series or load is None or load.end is None or queries is None:
+            return NOTHING_PROVEN
+        own = [series for series in self._series if _is_of(series, window)]
+        others = [series for series in self._series if not _is_of(series, window)]
+        sent = (queries.ok + queries.error) * images_per_query
+        return Served(
+            foreign=_beyond(_at_least(own, load), sent) + _beyond(_at_least(others, load), 0.0),
+            missing=_beyond(sent, _at_most(own, load)) if own else sent,
+            while_idle=_beyond(_at_least(self._series, idle), 0.0) if idle else 0.0,
+        )
+
+
+def _is_of(series: Series, window: Window) -> bool:
+    names = (series.labels.get("task"), series.labels.get("precision"))
+    return names == (window.task, window.precision)
+
+
+def _beyond(more: float, less: float) -> float:
+    """By how much one exceeds the other; 0 within what the counting itself may differ by."""
+    allowed = max(_TOLERANCE_REQUESTS, _TOLERANCE_RATIO * less)
+    return more - less if more - less > allowed else 0.0
+
+
+def _at_least(several: Sequence[Series], phase: Phase) -> float:
+    """Requests counted between the first and the last sample inside a phase."""
+    total = 0.0
+    for series in several:
+        inside = series.between(phase.start, phase.start if phase.end is None else phase.end)
+        if inside.size:
+            # A counter that fell was reset: what it counts since is the least.
+            total += max(0.0, float(inside[-1] - inside[0]))
+    return total
+
+
+def _at_most(several: Sequence[Series], phase: Phase) -> float:
+    """Requests counted between the last sample before a phase and the first one after it."""
+    total = 0.0
+    for series in several:
+        end = phase.start if phase.end is None else phase.end
+        before = int(series.times.searchsorted(phase.start, "right")) - 1
+        after = int(series.times.searchsorted(end, "left"))
+        if after >= series.times.size:
+            return float("inf")  # the server was not asked again
+        # A labelled counter is born with its first request.
+        start = float(series.values[before]) if before >= 0 else 0.0
+        counted = float(series.values[after]) - start
+        if counted < 0:
+            return float("inf")  # it was reset
+        total += counted
+    return total
