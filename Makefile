@@ -159,7 +159,7 @@ $(BOARD)/.ready: requirements-board.txt pyproject.toml $(READY) $(shell find ser
 	@test -x $(BOARD)/bin/python || $(BOARD_PYTHON) -m venv $(BOARD)
 	$(BOARD)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements-board.txt
-	rm -rf $(BOARD)/wheel
+	@rm -rf $(BOARD)/wheel build/lib build/bdist.*
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 		--wheel-dir $(BOARD)/wheel .
 	$(BOARD)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
