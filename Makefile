@@ -120,6 +120,8 @@ system-packages: ## Install the Debian packages that some tests need (root)
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(SYSTEM_PACKAGES)
 
 lock: $(READY) ## Resolve the dependencies anew
+	@test "$(PYTHON_VERSION)" = 3.11 || { echo "The training set is resolved for Python 3.11 alone," \
+		"and .venv has $(PYTHON_VERSION): make lock PYTHON=/path/to/python3.11"; exit 1; }
 	$(BIN)/pip install --quiet uv
 	$(LOCK) --python-version 3.11 $(EXTRAS:%=--extra %) -o requirements.txt
 	$(LOCK) --python-version 3.10 $(BOARD_EXTRAS:%=--extra %) -o requirements-board.txt

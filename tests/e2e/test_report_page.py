@@ -69,9 +69,9 @@ def browse(page, *arguments):
 def test_everything_is_there(page):
     profile, path = page
     dom = browse(path, "--dump-dom")
-    for name in ("energy", "paper", "quality", "models"):
+    for name in ("energy", "paper", "quality", "models", "cells", "windows"):
         assert f'<table id="table-{name}"' in dom
-    assert dom.count("<svg") == 3
+    assert dom.count("<svg") == 6
     if profile == "measured":
         assert "nerve ultrasound" in dom
         return

@@ -1,10 +1,10 @@
 """What a machine cannot have is told, with what stands in for it."""
 
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
+import tomllib
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "docs"))

@@ -172,10 +172,18 @@ def test_the_page_s_ids_are_its_own_and_are_found(written):
 def test_the_page_has_its_parts(written):
     profile, report, files = written
     text = files["report.html"]
-    for part in ("table-energy", "table-paper", "table-quality", "table-models"):
+    for part in (
+        "table-energy",
+        "table-paper",
+        "table-quality",
+        "table-models",
+        "table-cells",
+        "table-windows",
+    ):
         assert f'id="{part}"' in text
-    assert text.count("<svg") == 3
-    assert text.count("<title") == 1 + 3
+    # Each plot for a wide page and for a narrow one.
+    assert text.count("<svg") == 6
+    assert text.count("<title") == 1 + 6
     for cell in report.measured.cells:
         for reason in cell.reasons:
             assert reason.code in text
