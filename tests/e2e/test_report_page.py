@@ -88,3 +88,13 @@ def test_it_is_drawn(page, scheme, setting):
     browse(path, setting, "--window-size=1280,3400", f"--screenshot={shot}")
     assert shot.read_bytes().startswith(b"\x89PNG")
     assert shot.stat().st_size > 100_000
+
+
+def test_it_is_drawn_at_a_telephone_s_width(page):
+    """390 pixels: in a frame, since the browser's own window is no narrower than 500."""
+    _, path = page
+    frame = path.with_name("frame.html")
+    frame.write_text(f'<iframe src="{path.name}" style="border:0;width:390px;height:5000px">')
+    shot = path.with_name("narrow.png")
+    browse(frame, "--window-size=500,5000", f"--screenshot={shot}")
+    assert shot.stat().st_size > 100_000

@@ -96,6 +96,7 @@ def html(measured: Measured, tables: Sequence[Table]) -> str:
         how=method.how(measured),
         command=method.command(measured),
         target_title=measured.target_title,
+        has_power=measured.device.table is not None and measured.device.table.power is not None,
         has_temperature=measured.device.zone is not None,
     )
     return page
