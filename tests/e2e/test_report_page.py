@@ -75,9 +75,11 @@ def test_everything_is_there(page):
     if profile == "measured":
         assert "nerve ultrasound" in dom
         return
-    assert dom.count('<tr><td class="task">') == 6
+    energy = dom.partition('id="table-energy"')[2].partition("</table>")[0]
+    assert energy.count('<td class="task">') == 6
     assert 'class="badge valid"' in dom if profile == "standard" else "modelled_power" in dom
     assert ('<span class="none">not measured' in dom) == (profile == "quick")
+    assert dom.count("<details>") == 5
 
 
 @pytest.mark.parametrize(("scheme", "setting"), [("light", 1), ("dark", 0)])
