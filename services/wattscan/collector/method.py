@@ -54,7 +54,9 @@ def command(measured: Measured) -> str:
         words += [f"--{option}", value] if value else []
     for task in measured.tasks:
         words += ["--task", task]
-    return shlex.join(words)
+    # Queries a second come with this scenario alone, and no series tells how many.
+    rate = " --rate ..." if run.scenario == "Server" else ""
+    return shlex.join(words) + rate
 
 
 def _in_turn(sequence: Sequence[str]) -> bool:
