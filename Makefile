@@ -1,11 +1,25 @@
 # Wattscan. `make help` lists the targets.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+# Prints the first that runs and that the lock is for: a name alone may be a shim that does not.
+IS_SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
+first_python = $(shell for python in $(1); do \
+	$$python -c '$(2)' 2> /dev/null && command -v $$python && break; done)
+# What .venv was set up with, unless another is asked for.
+ifndef PYTHON
+PYTHON := $(call first_python,$(BIN)/python python3.11 python3.12 python3.13 python3.14 python3,$(IS_SUPPORTED))
+endif
+PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null)
+VENV_VERSION := $(shell sed -n 's/^version = \([0-9]*\.[0-9]*\).*/\1/p' .venv/pyvenv.cfg 2> /dev/null)
+BOARD_PYTHON ?= $(call first_python,python3.10,import sys; sys.exit(sys.version_info[:2] != (3, 10)))
 READY := .venv/.ready
 TRAIN_READY := .venv/.ready-train
 PROTOS := $(wildcard protos/wattscan/wire/*.proto)
 EXTRAS := openvino onnxruntime litert dicom report loadtest meters otel dev
+BOARD_EXTRAS := litert dicom
+BOARD := build/board
+LOCK = $(BIN)/uv pip compile pyproject.toml --universal --fork-strategy fewest --upgrade \
+	--generate-hashes --no-emit-index-url --no-header --quiet
 BENCHMARK_READY := build/benchmark/.ready
 CLIENTS := triton tensorflow
 PEERS := pytriton kserve mlserver
@@ -19,9 +33,10 @@ FUZZ_SECONDS ?= 60
 FUZZ_READY := .venv/.ready-fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train run test check format lint types layers generated generate models \
+.PHONY: help setup setup-train setup-board run test test-boards check format lint types layers generated generate models \
 	models-notice benchmark-models benchmark-serving benchmark-telemetry $(TASKS:%=models-%) clients \
-	$(CLIENTS:%=clients-%) fuzz lock system-packages clean
+	$(CLIENTS:%=clients-%) fuzz lock system-packages clean \
+	FORCE
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +48,14 @@ run: $(READY) ## The main job: measure this machine (quick profile) and print th
 
 test: $(READY) ## Run all tests (PYTEST='-k name' for some)
 	$(BIN)/python -m pytest $(PYTEST)
+
+test-boards: ## The service alone on Python 3.10, as boards run it (skipped where there is none)
+ifeq ($(BOARD_PYTHON),)
+	@echo "Skipped: there is no python3.10 here (make test-boards BOARD_PYTHON=/path/to/python3.10)."
+else
+	$(MAKE) $(READY) setup-board
+	$(BIN)/python -m pytest tests/e2e/test_boards.py $(PYTEST)
+endif
 
 check: $(READY) lint types layers generated ## Format, lint, types, layers and generated files
 
@@ -57,6 +80,8 @@ generate: $(READY) ## Make the stubs and the generated documentation anew
 	$(BIN)/python docs/generate.py
 
 setup-train: $(TRAIN_READY) ## Add what training needs (PyTorch and the exporters, about 1.5 GB)
+
+setup-board: $(BOARD)/.ready ## What a board installs, on Python 3.10: the service, LiteRT, DICOM
 
 models: $(TASKS:%=models-%) ## Rebuild all models (1.5 hours; `make -j2 models`: side by side)
 	$(BIN)/wattscan models check
@@ -95,25 +120,52 @@ system-packages: ## Install the Debian packages that some tests need (root)
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(SYSTEM_PACKAGES)
 
 lock: $(READY) ## Resolve the dependencies anew
+	@test "$(PYTHON_VERSION)" = 3.11 || { echo "The training set is resolved for Python 3.11 alone," \
+		"and .venv has $(PYTHON_VERSION): make lock PYTHON=/path/to/python3.11"; exit 1; }
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml $(EXTRAS:%=--extra %) --upgrade --generate-hashes \
-		--no-emit-index-url --no-header --python-version 3.11 --quiet -o requirements.txt
+	$(LOCK) --python-version 3.11 $(EXTRAS:%=--extra %) -o requirements.txt
+	$(LOCK) --python-version 3.10 $(BOARD_EXTRAS:%=--extra %) -o requirements-board.txt
 	$(BIN)/python docs/lock_train.py
 
 clean: ## Remove the environment and all that was made, runs and checkpoints too
 	rm -rf .venv .cache build runs .hypothesis .pytest_cache .mypy_cache .ruff_cache
 
+# Another Python than the one in .venv: set up anew.
+ifneq ($(PYTHON_VERSION),$(VENV_VERSION))
+$(READY): FORCE
+endif
+
 $(READY): requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
-		echo "Wattscan is set up with Python 3.11, and $(PYTHON) is another:" \
-			"make setup PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "Setting up .venv: about 100 packages, 1 GB; one to three minutes."
+	@test -n "$(PYTHON)" || { echo "There is no Python from 3.11 to 3.14 here. Debian and Ubuntu:" \
+		"apt-get install python3; elsewhere: make setup PYTHON=/path/to/python3.13"; exit 1; }
+	@$(PYTHON) -c '$(IS_SUPPORTED)' || { \
+		echo "Wattscan is set up with Python 3.11 to 3.14, and $(PYTHON) is not one of them" \
+			"($(or $(PYTHON_VERSION),it does not run)): make setup PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up .venv with Python $(PYTHON_VERSION): about 100 packages, 1 GB;" \
+		"one to three minutes."
+	@test "$(PYTHON_VERSION)" = "$(VENV_VERSION)" || rm -rf .venv
 	@$(PYTHON) -m venv .venv || { \
-		echo "Debian keeps venv in a package of its own; installing python3-venv."; \
-		rm -rf .venv; apt-get update -qq && apt-get install -y -qq python3-venv \
+		echo "Debian keeps venv in a package of its own; installing python$(PYTHON_VERSION)-venv."; \
+		rm -rf .venv; apt-get update -qq && apt-get install -y -qq python$(PYTHON_VERSION)-venv \
 		&& $(PYTHON) -m venv .venv; }
 	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python docs/left_out.py $(EXTRAS)
+	@touch $@
+
+# From a wheel, as a board gets it. Its pins are its own: Python 3.10 ends where newer releases begin.
+$(BOARD)/.ready: requirements-board.txt pyproject.toml $(READY) $(shell find services -name '*.py')
+	@test -n "$(BOARD_PYTHON)" || { echo "There is no python3.10 here:" \
+		"make setup-board BOARD_PYTHON=/path/to/python3.10"; exit 1; }
+	@echo "Setting up $(BOARD) with $(BOARD_PYTHON): under a minute."
+	@test -x $(BOARD)/bin/python || $(BOARD_PYTHON) -m venv $(BOARD)
+	$(BOARD)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements-board.txt
+	@rm -rf $(BOARD)/wheel build/lib build/bdist.*
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--wheel-dir $(BOARD)/wheel .
+	$(BOARD)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--force-reinstall $(BOARD)/wheel/*.whl
 	@touch $@
 
 # Speed does not depend on what was learnt: a full ResNet-50 that has seen a minute's training.
@@ -134,13 +186,16 @@ build/clients/%/.ready: tests/clients/requirements-%.txt
 # A peer that cannot be had is listed as not run.
 build/benchmark/peers/%/.ready: loadtest/serving/peers/requirements-%.txt
 	@echo "Setting up $*: up to three minutes."
-	-$(PYTHON) -m venv $(@D) \
-		&& $(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
+	@$(PYTHON) -m venv $(@D) \
+		&& $(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@ \
+		|| echo "$* cannot be set up with Python $(PYTHON_VERSION): it is listed as not run."
 
 $(FUZZ_READY): $(READY) tests/fuzz/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/fuzz/requirements.txt
 	@touch $@
 
 $(TRAIN_READY): $(READY) requirements-train.txt
+	@test "$(PYTHON_VERSION)" = 3.11 || { echo "Training is pinned for Python 3.11 alone, and .venv" \
+		"has $(PYTHON_VERSION): make setup-train PYTHON=/path/to/python3.11"; exit 1; }
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-train.txt
 	@touch $@

@@ -29,8 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
-    # What the hardware itself rules out stays skipped everywhere.
-    if report.skipped and "this processor" not in reason:
+    # What the hardware itself rules out stays skipped everywhere, and so does a board's old Python.
+    ruled_out = any(cause in reason for cause in ("this processor", "no python3.10 here"))
+    if report.skipped and not ruled_out:
         _skipped.append(f"{report.nodeid}: {reason}")
 
 

@@ -69,15 +69,17 @@ def browse(page, *arguments):
 def test_everything_is_there(page):
     profile, path = page
     dom = browse(path, "--dump-dom")
-    for name in ("energy", "paper", "quality", "models"):
+    for name in ("energy", "paper", "quality", "models", "cells", "windows"):
         assert f'<table id="table-{name}"' in dom
-    assert dom.count("<svg") == 3
+    assert dom.count("<svg") == 6
     if profile == "measured":
         assert "nerve ultrasound" in dom
         return
-    assert dom.count('<tr><td class="task">') == 6
+    energy = dom.partition('id="table-energy"')[2].partition("</table>")[0]
+    assert energy.count('<td class="task">') == 6
     assert 'class="badge valid"' in dom if profile == "standard" else "modelled_power" in dom
     assert ('<span class="none">not measured' in dom) == (profile == "quick")
+    assert dom.count("<details>") == 5
 
 
 @pytest.mark.parametrize(("scheme", "setting"), [("light", 1), ("dark", 0)])
@@ -87,4 +89,14 @@ def test_it_is_drawn(page, scheme, setting):
     setting = f"--blink-settings=preferredColorScheme={setting}"
     browse(path, setting, "--window-size=1280,3400", f"--screenshot={shot}")
     assert shot.read_bytes().startswith(b"\x89PNG")
+    assert shot.stat().st_size > 100_000
+
+
+def test_it_is_drawn_at_a_telephone_s_width(page):
+    """390 pixels: in a frame, since the browser's own window is no narrower than 500."""
+    _, path = page
+    frame = path.with_name("frame.html")
+    frame.write_text(f'<iframe src="{path.name}" style="border:0;width:390px;height:5000px">')
+    shot = path.with_name("narrow.png")
+    browse(frame, "--window-size=500,5000", f"--screenshot={shot}")
     assert shot.stat().st_size > 100_000

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from wattscan.collector.cells import Cell, Verdict, gross_figure, worst
 from wattscan.collector.measure import Measured
 from wattscan.collector.tables import number, title_of
 
+Tone = Literal["good", "bad", "neutral"]
 _MEANING: dict[Verdict, str] = {
     "valid": "The figures are valid: fit for publication.",
     "indicative": "The figures are indicative: sound to compare on one machine, not to publish.",
@@ -35,15 +37,25 @@ def task_saving(measured: Measured, task: str) -> str:
     ratio = measured.ratios[task]
     saving = ratio.saving()
     if ratio.gross is None or saving is None:
-        return ratio.note or "no ratio: energy was not measured"
+        return ratio.note or "energy was not measured"
     if measured.verdict_of(task) == "invalid":
         return "no saving is claimed"
     if ratio.gross.shows_a_difference is False:
         return "no difference shown"
     about = "about " if ratio.gross.shows_a_difference is None else ""
+    if f"{abs(saving):.0%}" == "0%":
+        return f"INT8 costs {about}the same as FP32"
     if saving < 0:
         return f"INT8 costs {about}{-saving:.0%} more than FP32"
     return f"INT8 saves {about}{saving:.0%}"
+
+
+def tone(measured: Measured, task: str) -> Tone:
+    """Whether what INT8 saves on a task is good news; neutral where nothing is claimed."""
+    said = task_saving(measured, task)
+    if said.startswith("INT8 saves"):
+        return "good"
+    return "bad" if said.endswith("more than FP32") else "neutral"
 
 
 def scan_joules(cell: Cell | None) -> float | None:
@@ -56,9 +68,11 @@ def costs(measured: Measured) -> str:
     found: dict[str, list[str]] = {"int8": [], "fp32": []}
     for task in measured.tasks:
         precision = "int8" if scan_joules(measured.cell(task, "int8")) is not None else "fp32"
-        joules = scan_joules(measured.cell(task, precision))
-        if joules is not None:
-            found[precision].append(f"{number(joules, 3)} J ({title_of(task)})")
+        cell = measured.cell(task, precision)
+        joules = scan_joules(cell)
+        if cell is not None and joules is not None:
+            invalid = ", invalid" if cell.verdict == "invalid" else ""
+            found[precision].append(f"{number(joules, 3)} J ({title_of(task)}{invalid})")
     said = [f"{_listed(c)} in {title_of(name)}" for name, c in found.items() if c]
     if not said:
         return f"What a scan costs on {measured.target_title} was not measured."
@@ -68,12 +82,16 @@ def costs(measured: Measured) -> str:
 
 
 def savings(measured: Measured) -> str:
-    """What INT8 saves on each task."""
-    said: dict[str, list[str]] = {}
+    """What INT8 saves on each task, and why nothing is said of others."""
+    compared: dict[str, list[str]] = {}
+    silent: dict[str, list[str]] = {}
     for task in measured.tasks:
-        said.setdefault(task_saving(measured, task), []).append(title_of(task))
-    parts = [f"{saving} on {_listed(tasks)}" for saving, tasks in said.items()]
-    return f"Compared with FP32: {'; '.join(parts)}."
+        group = compared if measured.ratios[task].gross else silent
+        group.setdefault(task_saving(measured, task), []).append(title_of(task))
+    said = [f"{saving} on {_listed(tasks)}" for saving, tasks in compared.items()]
+    sentences = [f"Compared with FP32: {'; '.join(said)}."] if said else []
+    sentences += [f"Nothing to compare on {_listed(t)}: {why}." for why, t in silent.items()]
+    return " ".join(sentences)
 
 
 def _listed(parts: Sequence[str]) -> str:

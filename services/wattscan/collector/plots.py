@@ -5,15 +5,29 @@ See `svg` for how a figure becomes part of the page.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wattscan.collector.cells import Cell, gross_figure, net_figure
-from wattscan.collector.load import Histogram
 from wattscan.collector.measure import Measured
 from wattscan.collector.series import FloatArray, Series
-from wattscan.collector.svg import FP32, HEAT, INT8, OTHER, POWER, TEXT, drawing, rendered, style
+from wattscan.collector.svg import (
+    FP32,
+    HEAT,
+    INT8,
+    NARROW,
+    OTHER,
+    POWER,
+    TEXT,
+    WIDE,
+    Page,
+    drawing,
+    rendered,
+    row,
+    style,
+)
 from wattscan.collector.tables import number, title_of
 from wattscan.collector.windows import Run
 
@@ -25,10 +39,24 @@ _MOST_POINTS = 900
 _SECONDS_PER_MINUTE = 60.0
 
 
-def energy_bars(measured: Measured) -> str:
-    """Energy per image: a bar for each precision, its 95 % interval, a dot for each repeat."""
+def every(measured: Measured) -> dict[str, list[str]]:
+    """Each plot twice, for a wide page and for a narrow one; an empty list where it is empty."""
+    drawn = {"energy": energy_bars, "latency": latencies, "timeline": timeline}
+    return {
+        name: [svg for width in (WIDE, NARROW) if (svg := draw(measured, width))]
+        for name, draw in drawn.items()
+    }
+
+
+def energy_bars(measured: Measured, page: Page = WIDE) -> str | None:
+    """Energy per image: a bar for each precision, its 95 % interval, a dot for each repeat.
+
+    None where no energy was measured.
+    """
+    if not any(cell.values(gross_figure) for cell in measured.cells):
+        return None
     with style():
-        figure, panels = drawing(1, len(measured.tasks), 2.9)
+        figure, panels = row(page, len(measured.tasks), 2.9)
         for axes, task in zip(panels, measured.tasks, strict=True):
             cells = [cell for cell in measured.cells if cell.task == task]
             axes.set_title(title_of(task), loc="left", fontweight="bold", fontsize=10)
@@ -38,27 +66,33 @@ def energy_bars(measured: Measured) -> str:
             axes.set_xlim(-0.6, max(len(cells), 2) - 0.4)
             axes.margins(y=0.18)
             axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
-        panels[0].set_ylabel(f"J per image, gross{_method(measured)}")
-        return rendered(figure, "energy", "Energy per image by task and precision")
+        _label(page, panels, f"J per image, gross{_method(measured)}")
+        return rendered(figure, page.name("energy"), "Energy per image by task and precision")
 
 
-def latencies(measured: Measured) -> str | None:
+def latencies(measured: Measured, page: Page = WIDE) -> str | None:
     """Latency distributions of FP32 and INT8; None where no latency was measured."""
     if not any(cell.latency for cell in measured.cells):
         return None
     with style():
-        figure, panels = drawing(1, len(measured.tasks), 2.5)
+        figure, panels = row(page, len(measured.tasks), 2.5)
         for axes, task in zip(panels, measured.tasks, strict=True):
             axes.set_title(title_of(task), loc="left", fontweight="bold", fontsize=10)
-            for cell in measured.cells:
-                if cell.task == task and cell.latency:
-                    _distribution(axes, cell.latency, cell.precision)
-            _log_seconds(axes)
-        panels[0].set_ylabel("share of queries")
-        return rendered(figure, "latency", "Latency distributions of FP32 and INT8 by task")
+            told = [cell for cell in measured.cells if cell.task == task and cell.latency]
+            for cell in told:
+                _distribution(axes, cell)
+            if told:
+                _log_seconds(axes)
+            else:
+                axes.set_axis_off()
+                axes.text(0.0, 0.5, "no latency was measured", transform=axes.transAxes)
+        _label(page, panels, "share of queries")
+        return rendered(
+            figure, page.name("latency"), "Latency distributions of FP32 and INT8 by task"
+        )
 
 
-def timeline(measured: Measured) -> str | None:
+def timeline(measured: Measured, page: Page = WIDE) -> str | None:
     """Power and temperature over the run, loads shaded; None where neither was measured."""
     device, run = measured.device, measured.run
     traces: list[tuple[str, str, Series]] = []
@@ -69,7 +103,7 @@ def timeline(measured: Measured) -> str | None:
     if not traces:
         return None
     with style():
-        figure, panels = drawing(len(traces), 1, 0.9 + 1.5 * len(traces), sharex=True)
+        figure, panels = drawing(page, len(traces), 1, 0.9 + 1.5 * len(traces), sharex=True)
         for axes, (label, colour, series) in zip(panels, traces, strict=True):
             _shade(axes, run)
             times, values = thinned(series.times, series.values)
@@ -77,9 +111,9 @@ def timeline(measured: Measured) -> str | None:
             axes.set_ylabel(label)
             axes.set_xlim(0, (run.end - run.start) / _SECONDS_PER_MINUTE)
             axes.set_ylim(bottom=0 if colour == POWER else None)
-        _name_tasks(panels[0], run)
+        _name_tasks(page, panels[0], run)
         panels[-1].set_xlabel("minutes since the run began")
-        return rendered(figure, "timeline", "Power and temperature over the run")
+        return rendered(figure, page.name("timeline"), "Power and temperature over the run")
 
 
 def thinned(times: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -120,17 +154,28 @@ def _bar(axes: Axes, place: int, cell: Cell) -> None:
     net = cell.mean(net_figure)
     if net is not None:
         axes.hlines(net, place - 0.31, place + 0.31, color=TEXT, lw=1.2, linestyles=(0, (3, 2)))
+    invalid = cell.verdict == "invalid"
     axes.annotate(
-        f"{number(mean, 3)} J",
+        f"{number(mean, 3)} J" + ("\ninvalid" if invalid else ""),
         (place, top),
         xytext=(0, 5),
         textcoords="offset points",
         ha="center",
         fontweight="bold",
+        fontstyle="italic" if invalid else "normal",
     )
 
 
-def _distribution(axes: Axes, latency: Histogram, precision: str) -> None:
+def _label(page: Page, panels: Sequence[Axes], text: str) -> None:
+    """Names the panels' common axis: on the first, or on each where they are stacked."""
+    for axes in panels if page is NARROW else panels[:1]:
+        axes.set_ylabel(text)
+
+
+def _distribution(axes: Axes, cell: Cell) -> None:
+    latency = cell.latency
+    if latency is None:
+        return
     bounds = np.array([0.0, *latency.bounds])
     shares = np.diff([0.0, *latency.counts]) / latency.total
     finite = np.isfinite(bounds[1:]) & (bounds[:-1] > 0)
@@ -138,7 +183,7 @@ def _distribution(axes: Axes, latency: Histogram, precision: str) -> None:
     if not used.size:
         return
     first, past = int(used[0]), int(used[-1]) + 1
-    colour = _PRECISION.get(precision, OTHER)
+    colour = _PRECISION.get(cell.precision, OTHER)
     axes.stairs(
         shares[first:past], bounds[first : past + 1], color=colour, fill=True, alpha=0.55, lw=0
     )
@@ -147,7 +192,7 @@ def _distribution(axes: Axes, latency: Histogram, precision: str) -> None:
         bounds[first : past + 1],
         color=colour,
         lw=1.4,
-        label=title_of(precision),
+        label=title_of(cell.precision),
     )
 
 
@@ -175,12 +220,13 @@ def _shade(axes: Axes, run: Run) -> None:
             axes.axvspan(begin, end, color=colour, alpha=alpha, lw=0)
 
 
-def _name_tasks(axes: Axes, run: Run) -> None:
+def _name_tasks(page: Page, axes: Axes, run: Run) -> None:
     for task in dict.fromkeys(window.task for window in run.windows):
         begun = min(window.start for window in run.windows if window.task == task)
         place = (begun - run.start) / _SECONDS_PER_MINUTE
+        title = title_of(task)
         axes.annotate(
-            title_of(task),
+            title.replace(" ", "\n") if page is NARROW else title,
             (place, 1.0),
             xycoords=("data", "axes fraction"),
             xytext=(2, 5),

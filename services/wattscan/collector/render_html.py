@@ -7,9 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from wattscan import plugins
+from wattscan.collector import details, facts, method
 from wattscan.collector.cells import VERDICTS, Cell, Verdict
 from wattscan.collector.energy_table import measured_by, ratio_text
-from wattscan.collector.headline import costs, scan_joules, summary, task_saving, verdict
+from wattscan.collector.headline import (
+    Tone,
+    costs,
+    scan_joules,
+    summary,
+    task_saving,
+    tone,
+    verdict,
+)
 from wattscan.collector.measure import Measured
 from wattscan.collector.tables import NOT_MEASURED, Table, number, title_of
 
@@ -25,6 +34,7 @@ class _Tile:
     joules: str
     how: str
     saving: str
+    tone: Tone
     ratio: str
     fp32: str
     verdict: Verdict
@@ -64,13 +74,11 @@ def html(measured: Measured, tables: Sequence[Table]) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    drawn = {
-        "energy": plots.energy_bars(measured),
-        "latency": plots.latencies(measured),
-        "timeline": plots.timeline(measured),
-    }
     # The plots alone are not escaped: Matplotlib escaped what is in them.
-    safe = {n: jinja2.utils.markupsafe.Markup(svg) if svg else "" for n, svg in drawn.items()}
+    safe = {
+        name: [jinja2.utils.markupsafe.Markup(svg) for svg in drawn]
+        for name, drawn in plots.every(measured).items()
+    }
     page: str = environment.get_template(_TEMPLATE).render(
         run=measured.run,
         headline=costs(measured),
@@ -80,9 +88,15 @@ def html(measured: Measured, tables: Sequence[Table]) -> str:
         tables=[_shown(table) for table in tables],
         reasons=_explained(measured),
         plots=safe,
+        empty=_empty(measured),
         facts=_facts(measured),
-        models=_models(measured),
+        machine=facts.machine(measured.device),
+        details=[_shown(part(measured)) for part in (details.cells, details.windows)],
+        models=_shown(details.models(measured)),
+        how=method.how(measured),
+        command=method.command(measured),
         target_title=measured.target_title,
+        has_power=measured.device.table is not None and measured.device.table.power is not None,
         has_temperature=measured.device.zone is not None,
     )
     return page
@@ -97,6 +111,7 @@ def _tile(measured: Measured, task: str) -> _Tile:
         joules=_joules(best),
         how=_how(measured),
         saving=task_saving(measured, task),
+        tone=tone(measured, task),
         ratio=ratio_text(measured.ratios[task].gross, measured.ratios[task].note) or NOT_MEASURED,
         fp32=_joules(fp32),
         verdict=measured.verdict_of(task),
@@ -115,7 +130,9 @@ def _how(measured: Measured) -> str:
 
 def _joules(cell: Cell | None) -> str:
     joules = scan_joules(cell)
-    return NOT_MEASURED if joules is None else f"{number(joules, 3)} J"
+    if cell is None or joules is None:
+        return NOT_MEASURED
+    return f"{number(joules, 3)} J" + (" (invalid)" if cell.verdict == "invalid" else "")
 
 
 def _shown(table: Table) -> _Shown:
@@ -165,6 +182,8 @@ def _facts(measured: Measured) -> list[tuple[str, str]]:
         ("Wattscan version", run.version),
         ("Energy", measured_by(measured.device.table)),
         ("Temperature", f"{zone.sensor}, zone {zone.zone}" if zone else NOT_MEASURED),
+        ("Run length", _length(run.end - run.start)),
+        ("Parts", str(facts.parts(run))),
         ("Complete", "no" if _incomplete(measured) else "yes"),
     ]
 
@@ -174,9 +193,17 @@ def _incomplete(measured: Measured) -> bool:
     return measured.run.cut_short or "incomplete_run" in every
 
 
-def _models(measured: Measured) -> list[tuple[str, str, str, str, str]]:
-    return [
-        (title_of(c.task), title_of(c.precision), m.backend, f"{m.provider} ({m.format})", m.sha256)
-        for c in measured.cells
-        for m in c.models
-    ]
+def _length(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _empty(measured: Measured) -> dict[str, str]:
+    """Why a plot has nothing to show."""
+    source = measured.device.table
+    energy = "no window has both energy over its load and images that were answered."
+    return {
+        "energy": measured_by(None) if source is None else f"Nothing to show: {energy}",
+        "timeline": "Nothing to show: neither power nor temperature was recorded.",
+        "latency": "Nothing to show: the load generator recorded no latency.",
+    }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,22 @@ _STYLE: Any = {
     "xtick.minor.size": 0,
     "legend.frameon": False,
 }
-_WIDTH_INCHES = 9.2
+
+
+@dataclass(frozen=True)
+class Page:
+    """A width of the page, inches: a plot's text keeps its size when it is drawn for that width."""
+
+    suffix: str
+    width: float
+
+    def name(self, plot: str) -> str:
+        """A plot's name, unique in the page."""
+        return plot + self.suffix
+
+
+WIDE = Page("", 9.2)
+NARROW = Page("-narrow", 3.6)
 
 
 def style() -> Any:
@@ -68,14 +84,21 @@ def style() -> Any:
     return rc_context(_STYLE)
 
 
+def row(page: Page, panels: int, height: float) -> tuple[Figure, Sequence[Axes]]:
+    """Panels of so many inches of height beside each other; stacked on a narrow page."""
+    if page is NARROW:
+        return drawing(page, panels, 1, panels * height * 0.8)
+    return drawing(page, 1, panels, height)
+
+
 def drawing(
-    rows: int, columns: int, height: float, sharex: bool = False
+    page: Page, rows: int, columns: int, height: float, sharex: bool = False
 ) -> tuple[Figure, Sequence[Axes]]:
     """An empty figure of the page's width and so many inches of height, and its axes."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(_WIDTH_INCHES, height), layout="constrained", facecolor="none")
+    figure = Figure(figsize=(page.width, height), layout="constrained", facecolor="none")
     FigureCanvasSVG(figure)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=sharex)
     panels: list[Axes] = list(grid.flat)

@@ -63,8 +63,9 @@ def test_golden(written, name):
         golden.parent.mkdir(parents=True, exist_ok=True)
         golden.write_text(files[name], encoding="utf-8", newline="\n")
     expected = golden.read_text("utf-8")
-    # The last digits of a fit are the linear algebra library's.
-    floats = re.compile(r"(?<![\w.])\d+\.\d{6,}(?:e-?\d+)?")
+    # The last digits of a fit are the linear algebra library's, those of a sum are Python's: from
+    # 3.12 on it rounds once. What a reader sees is the same to the letter.
+    floats = re.compile(r"(?<![\w.])\d+\.\d+(?:e-?\d+)?" if name != "tables.md" else r"(?!)")
     assert floats.sub("#", files[name]) == floats.sub("#", expected)
     found, wanted = ([float(n) for n in floats.findall(t)] for t in (files[name], expected))
     assert found == pytest.approx(wanted, rel=1e-9)
@@ -172,10 +173,18 @@ def test_the_page_s_ids_are_its_own_and_are_found(written):
 def test_the_page_has_its_parts(written):
     profile, report, files = written
     text = files["report.html"]
-    for part in ("table-energy", "table-paper", "table-quality", "table-models"):
+    for part in (
+        "table-energy",
+        "table-paper",
+        "table-quality",
+        "table-models",
+        "table-cells",
+        "table-windows",
+    ):
         assert f'id="{part}"' in text
-    assert text.count("<svg") == 3
-    assert text.count("<title") == 1 + 3
+    # Each plot for a wide page and for a narrow one.
+    assert text.count("<svg") == 6
+    assert text.count("<title") == 1 + 6
     for cell in report.measured.cells:
         for reason in cell.reasons:
             assert reason.code in text

@@ -1,0 +1,70 @@
+"""How a run was made, in sentences that hold for this run: its order, and how to repeat it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from wattscan.collector.facts import parts
+from wattscan.collector.measure import Measured
+from wattscan.collector.tables import title_of
+from wattscan.collector.windows import Run
+
+
+def how(measured: Measured) -> str:
+    """The order of the variants, the phases, and where energy comes from."""
+    table = measured.device.table
+    said = [order(measured.run)]
+    if table is None:
+        said.append("Energy was not measured.")
+    elif table.method == "modelled":
+        said.append("Energy is computed from the load by a model of the machine, not measured.")
+    else:
+        said.append("Energy is the sensor's counter over the load, interpolated at its edges.")
+    if parts(measured.run) > 1:
+        said.append(f"The run was interrupted and resumed: it has {parts(measured.run)} parts.")
+    said.append("Every figure comes from the recorded series and from nothing else.")
+    return " ".join(said)
+
+
+def order(run: Run) -> str:
+    """In which order the variants of a task were measured, as they were."""
+    phases = "Each repeat is idle, warm-up, load and cooldown."
+    sequences = [
+        [window.precision for window in run.windows if window.task == task]
+        for task in dict.fromkeys(window.task for window in run.windows)
+    ]
+    names = _listed([title_of(p) for p in dict.fromkeys(p for s in sequences for p in s)])
+    if all(len(set(sequence)) == 1 for sequence in sequences):
+        return f"Only one variant of each task was measured: {names}. {phases}"
+    if all(_in_turn(sequence) for sequence in sequences):
+        return f"For each task {names} alternate. {phases}"
+    return (
+        f"{names} did not alternate in every task: a drift of the machine may look like a "
+        f"difference between them. {phases}"
+    )
+
+
+def command(measured: Measured) -> str:
+    """The command that makes such a run again."""
+    run = measured.run
+    words = ["wattscan", "bench", "--target", run.target]
+    for option in ("profile", "scenario", "seed"):
+        value = getattr(run, option)
+        words += [f"--{option}", value] if value else []
+    for task in measured.tasks:
+        words += ["--task", task]
+    # Queries a second come with this scenario alone, and no series tells how many.
+    rate = " --rate ..." if run.scenario == "Server" else ""
+    return shlex.join(words) + rate
+
+
+def _in_turn(sequence: Sequence[str]) -> bool:
+    """Whether each round holds every variant once, over two rounds at least: A B, B A, ..."""
+    variants = set(sequence)
+    rounds = [sequence[i : i + len(variants)] for i in range(0, len(sequence), len(variants))]
+    return len(variants) > 1 and len(rounds) > 1 and all(set(r) == variants for r in rounds)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
