@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 from wattscan.collector.cells import Cell, WindowFigures, net_figure
 from wattscan.collector.energy_table import ratio_text
-from wattscan.collector.facts import model_fact
+from wattscan.collector.facts import told
 from wattscan.collector.load import Queries
 from wattscan.collector.measure import Measured
 from wattscan.collector.tables import Column, Row, Table, Value, number, title_of
@@ -76,8 +76,9 @@ def models(measured: Measured) -> Table:
                 **_names(cell),
                 "backend": model.backend,
                 "provider": f"{model.provider} ({model.format})",
-                **{name: model_fact(model, name) for name in ("engine_version", "threads")},
-                "max_batch_size": model_fact(model, "max_batch_size"),
+                "engine_version": told(model.engine_version),
+                "threads": told(model.threads),
+                "max_batch_size": told(model.max_batch_size),
                 "sha256": model.sha256,
             }
         )

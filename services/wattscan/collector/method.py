@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from wattscan.collector.facts import parts
 from wattscan.collector.measure import Measured
 from wattscan.collector.tables import title_of
 from wattscan.collector.windows import Run
@@ -21,8 +20,8 @@ def how(measured: Measured) -> str:
         said.append("Energy is computed from the load by a model of the machine, not measured.")
     else:
         said.append("Energy is the sensor's counter over the load, interpolated at its edges.")
-    if parts(measured.run) > 1:
-        said.append(f"The run was interrupted and resumed: it has {parts(measured.run)} parts.")
+    if measured.run.parts > 1:
+        said.append(f"The run was interrupted and resumed: it has {measured.run.parts} parts.")
     said.append("Every figure comes from the recorded series and from nothing else.")
     return " ".join(said)
 

@@ -183,7 +183,7 @@ def _facts(measured: Measured) -> list[tuple[str, str]]:
         ("Energy", measured_by(measured.device.table)),
         ("Temperature", f"{zone.sensor}, zone {zone.zone}" if zone else NOT_MEASURED),
         ("Run length", _length(run.end - run.start)),
-        ("Parts", str(facts.parts(run))),
+        ("Parts", str(run.parts)),
         ("Complete", "no" if _incomplete(measured) else "yes"),
     ]
 

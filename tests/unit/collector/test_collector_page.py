@@ -77,9 +77,15 @@ def test_alternation_is_claimed_only_where_it_was(order, said):
 
 
 def test_a_run_in_parts_says_so():
-    measured = reduced().measured
-    assert facts.parts(measured.run) == 1
-    assert facts.parts(SimpleNamespace(parts=2)) == 2
+    def resumed(sample):
+        if sample.name == "wattscan_run_info":
+            labels = {"run": sample.labels["run"], "instance": sample.labels["instance"]}
+            yield sample._replace(name="wattscan_run_parts", labels=labels, value=2.0)
+
+    assert reduced().measured.run.parts == 1
+    report = reduced(more=(resumed,))
+    assert report.measured.run.parts == 2
+    assert "was interrupted and resumed: it has 2 parts" in page(report)
 
 
 def test_an_empty_plot_says_why():
@@ -102,8 +108,7 @@ def test_what_is_not_on_record_is_said_and_what_is_there_shown():
     told = dict(facts.machine(SimpleNamespace(machine={"processor": "EPYC", "kernel": ""})))
     assert told["Processor"] == "EPYC"
     assert told["Kernel"] == told["Cores"] == "not on record"
-    assert facts.model_fact(SimpleNamespace(threads="2"), "threads") == "2"
-    assert facts.model_fact(SimpleNamespace(), "threads") == "not on record"
+    assert (facts.told("2"), facts.told("")) == ("2", "not on record")
 
 
 def test_each_window_has_a_row():
