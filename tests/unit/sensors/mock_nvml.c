@@ -61,7 +61,7 @@ static void *count(void *ignored) {
     (void)ignored;
     for (;;) {
         double level = part();
-        usleep(1000);
+        usleep(4000);
         double time = now();
         pthread_mutex_lock(&lock);
         sum += level * (time - until);

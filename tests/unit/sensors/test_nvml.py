@@ -73,7 +73,7 @@ def build(folder, without=()):
     if compiler is None:
         pytest.skip("gcc, which builds the library that stands in for NVIDIA's, is not installed")
     macros = [f"-DWITHOUT_{function}" for function in without]
-    command = [compiler, "-shared", "-fPIC", "-Wall", "-Werror", *macros]
+    command = [compiler, "-shared", "-fPIC", "-Wall", "-Werror", "-pthread", *macros]
     subprocess.run([*command, "-o", folder / "libnvidia-ml.so.1", SOURCE], check=True)
     return folder
 

@@ -25,8 +25,11 @@ from wattscan.telemetry.verify.loads import Load, make_load
 from wattscan.telemetry.verify.page import Report, Section, data, markdown, summary
 from wattscan.telemetry.verify.phases import Plan, Verification
 from wattscan.telemetry.verify.results import Result
+from wattscan.units import Seconds
 
 _DEVICES = Path("docs/devices")
+# Of a step's seconds.
+_SETTLE, _LEAST_SETTLE = 0.2, Seconds(0.5)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +78,9 @@ def run(options: argparse.Namespace) -> int:
     if not sensors:
         raise WattscanError(_nothing(found))
     gauges, devices = _beside(sensors)
-    plan = Plan(options.seconds, [n / (options.steps - 1) for n in range(options.steps)], _tell)
+    levels = [number / (options.steps - 1) for number in range(options.steps)]
+    settle = Seconds(max(_LEAST_SETTLE, _SETTLE * options.seconds))
+    plan = Plan(options.seconds, settle, levels, _tell)
     _tell("starting the load")
     with make_load(target, options.load) as load:
         sections = _sections(Verification(target, sensors, gauges, load, plan), found)

@@ -111,9 +111,8 @@ class TorchLoad:
     def _tell(self, level: float, period: Seconds) -> None:
         """Raises: WattscanError."""
         assert self._process.stdin is not None  # noqa: S101
-        try:
-            self._process.stdin.write(f"{level:g} {period:g}\n")
-            self._process.stdin.flush()
+        try:  # past the buffer: what is left in it when the process has ended cannot be closed
+            os.write(self._process.stdin.fileno(), f"{level:g} {period:g}\n".encode())
         except OSError:
             code = self._process.wait()
             raise WattscanError(

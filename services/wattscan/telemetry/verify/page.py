@@ -61,8 +61,8 @@ def summary(report: Report) -> str:
     """One paragraph."""
     counts = Counter(result.verdict for s in report.sections for result in s.results)
     told = [
-        f"On {report.date} (UTC), the sensors of the target `{report.target}` were checked: "
-        f"{counts['agrees']} checks agree, {counts['differs']} differ, and "
+        f"On {report.date} (UTC), the sensors of the target `{report.target}` were checked. Of "
+        f"{counts.total()} checks, {counts['agrees']} agree, {counts['differs']} differ, and "
         f"{counts['not measurable here']} could not be made here."
     ]
     if report.differs:

@@ -20,7 +20,6 @@ from wattscan.telemetry.verify.results import Result, Source, Step, Totals
 from wattscan.units import Joules, Seconds, Watts, energy, mean_power
 
 _LEAST_POLL, _IDLE_POLL = Seconds(2.0), Seconds(1.0)
-_SETTLE, _LEAST_SETTLE = 0.2, Seconds(0.5)
 _SHORTEST_BURST, _LONGEST_BURST = Seconds(0.02), Seconds(2.0)
 _BURSTS = (0.5, 2.0, 10.0)  # of the power's update period
 _LONGEST_PROOF, _PAUSE = Seconds(15.0), Seconds(0.05)
@@ -29,17 +28,13 @@ _SERVICE = Seconds(0.02)
 
 @dataclass(frozen=True)
 class Plan:
-    """How long each step lasts, the levels of the load, and who is told how far it is."""
+    """How long each step lasts and what is waited for before it (a load must start, and a power may
+    be the mean of the last second), the levels of the load, and who is told how far it is."""
 
     seconds: Seconds
+    settle: Seconds
     levels: Sequence[float]
     tell: Callable[[str], None]
-
-    @property
-    def settle(self) -> Seconds:
-        """Waited for before each step: a load must start, and a power may be the mean of the last
-        second."""
-        return Seconds(max(_LEAST_SETTLE, _SETTLE * self.seconds))
 
 
 class Verification:
