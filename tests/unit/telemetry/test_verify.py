@@ -70,6 +70,13 @@ def test_a_new_time_with_the_same_figure_is_a_move():
     assert (track.moves, track.period, track.resolution) == (2, 2, None)
 
 
+def test_a_driver_that_gives_each_read_a_new_time_is_told_by_its_figure():
+    track = Track()
+    for now in range(20):
+        track.add(now, 50.0 + now // 4, now)
+    assert (track.moves, track.period, track.resolution) == (4, 4, 1)
+
+
 @pytest.mark.parametrize(
     "times, verdict",
     [

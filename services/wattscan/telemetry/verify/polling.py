@@ -23,38 +23,55 @@ _SHORTEST_PAUSE = Seconds(0.001)
 _READS_IN_A_PERIOD = 100
 
 
+LEAST_MOVES = 3
+"""With fewer, nothing is said of a period."""
+
+
 @dataclass
 class Track:
-    """When one domain moved, in seconds, and by how much, in J (counters) or W."""
+    """When one domain moved, in seconds, and by how much, in J (counters) or W.
+
+    `times` are of its figure, `stamps` of its source's own time. Some drivers give each read a new
+    time, so the figure counts unless it hardly moves.
+    """
 
     times: list[float] = field(default_factory=list)
     changes: list[float] = field(default_factory=list)
+    stamps: list[float] = field(default_factory=list)
     _last: tuple[float, float | None] | None = None
 
     def add(self, now: float, value: float, stamp: float | None) -> None:
         """A reading, with its source's own time where it has one."""
         before, self._last = self._last, (value, stamp)
-        if before is None or before == self._last:
+        if before is None:
             return
-        self.times.append(now)
         if value != before[0]:
+            self.times.append(now)
             self.changes.append(abs(value - before[0]))
+        if stamp != before[1]:
+            self.stamps.append(now)
 
     @property
     def moves(self) -> int:
         """How many times it moved."""
-        return len(self.times)
+        return len(self._moments)
 
     @property
     def period(self) -> Seconds | None:
         """Median time between two moves, at a resolution of the reads' spacing."""
-        gaps = [after - before for before, after in pairwise(self.times)]
+        gaps = [after - before for before, after in pairwise(self._moments)]
         return Seconds(median(gaps)) if gaps else None
 
     @property
     def resolution(self) -> float | None:
         """Smallest change, in J or W."""
         return min(self.changes, default=None)
+
+    @property
+    def _moments(self) -> list[float]:
+        return (
+            self.times if len(self.times) >= LEAST_MOVES else max(self.times, self.stamps, key=len)
+        )
 
 
 @dataclass(frozen=True)

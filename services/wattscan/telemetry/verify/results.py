@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from wattscan.contracts import WattscanError
 from wattscan.telemetry.calibration import LEAST_STEPS, Point, fit
-from wattscan.telemetry.verify.polling import Poll, Track
+from wattscan.telemetry.verify.polling import LEAST_MOVES, Poll, Track
 from wattscan.units import Joules, Seconds, Watts, milliseconds_from_seconds
 
 Verdict: TypeAlias = Literal["agrees", "differs", "not measurable here"]
@@ -20,7 +20,6 @@ LEAST_TOLERANCE = 0.02
 _LEAST_SPAN = 0.1
 # A driver's statement of its period is a round figure.
 _PERIOD_TOLERANCE = 1.5
-_LEAST_MOVES = 3
 MOST_COST = 0.01
 """Processor seconds that sampling may take in a second."""
 
@@ -104,7 +103,7 @@ def renewal(source: Source, poll: Poll, track: Track) -> Result:
         f"resolution [{unit}]": track.resolution,
     }
     subject, limit = source.name, _PERIOD_TOLERANCE * source.period
-    if found is None or track.moves < _LEAST_MOVES:
+    if found is None or track.moves < LEAST_MOVES:
         why = f"it moved {track.moves} times in {poll.duration:.3g} s"
         return Result(subject, figures, "not measurable here", why)
     if found > max(limit, 2 * poll.spacing):
