@@ -29,14 +29,16 @@ BENCH ?=
 PYTEST ?=
 SERVING ?= --write
 TELEMETRY ?=
+VERIFY ?=
+VERIFY_PYTHON ?= python3
 FUZZ_SECONDS ?= 60
 FUZZ_READY := .venv/.ready-fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-board run test test-boards check format lint types layers generated generate models \
-	models-notice benchmark-models benchmark-serving benchmark-telemetry $(TASKS:%=models-%) clients \
-	$(CLIENTS:%=clients-%) fuzz lock system-packages clean \
-	FORCE
+.PHONY: help setup setup-train setup-board run test test-boards check format lint types layers \
+	generated generate models models-notice benchmark-models benchmark-serving benchmark-telemetry \
+	$(TASKS:%=models-%) clients $(CLIENTS:%=clients-%) verify-nvidia fuzz lock system-packages \
+	clean FORCE
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -107,6 +109,11 @@ benchmark-serving: $(READY) $(PEERS:%=build/benchmark/peers/%/.ready) ## This se
 
 benchmark-telemetry: $(READY) ## The error of each class of power source, and what sampling costs
 	$(BIN)/python -m wattscan.bench.telemetry --write docs/telemetry-benchmark.md $(TELEMETRY)
+
+# Needs no .venv and no network: Python 3.10 or later with numpy, nvidia-ml-py and, for the load on
+# the GPU, PyTorch. Of the repository it needs all but models/*-fp32 (23 MB without them).
+verify-nvidia: ## Verify an NVIDIA GPU's sensors, on a bare machine with PyTorch (3 minutes; VERIFY_PYTHON=python3)
+	PYTHONPATH=services $(VERIFY_PYTHON) -m wattscan.telemetry verify --target nvidia $(VERIFY)
 
 clients: $(CLIENTS:%=clients-%) ## The stock clients that tests use, each in its own environment (1.8 GB)
 

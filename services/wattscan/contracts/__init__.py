@@ -45,6 +45,7 @@ from wattscan.contracts.sensors import (
     TemperatureSensor,
     Throttling,
     Updating,
+    Verifiable,
 )
 from wattscan.contracts.targets import (
     Batching,
@@ -125,6 +126,7 @@ __all__ = [
     "TensorSpec",
     "Throttling",
     "Updating",
+    "Verifiable",
     "WattscanError",
     "last_line",
 ]

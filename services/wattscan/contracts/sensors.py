@@ -146,3 +146,17 @@ class SensorModule(Protocol):
             SensorAbsent: it is not here, and why.
         """
         ...
+
+
+@runtime_checkable
+class Verifiable(Protocol):
+    """What a sensor module adds whose devices can be checked against themselves."""
+
+    def gauges(self, settings: Mapping[str, Any]) -> Sequence[PowerSensor]:
+        """The power of the devices whose energy `find` counts. Raises: SensorAbsent."""
+        ...
+
+    def device_facts(self, settings: Mapping[str, Any]) -> Mapping[str, str]:
+        """The driver's version (`driver`), and each device's name by its domain; what the driver
+        does not tell is left out. Raises: SensorAbsent."""
+        ...

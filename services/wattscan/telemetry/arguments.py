@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 from pathlib import Path
 
+from wattscan.contracts import WattscanError
 from wattscan.targets import target_names
 from wattscan.telemetry.calibration import LEAST_STEPS
 
@@ -45,3 +48,23 @@ def steps(text: str) -> int:
 def printable(text: str) -> str:
     """For a terminal, on which what a device or a file calls itself must not be a command."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def check_writable(file: Path) -> None:
+    """Touches nothing. Raises: WattscanError, before minutes are spent."""
+    place = Path(os.path.realpath(file))  # a link may point to what is not there yet
+    if place.is_dir():
+        code = errno.EISDIR
+    elif not place.parent.is_dir():
+        code = errno.ENOENT
+    elif not all(os.access(each, os.W_OK) for each in _written(place)):
+        code = errno.EACCES
+    else:
+        return
+    raise WattscanError(f"{file} cannot be written: {os.strerror(code)}")
+
+
+def _written(place: Path) -> list[Path]:
+    """What writing there needs: a file is replaced."""
+    there = [place] if place.exists() else []
+    return there if there and not place.is_file() else [place.parent, *there]

@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import errno
-import os
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from wattscan.contracts import WattscanError
 from wattscan.targets import load_target
-from wattscan.telemetry.arguments import add_place, printable, seconds, steps
+from wattscan.telemetry.arguments import add_place, check_writable, printable, seconds, steps
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.calibration import LEAST_STEPS, Point, fit, write
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.domains import Domain
+from wattscan.telemetry.loads import check_lasted, end_in_order, running
 from wattscan.telemetry.sampler import Sampler
 from wattscan.units import Joules, Seconds, Watts, mean_power
 
 _TO_MOVE, _PAUSE = Seconds(2.0), Seconds(0.05)
-# Keeps a processor busy for that part of every tenth of a second.
-_BUSY = """
-import os, sys, time
-level, parent = float(sys.argv[1]), os.getppid()
-while os.getppid() == parent:
-    until = time.monotonic() + 0.1 * level
-    while time.monotonic() < until:
-        pass
-    time.sleep(0.1 * (1 - level))
-"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, fit and write; returns 0. Raises: WattscanError."""
-    _check_writable(options.out)
-    _end_in_order()
+    check_writable(options.out)
+    end_in_order()
     target = load_target(options.target)
     found = discover(target, options.sysfs)
     # What is to be put right is read as it is.
@@ -88,9 +74,9 @@ def run(options: argparse.Namespace) -> int:
         points = []
         for number in range(options.steps):
             level = number / (options.steps - 1)
-            with _load(level, options.load) as load:
+            with running(level, options.load) as load:
                 points.append(_step(sampler, sensor, meter, options.settle, options.seconds))
-                _check_lasted(load, level)
+                check_lasted(load, level)
             _tell(f"load {level:4.0%}: {_told(sensor, points[-1].sensor)}, "
                   f"{_told(meter, points[-1].meter)}")  # fmt: skip
     finally:
@@ -108,42 +94,6 @@ def run(options: argparse.Namespace) -> int:
         _tell("warning: gain and offset hardly describe these steps, which the file has: take "
               "more of them, longer ones, or a steadier load")  # fmt: skip
     return 0
-
-
-def _end_in_order() -> None:
-    """Else the load would go on without us."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
-
-
-def _check_writable(file: Path) -> None:
-    """Touches nothing. Raises: WattscanError, before minutes are spent."""
-    place = Path(os.path.realpath(file))  # a link may point to what is not there yet
-    if place.is_dir():
-        code = errno.EISDIR
-    elif not place.parent.is_dir():
-        code = errno.ENOENT
-    elif not all(os.access(each, os.W_OK) for each in _written(place)):
-        code = errno.EACCES
-    else:
-        return
-    raise WattscanError(f"{file} cannot be written: {os.strerror(code)}")
-
-
-def _written(place: Path) -> list[Path]:
-    """What writing there needs: a file is replaced."""
-    there = [place] if place.exists() else []
-    return there if there and not place.is_file() else [place.parent, *there]
-
-
-def _check_lasted(load: Sequence[subprocess.Popen[bytes]], level: float) -> None:
-    ended = [process.returncode for process in load if process.poll() is not None]
-    if ended:
-        raise WattscanError(
-            f"the load of {level:.0%} ended before its step, with exit code {ended[0]}: it must "
-            "last until it is ended"
-        )
 
 
 def _domain(sampler: Sampler, name: str, absent: dict[str, str]) -> Domain:
@@ -165,11 +115,11 @@ def _await_movement(
 ) -> None:
     """Until both have moved, under all of the load. Raises: WattscanError."""
     end = time.monotonic() + max(_TO_MOVE, options.settle + options.seconds)
-    with _load(1.0, options.load) as load:
+    with running(1.0, options.load) as load:
         while still := [domain for domain in domains if not domain.present]:
             time.sleep(_PAUSE)
             sampler.sample()
-            _check_lasted(load, 1.0)
+            check_lasted(load, 1.0)
             if time.monotonic() > end:
                 names = " and ".join(f"{d.key.sensor} {d.key.domain}" for d in still)
                 raise WattscanError(
@@ -195,27 +145,6 @@ def _step(sampler: Sampler, sensor: Domain, meter: Domain, settle: float, second
             )
         powers.append(mean_power(Joules(domain.energy - energy), spanned))
     return Point(*powers)
-
-
-@contextlib.contextmanager
-def _load(level: float, command: str | None) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """A load while inside: the command's, or all processors'."""
-    if command is None:
-        commands = [[sys.executable, "-c", _BUSY, str(level)]] * (os.cpu_count() or 1)
-    else:
-        commands = [["/bin/sh", "-c", command]]
-    variables = {**os.environ, "WATTSCAN_LOAD": f"{level:g}"}
-    made = [
-        subprocess.Popen(each, env=variables, start_new_session=True)  # noqa: S603
-        for each in (commands if level > 0 or command else [])
-    ]
-    try:
-        yield made
-    finally:
-        for process in made:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def _told(domain: Domain, power: Watts) -> str:

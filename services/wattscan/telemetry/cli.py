@@ -19,6 +19,7 @@ from wattscan.telemetry.latecomers import Latecomers
 from wattscan.telemetry.live import Row, rows
 from wattscan.telemetry.sampler import Sampler
 from wattscan.telemetry.unused import unused_names
+from wattscan.telemetry.verify import cli as verify
 
 _CLEAR = "\x1b[H\x1b[2J"
 _HEADINGS = (
@@ -29,7 +30,7 @@ _HEADINGS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `wattscan sensors` and of what it has below it."""
-    below = parser.add_subparsers(metavar="[push | calibrate]", required=False)
+    below = parser.add_subparsers(metavar="[push | calibrate | verify]", required=False)
     push.add_arguments(
         below.add_parser(
             "push",
@@ -45,6 +46,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             description="Runs loads in steps, reads a sensor and a meter side by side, fits gain "
             "and offset, and writes them. Named as `calibration` in the sensor's entry of the "
             "target's TOML, they put right all that the exporter shows of it.",
+        )
+    )
+    verify.add_arguments(
+        below.add_parser(
+            "verify",
+            help="check a device's sensors against each other, and write a page of it",
+            description="Runs idle and stepped loads, reads every source of power and energy of "
+            "the target, and compares them: periods, resolution, counter against integrated power, "
+            "bursts, the energy of requests, the cost of sampling. Writes a page that can be sent "
+            "in. Exit code: 0 where nothing differs, 1 where something does, 2 where there is "
+            "nothing to verify.",
         )
     )
     add_place(parser)

@@ -7,7 +7,6 @@ import math
 from pathlib import Path
 from typing import get_args
 
-from wattscan import textfile
 from wattscan.contracts import EnergyReading, PowerReading, Scope, TemperatureReading
 from wattscan.units import Celsius, Joules, Watts
 
@@ -50,6 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the readings; returns 0. Raises: WattscanError."""
+    from wattscan import textfile  # its parser is not on a bare machine that is verified
+
     scope = options.scope
     readings: list[textfile.Reading] = [
         *(PowerReading(name, scope, Watts(value)) for name, value in options.power),

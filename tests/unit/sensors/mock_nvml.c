@@ -1,10 +1,13 @@
 /* A stand-in for libnvidia-ml.so.1, controlled by environment variables that are read anew at each
  * call. NVML_COUNT is how many GPUs there are; NVML_<QUANTITY>_<GPU> is a value, or !<code> for the
  * NVML error of that code; what is not set is not supported. NVML_WATTS_<GPU> is a GPU that works:
- * its energy grows by so many watts, and its power is that, give or take a milliwatt. NVML_PID_<GPU>
- * is a process that computes on it, 1 for the caller's own. The macro WITHOUT_<function> leaves a
- * function out of the library, as an older driver does.
+ * its energy grows by so many watts, and its power is that, give or take a milliwatt.
+ * NVML_GAUGE_FACTOR_<GPU> makes that power wrong by a factor. NVML_LEVEL names a file with a number
+ * from 0 to 1: a GPU that works takes its watts at 1, and a fifth of them at 0. NVML_PID_<GPU> is a
+ * process that computes on it, 1 for the caller's own. The macro WITHOUT_<function> leaves a function
+ * out of the library, as an older driver does.
  */
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,17 +35,69 @@ typedef struct {
     int degrees;
 } temperature_v1;
 
+/* The part of its watts that a GPU takes now. */
+static double part(void) {
+    static _Thread_local double last = 1;
+    const char *path = getenv("NVML_LEVEL");
+    FILE *file = path ? fopen(path, "r") : NULL;
+    double level;
+    if (!path) return 1;
+    if (!file) return last; /* it is being replaced */
+    if (fscanf(file, "%lf", &level) == 1) last = 0.2 + 0.8 * level;
+    fclose(file);
+    return last;
+}
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static double sum, until;
+
+static void *count(void *ignored) {
+    (void)ignored;
+    for (;;) {
+        double level = part();
+        usleep(4000);
+        double time = now();
+        pthread_mutex_lock(&lock);
+        sum += level * (time - until);
+        until = time;
+        pthread_mutex_unlock(&lock);
+    }
+    return NULL;
+}
+
+/* Seconds at full watts that the GPUs have counted until now: by a thread, where the level changes. */
+static double counted(void) {
+    if (!getenv("NVML_LEVEL")) return now();
+    pthread_mutex_lock(&lock);
+    if (until == 0) {
+        pthread_t thread;
+        sum = until = now();
+        if (pthread_create(&thread, NULL, count, NULL)) abort();
+    }
+    double result = sum;
+    pthread_mutex_unlock(&lock);
+    return result;
+}
+
 static int working(const char *quantity, long gpu, unsigned long long *value) {
     char name[64];
     snprintf(name, sizeof name, "NVML_WATTS_%ld", gpu);
     const char *watts = getenv(name);
     if (gpu < 0 || !watts) return NOT_SUPPORTED;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    double seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-    if (!strcmp(quantity, "ENERGY")) *value = (unsigned long long)(1e3 * atof(watts) * seconds);
-    else if (!strcmp(quantity, "USAGE")) *value = (unsigned long long)(1e3 * atof(watts)) + now.tv_nsec / 10000000 % 2;
-    else return NOT_SUPPORTED;
+    snprintf(name, sizeof name, "NVML_GAUGE_FACTOR_%ld", gpu);
+    const char *factor = getenv(name);
+    double milliwatts = 1e3 * atof(watts);
+    if (!strcmp(quantity, "ENERGY")) *value = (unsigned long long)(milliwatts * counted());
+    else if (!strcmp(quantity, "USAGE")) {
+        double shown = milliwatts * part() * (factor ? atof(factor) : 1);
+        *value = (unsigned long long)shown + (unsigned long long)(now() * 100) % 2;
+    } else return NOT_SUPPORTED;
     return 0;
 }
 
@@ -91,6 +146,16 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned int index, void **handle) {
     *handle = (void *)(intptr_t)(index + 1);
     int status = answer("HANDLE", index, &ignored);
     return status == NOT_SUPPORTED ? 0 : status;
+}
+
+int nvmlDeviceGetName(void *handle, char *name, unsigned int length) {
+    snprintf(name, length, "Mock GPU %ld", gpu_of(handle));
+    return 0;
+}
+
+int nvmlSystemGetDriverVersion(char *version, unsigned int length) {
+    snprintf(version, length, "1.2.3");
+    return 0;
 }
 
 int nvmlDeviceGetUUID(void *handle, char *uuid, unsigned int length) {

@@ -63,7 +63,10 @@ else:
         for s in found
         if isinstance(s, Covering)
     }
-    told = {"states": states, "throttled": throttled, "ratios": ratios, "devices": devices}
+    beside = {s.name: state(s) for s in nvml.gauges(settings)}
+    facts = dict(nvml.device_facts(settings))
+    told = {"beside": beside, "facts": facts}
+    told |= {"states": states, "throttled": throttled, "ratios": ratios, "devices": devices}
     print(json.dumps(told))
 """
 
@@ -73,7 +76,7 @@ def build(folder, without=()):
     if compiler is None:
         pytest.skip("gcc, which builds the library that stands in for NVIDIA's, is not installed")
     macros = [f"-DWITHOUT_{function}" for function in without]
-    command = [compiler, "-shared", "-fPIC", "-Wall", "-Werror", *macros]
+    command = [compiler, "-shared", "-fPIC", "-Wall", "-Werror", "-pthread", *macros]
     subprocess.run([*command, "-o", folder / "libnvidia-ml.so.1", SOURCE], check=True)
     return folder
 
@@ -152,6 +155,19 @@ def test_gpus_that_differ_are_read_each_by_what_it_has(driver):
         "nvml_power": {"gpu1": ["board", 50.0, None]},
         "nvml_temperature": {"gpu2": 35},
     }
+
+
+def test_a_gpu_with_a_counter_is_verified_by_each_power_that_it_gives(driver):
+    gpus = {"COUNT": "3", "ENERGY_0": "1000", "USAGE_0": "61250", "INSTANT_0": "75500"}
+    gpus |= {"ENERGY_1": "2000", "USAGE_1": "50000", "USAGE_2": "40000"}
+    got = run(driver, gpus)
+    assert got["beside"] == {
+        "nvml_power_instant": {"gpu0": ["board", 75.5, None]},
+        "nvml_power_usage": {"gpu0": ["board", 61.25, None], "gpu1": ["board", 50.0, None]},
+    }
+    assert got["facts"] == {
+        "gpu0": "Mock GPU 0", "gpu1": "Mock GPU 1", "gpu2": "Mock GPU 2", "driver": "NVIDIA 1.2.3",
+    }  # fmt: skip
 
 
 COUNTERS = {"COUNT": "2", "WATTS_0": "50", "WATTS_1": "70"}

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from wattscan.contracts import Sensor, SensorAbsent, WattscanError
+from wattscan.contracts import PowerSensor, Sensor, SensorAbsent, WattscanError
 from wattscan.sensors.nvml.library import gpus_of, load
 from wattscan.sensors.nvml.readers import Computing, NvmlEnergy, NvmlPower, NvmlTemperature
 from wattscan.settings import check_keys, uncertainty
@@ -44,6 +44,33 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:  # noqa:
         raise
 
 
+def gauges(settings: Mapping[str, Any]) -> Sequence[PowerSensor]:
+    """Instantaneous and mean power of the GPUs that have an energy counter, each as a sensor; see
+    `contracts.Verifiable`. Raises: SensorAbsent."""
+    wanted = _wanted(settings)
+    nvml = load()
+    gpus = gpus_of(nvml, wanted)
+    counted = {domain: gpus[domain] for domain in _channels(nvml, gpus, _energy)}
+    computing = Computing(nvml, counted, wanted is not None)
+    ratio = uncertainty(settings, _UNCERTAINTY_RATIO)
+    return [
+        NvmlPower(nvml, channels, ratio, computing, name)
+        for name, call in (("nvml_power_instant", _instant_power), ("nvml_power_usage", _usage))
+        if (channels := _channels(nvml, counted, call))
+    ]
+
+
+def device_facts(settings: Mapping[str, Any]) -> Mapping[str, str]:
+    """The driver's version and the GPUs' names; see `contracts.Verifiable`. Raises:
+    SensorAbsent."""
+    nvml = load()
+    names = _channels(nvml, gpus_of(nvml, _wanted(settings)), _name)
+    facts = {domain: read() for domain, read in names.items()}
+    with contextlib.suppress(nvml.NVMLError):
+        facts["driver"] = f"NVIDIA {nvml.nvmlSystemGetDriverVersion()}"
+    return facts
+
+
 def _wanted(settings: Mapping[str, Any]) -> list[int | str] | None:
     devices = settings.get("devices")
     if devices is None:
@@ -61,7 +88,7 @@ def _sensors(nvml: ModuleType, gpus: Mapping[str, Any], ratio: float, named: boo
     found: list[Sensor] = []
     energy = _channels(nvml, gpus, _energy)
     rest = {domain: handle for domain, handle in gpus.items() if domain not in energy}
-    power = _channels(nvml, rest, _instant_power, _power_usage)
+    power = _channels(nvml, rest, _instant_power, _usage)
     metered = {gpu: handle for gpu, handle in gpus.items() if gpu in energy or gpu in power}
     computing = Computing(nvml, metered, named)
     if energy:
@@ -111,9 +138,13 @@ def _instant_power(nvml: ModuleType, handle: Any) -> tuple[int, int | None]:
     return field.value.uiVal, field.timestamp or None
 
 
-def _power_usage(nvml: ModuleType, handle: Any) -> tuple[int, int | None]:
+def _usage(nvml: ModuleType, handle: Any) -> tuple[int, int | None]:
     """Milliwatts; on Ampere and later, GA100 excepted, the mean of a second."""
     return nvml.nvmlDeviceGetPowerUsage(handle), None
+
+
+def _name(nvml: ModuleType, handle: Any) -> str:
+    return str(nvml.nvmlDeviceGetName(handle))
 
 
 def _temperature(nvml: ModuleType, handle: Any) -> int:

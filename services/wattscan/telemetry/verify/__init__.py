@@ -1,0 +1,1 @@
+"""`wattscan sensors verify`: a device's sensors checked against each other."""
