@@ -53,17 +53,37 @@ def running(
     else:
         commands = [["/bin/sh", "-c", command]]
     variables = {**os.environ, "WATTSCAN_LOAD": f"{level:g}", "WATTSCAN_PERIOD": f"{period:g}"}
-    made = [
-        subprocess.Popen(each, env=variables, start_new_session=True)  # noqa: S603
-        for each in (commands if level > 0 or command else [])
-    ]
+    made: list[subprocess.Popen[bytes]] = []
     try:
+        with _signals_later():  # else one that comes now would leave a process behind
+            for each in commands if level > 0 or command else []:
+                made.append(
+                    subprocess.Popen(each, env=variables, start_new_session=True)  # noqa: S603
+                )
         yield made
     finally:
         for process in made:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+@contextlib.contextmanager
+def _signals_later() -> Iterator[None]:
+    """Signals that would end this process are heeded only when it is left."""
+    came: list[int] = []
+    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    handled = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in handled:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handled.items():
+            signal.signal(number, handler)
+    for one in came:
+        signal.raise_signal(one)
 
 
 def check_lasted(load: Sequence[subprocess.Popen[bytes]], level: float) -> None:

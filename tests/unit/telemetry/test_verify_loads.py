@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 
 from wattscan.contracts import WattscanError
 from wattscan.targets import load_target
+from wattscan.telemetry.loads import running
 from wattscan.telemetry.verify.loads import STEADY, ProcessLoad, TorchLoad, make_load
 
 TORCH = """
@@ -84,6 +86,21 @@ def test_without_a_gpu_for_pytorch_the_processors_are_the_load_and_the_page_says
 def test_a_command_comes_before_pytorch():
     with make_load(load_target("nvidia"), "sleep 60") as load:
         assert load.name == "a command of the user's"
+
+
+def test_a_signal_while_a_load_starts_leaves_no_process_behind(monkeypatch):
+    started = []
+
+    class Interrupted(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            started.append(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt), running(1.0, "sleep 60"):
+        pass
+    assert [process.returncode for process in started] == [-signal.SIGKILL]
 
 
 def test_a_target_without_cuda_loads_the_processors():
