@@ -29,6 +29,7 @@ BENCH ?=
 PYTEST ?=
 SERVING ?= --write
 TELEMETRY ?=
+COLLECT ?=
 VERIFY ?=
 VERIFY_PYTHON ?= python3
 FUZZ_SECONDS ?= 60
@@ -37,6 +38,7 @@ FUZZ_READY := .venv/.ready-fuzz
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train setup-board run test test-boards check format lint types layers \
 	generated generate models models-notice benchmark-models benchmark-serving benchmark-telemetry \
+	benchmark-collect \
 	$(TASKS:%=models-%) clients $(CLIENTS:%=clients-%) verify-nvidia fuzz lock system-packages \
 	clean FORCE
 
@@ -114,6 +116,9 @@ benchmark-telemetry: $(READY) ## The error of each class of power source, and wh
 # the GPU, PyTorch. Of the repository it needs all but models/*-fp32 (23 MB without them).
 verify-nvidia: ## Verify an NVIDIA GPU's sensors, on a bare machine with PyTorch (3 minutes; VERIFY_PYTHON=python3)
 	PYTHONPATH=services $(VERIFY_PYTHON) -m wattscan.telemetry verify --target nvidia $(VERIFY)
+
+benchmark-collect: $(READY) ## How long `wattscan collect` takes from a day in Prometheus
+	$(BIN)/python tests/benchmark/collect.py $(COLLECT)
 
 clients: $(CLIENTS:%=clients-%) ## The stock clients that tests use, each in its own environment (1.8 GB)
 

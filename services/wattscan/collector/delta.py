@@ -56,9 +56,7 @@ def gap_at(times: FloatArray, moment: float) -> Seconds:
     return Seconds(float(times[after] - times[before]))
 
 
-def missing_at(times: FloatArray, moment: float) -> bool:
+def missing_at(times: FloatArray, moment: float, usual: Seconds) -> bool:
     """Whether the series is not there at a moment: its samples around it lie further apart than
-    five of its usual intervals, or one of them is missing."""
-    if times.size < 2:
-        return True
-    return gap_at(times, moment) > _GAP_INTERVALS * float(np.median(np.diff(times)))
+    five usual intervals, or one of them is missing."""
+    return times.size < 2 or gap_at(times, moment) > _GAP_INTERVALS * usual

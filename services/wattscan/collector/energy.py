@@ -109,10 +109,16 @@ def _coverage(covered: Series | None, start: float, end: float) -> float | None:
     return None if accounted is None else accounted.amount / (end - start)
 
 
+def _usual(source: EnergySource) -> Seconds:
+    """The time between two scrapes: a counter that is seldom a number must not hide its gaps."""
+    several = (source.counter, source.up, source.covered)
+    return min((s.median_spacing() for s in several if s and s.times.size > 1), default=Seconds(0))
+
+
 def _down(source: EnergySource, moment: float) -> bool:
     """Whether the sensor was down at a moment: its counter is not there, or it says so itself in
     the sample before or after."""
-    if source.counter is None or missing_at(source.counter.times, moment):
+    if source.counter is None or missing_at(source.counter.times, moment, _usual(source)):
         return True
     if source.up is None:
         return False

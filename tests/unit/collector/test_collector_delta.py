@@ -97,6 +97,6 @@ def test_gaps():
     assert gap_at(times, 5.0) == 6.0
     assert gap_at(times, 2.0) == 0.0
     assert gap_at(times, 11.0) == float("inf")
-    assert missing_at(times, 5.0)
-    assert not missing_at(times, 1.5)
-    assert missing_at(times[:1], 0.0)
+    assert missing_at(times, 5.0, 1.0)
+    assert not missing_at(times, 1.5, 1.0)
+    assert missing_at(times[:1], 0.0, 1.0)

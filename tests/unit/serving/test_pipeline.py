@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from serving_rig import Rig, in_background, wait_until
 
-from wattscan.contracts import EnergyShare, InvalidImage, Mask
+from wattscan.contracts import UNKNOWN_ENERGY, EnergyShare, InvalidImage, Mask
 from wattscan.serving.errors import (
     Cancelled,
     DeadlineExceeded,
@@ -33,8 +33,15 @@ def test_an_answer_has_a_mask_of_the_images_size_and_every_stage(rig):
     assert list(rig.call.seconds) == [
         "queue", "decode", "preprocess", "infer", "postprocess", "total",
     ]  # fmt: skip
-    assert rig.call.energy.method == "estimated"
+    assert rig.call.energy == UNKNOWN_ENERGY, "no source has told anything yet"
     assert rig.call.labels == ("nerve-ultrasound", "int8")
+
+
+def test_an_answer_has_the_energy_that_is_known(rig):
+    now = rig.ledger.clock()
+    rig.ledger.settle(Seconds(now - 1), Seconds(now), Joules(1.0))
+    rig.ask()
+    assert rig.call.energy.method == "estimated" and rig.call.energy.energy > 0
 
 
 def test_stages_and_batches_are_observed(rig):
