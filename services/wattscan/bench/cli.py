@@ -38,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume",
         type=Path,
         metavar="RUN",
-        help="go on with the run in that folder, with what it was asked for: measure the windows "
-        "that are missing (all other options but --bundle are the run's own)",
+        help="go on with the run in that folder, or of that name below --out, with what it was "
+        "asked for: measure the windows that are missing",
     )
     add(
         "--bundle",
@@ -64,9 +64,12 @@ def run(args: argparse.Namespace) -> int:
         sysfs=args.sysfs,
     )
     try:
-        folder = args.resume or record(options)
         if args.resume:
-            resume(args.resume)
+            # A run is named by its folder, or by what that is called below --out.
+            folder = args.resume if args.resume.is_dir() else args.out / args.resume
+            resume(folder)
+        else:
+            folder = record(options)
     except OSError as error:
         raise WattscanError(f"cannot write the run to {args.out}: {error.strerror}") from None
     print("Reducing the recording ...", file=sys.stderr)
