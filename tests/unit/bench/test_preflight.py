@@ -87,14 +87,15 @@ def test_a_clock_that_steps_is_told(tmp_path, monkeypatch):
     assert any("The clock is not steady" in warning for warning in look(tmp_path).warnings)
 
 
-def test_a_busy_process_is_named(tmp_path):
+def test_busy_processes_are_told(tmp_path):
     busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
         warnings = look(tmp_path).warnings
     finally:
         busy.kill()
         busy.wait()
-    assert any("cores busy (" in warning and "python" in warning for warning in warnings)
+    # Which three are named depends on what else this machine does.
+    assert any("cores busy (" in warning for warning in warnings)
 
 
 def test_another_service_is_told(tmp_path):
