@@ -83,7 +83,10 @@ def _check_packages() -> None:
 
 
 def _check_disk(out: Path, seconds: float) -> None:
-    there = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
+    there = next(place for place in (out.absolute(), *out.absolute().parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        why = "no permission" if there.is_dir() else f"{there} is not a folder"
+        raise WattscanError(f"cannot write to {out}: {why}; choose another folder with --out")
     free, needed = shutil.disk_usage(there).free, _LEAST_FREE_BYTES + _BYTES_PER_SECOND * seconds
     if free < needed:
         raise WattscanError(

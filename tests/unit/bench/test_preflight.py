@@ -63,6 +63,12 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch):
         look(tmp_path)
 
 
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WattscanError, match="cannot write to .*file is not a folder"):
+        preflight.look(CPU, tmp_path / "sys", tmp_path / "file" / "runs", PROFILES["quick"], 12)
+
+
 def test_a_missing_package_is_told_with_its_extra(tmp_path, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(
