@@ -65,7 +65,7 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(WattscanError, match="cannot write to .*file is not a folder"):
+    with pytest.raises(WattscanError, match=r"cannot write to .*file is not a folder"):
         preflight.look(CPU, tmp_path / "sys", tmp_path / "file" / "runs", PROFILES["quick"], 12)
 
 
