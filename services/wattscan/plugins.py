@@ -31,7 +31,7 @@ def backend(name: str) -> Backend:
 
 def engine_version(name: str) -> str:
     """The version of a backend's engine; empty where no package tells it. Raises: WattscanError."""
-    for distribution in backend(name).DISTRIBUTIONS:
+    for distribution in getattr(backend(name), "DISTRIBUTIONS", ()):
         with suppress(PackageNotFoundError):
             return version(distribution)
     return ""

@@ -119,12 +119,13 @@ class Engine(Protocol):
 
 
 class Backend(Protocol):
-    """A module under `backends/`."""
+    """A module under `backends/`.
+
+    Where it has `DISTRIBUTIONS`, these are the packages that may hold its engine, as pip names
+    them, and the engine's version is told from them.
+    """
 
     FORMAT: Format
-
-    DISTRIBUTIONS: tuple[str, ...]
-    """The packages that may hold its engine, as pip names them."""
 
     def open_engine(self, path: Path, settings: Mapping[str, Any]) -> Engine:
         """Load the model file.

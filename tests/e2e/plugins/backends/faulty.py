@@ -23,7 +23,6 @@ from wattscan.contracts import Array, Format, Tensor, TensorSpec, WattscanError
 from wattscan.settings import whole_number
 
 FORMAT: Format = "onnx"
-DISTRIBUTIONS: tuple[str, ...] = ()
 _FLOAT = np.dtype(np.float32)
 _LOCK = threading.Lock()
 
