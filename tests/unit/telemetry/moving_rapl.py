@@ -1,8 +1,8 @@
 """A tree of RAPL counters that count, as the kernel's powercap has it below `class/powercap`."""
 
 import itertools
-import os
-import threading
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 
@@ -29,30 +29,34 @@ def zones(folder, names):
     return files
 
 
+# Counts in a process of its own, as the hardware does: a busy loop beside a thread would starve it.
+COUNTER = """
+import os, sys, time
+begin, parent, started = int(sys.argv[1]), os.getppid(), time.monotonic()
+pairs = zip(sys.argv[2::2], sys.argv[3::2])
+files = [(os.open(path, os.O_RDWR), float(watts)) for path, watts in pairs]
+while os.getppid() == parent:
+    elapsed = time.monotonic() - started
+    for file, watts in files:
+        # In one call and of one width: whoever reads meanwhile reads a whole number.
+        counted = (begin + int(watts * elapsed * 1e6)) % RANGE
+        os.pwrite(file, f"{counted:>15}\\n".encode(), 0)
+    time.sleep(0.002)
+"""
+
+
 @contextmanager
 def moving(watts, folder, begin=1_000_000):
     """Zone -> watts; while inside, each count grows by that. `begin`: the first counts, uJ."""
-    files = {name: os.open(file, os.O_RDWR) for name, file in zones(folder, watts).items()}
-    started, stopping = time.monotonic(), threading.Event()
-
-    def count():
-        elapsed = time.monotonic() - started
-        for name, file in files.items():
-            # In one call and of one width: whoever reads meanwhile reads a whole number.
-            counted = (begin + int(watts[name] * elapsed * 1e6)) % RANGE
-            os.pwrite(file, f"{counted:>15}\n".encode(), 0)
-
-    def run():
-        while not stopping.wait(0.002):
-            count()
-
-    count()
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
+    files = zones(folder, watts)
+    arguments = [str(a) for name, file in files.items() for a in (file, watts[name])]
+    script = COUNTER.replace("RANGE", str(RANGE))
+    counter = subprocess.Popen([sys.executable, "-c", script, str(begin), *arguments])
     try:
+        while any(file.read_text() == "0\n" for file in files.values()):
+            assert counter.poll() is None
+            time.sleep(0.01)
         yield watts
     finally:
-        stopping.set()
-        thread.join()
-        for file in files.values():
-            os.close(file)
+        counter.kill()
+        counter.wait()
