@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +12,7 @@ from wattscan.collector.device import ModelFacts
 from wattscan.collector.load import Histogram, Queries
 from wattscan.collector.ratio import Ratio, mean_interval
 from wattscan.collector.served import NOTHING_PROVEN, Served
+from wattscan.contracts import PRECISIONS
 from wattscan.units import Celsius, Joules, Seconds, Watts
 
 Verdict = Literal["valid", "indicative", "invalid"]
@@ -22,6 +23,12 @@ VERDICTS: tuple[Verdict, ...] = ("valid", "indicative", "invalid")
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
     """The worst of several verdicts; `valid` for none."""
     return max(verdicts, key=VERDICTS.index, default="valid")
+
+
+def in_order(precisions: Iterable[str]) -> list[str]:
+    """Each precision once: FP32 and INT8 first, then the others by name."""
+    several = set(precisions)
+    return [*(p for p in PRECISIONS if p in several), *sorted(several - set(PRECISIONS))]
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,8 @@ class WindowFigures:
     the load has not begun or ended. `coverage_ratio` is the lower of idle's and load's;
     `start_temperature` the last one at or before the idle phase's end. `counted_twice`: the counter
     accounts for more than the whole of idle or load; `gauge_ratio` is the power gauge over the
-    counter's power where the two disagree; `served` is what contradicts the generator. None: not
+    counter's power where the two disagree; `served` is what contradicts the generator. `state_told`
+    and `model_told`: the sensor's state at the edges, and the model, are on record. None: not
     measured, and of `gauge_ratio`: they agree.
     """
 
@@ -63,16 +71,18 @@ class WindowFigures:
     counted_twice: bool = False
     gauge_ratio: float | None = None
     served: Served = NOTHING_PROVEN
+    state_told: bool = True
+    model_told: bool = True
 
     @property
     def joules_per_image(self) -> float | None:
         """Gross energy over the images answered, J."""
-        return _over(self.gross, self.images)
+        return self._per_image(self.gross)
 
     @property
     def net_joules_per_image(self) -> float | None:
         """Net energy over the images answered, J."""
-        return _over(self.net, self.images)
+        return self._per_image(self.net)
 
     @property
     def power(self) -> float | None:
@@ -83,6 +93,9 @@ class WindowFigures:
     def images_per_second(self) -> float | None:
         """Throughput of the load, 1/s."""
         return _over(self.images, self.duration)
+
+    def _per_image(self, joules: Joules | None) -> float | None:
+        return _over(joules, self.images) if self.images and self.images >= 1 else None
 
 
 @dataclass(frozen=True)

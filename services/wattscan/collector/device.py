@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from wattscan import metrics
 from wattscan.collector.series import Labels, Series, Source
-from wattscan.collector.windows import Run
+from wattscan.collector.windows import Run, Window
 from wattscan.contracts import PaperReading
 
 _FACTS = (
@@ -80,13 +80,24 @@ class Device:
     paper_zone: Zone | None
     throttled: tuple[Series, ...]
     models: dict[tuple[str, str], tuple[ModelFacts, ...]]
+    model_infos: tuple[Series, ...]
     machine: Mapping[str, str]
     """The labels of `wattscan_machine_info`; empty where a service does not tell."""
+
+    def tells_model(self, window: Window) -> bool:
+        """Whether a window's model is on record: in its span, or one spacing beside it."""
+        start, end = window.span
+        return any(
+            info.between(start - info.median_spacing(), end + info.median_spacing()).size
+            for info in self.model_infos
+            if _variant(info) == (window.task, window.precision)
+        )
 
 
 def read_device(source: Source, run: Run, paper: PaperReading) -> Device:
     """Everything that the target's series offer in the run's span. Raises: WattscanError."""
     infos = _select(source, run, metrics.ENERGY_SOURCE_INFO)
+    infos_of_models = _select(source, run, metrics.MODEL_INFO)
     tables = [info for info in infos if info.labels.get("use") == "table"]
     rails = [info for info in infos if info.labels.get("use") == "paper"]
     if paper.domain:
@@ -105,7 +116,8 @@ def read_device(source: Source, run: Run, paper: PaperReading) -> Device:
         zone=paper_zone or _device_zone(zones, chosen),
         paper_zone=paper_zone,
         throttled=tuple(_select(source, run, metrics.THROTTLED)),
-        models=_models(source, run),
+        models=_models(run, infos_of_models),
+        model_infos=tuple(infos_of_models),
         machine=_machine(source, run),
     )
 
@@ -158,17 +170,21 @@ def _device_zone(zones: Sequence[Zone], table: EnergySource | None) -> Zone | No
     return min(zones, key=rank, default=None)
 
 
-def _models(source: Source, run: Run) -> dict[tuple[str, str], tuple[ModelFacts, ...]]:
+def _models(run: Run, infos: Sequence[Series]) -> dict[tuple[str, str], tuple[ModelFacts, ...]]:
     """What each cell ran, from its first phase to its last: what was served before is no matter."""
     found = defaultdict(list)
     spans = defaultdict(list)
     for window in run.windows:
         spans[window.task, window.precision].append(window.span)
-    for info in source.select(metrics.MODEL_INFO.name, run.target_matchers, *run.span):
-        names = (info.labels.get("task", ""), info.labels.get("precision", ""))
+    for info in infos:
+        names = _variant(info)
         if any(info.between(*span).size for span in spans[names]):
             found[names].append(ModelFacts(*(info.labels.get(name, "") for name in _FACTS)))
     return {names: tuple(facts) for names, facts in found.items()}
+
+
+def _variant(info: Series) -> tuple[str, str]:
+    return info.labels.get("task", ""), info.labels.get("precision", "")
 
 
 def _machine(source: Source, run: Run) -> dict[str, str]:

@@ -12,12 +12,14 @@ _DEVICES = {
     "cuda": "GPU",
     "tensorrt": "GPU",
     "coreml": "Apple chip",
-    "openvinogpu": "GPU",
-    "openvinonpu": "NPU",
+    "gpu": "GPU",
+    "rocm": "GPU",
+    "migraphx": "GPU",
+    "npu": "NPU",
 }
 _PROCESSOR = "processor"
-# Sensors of a whole system on a chip, or of its board: all that computes is behind them.
-_WHOLE_CHIPS = ("ina3221", "ioreport", "powermetrics")
+# Sensors of a system on a chip's package. A CPU's or a GPU's own domain is a part of it.
+_PACKAGE_SENSORS = ("ioreport", "powermetrics")
 
 
 def devices_of(models: Sequence[ModelFacts]) -> set[str]:
@@ -53,7 +55,12 @@ def _device(provider: str) -> str:
 
 
 def _covers_all(source: EnergySource | None) -> bool:
-    return source is not None and (source.scope == "system" or source.sensor in _WHOLE_CHIPS)
+    if source is None:
+        return False
+    # A rail of an INA3221 stands for one part alone.
+    board = source.sensor == "ina3221" and source.scope == "board"
+    package = source.sensor in _PACKAGE_SENSORS and source.domain == "package"
+    return source.scope == "system" or board or package
 
 
 def _engines(models: Sequence[ModelFacts]) -> set[tuple[str, str]]:

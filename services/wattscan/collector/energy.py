@@ -22,7 +22,8 @@ _GAUGE_SAMPLES, _GAUGE_TOLERANCE, _GAUGE_ERRORS = 5, 0.10, 4.0
 class PhaseEnergy:
     """Energy of one phase. `joules` is None where the counter does not reach over both edges;
     `coverage_ratio` is the part of the phase that the counter accounts for, None if not told;
-    `counted_twice`: that is more than the whole, beyond what the edges leave open."""
+    `counted_twice`: that is more than the whole, beyond what the edges leave open; `state_told`:
+    the sensor's state is on record at both edges."""
 
     joules: Joules | None
     duration: Seconds
@@ -30,6 +31,7 @@ class PhaseEnergy:
     counted_twice: bool
     resets: int
     down_at_edge: bool
+    state_told: bool
 
     @property
     def power(self) -> Watts | None:
@@ -53,6 +55,11 @@ def phase_energy(source: EnergySource, phase: Phase) -> PhaseEnergy | None:
         counted_twice=coverage is not None and coverage > _most_coverage(source, end - start),
         resets=(0 if counted is None else counted.resets) + _hardware_resets(source, start, end),
         down_at_edge=any(_down(source, moment) for moment in (start, end)),
+        state_told=source.up is not None
+        and not any(
+            missing_at(source.up.times, moment, source.up.median_spacing())
+            for moment in (start, end)
+        ),
     )
 
 

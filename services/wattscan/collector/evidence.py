@@ -31,8 +31,9 @@ class Evidence:
     """What one cell is judged by.
 
     `start_difference` is that of the mean start temperatures of the task's variants;
-    `quality_ratio` is INT8 quality over FP32's; `variants` are the cells of the task, this one too;
-    `idle_powers` those of all their windows. None: not known.
+    `quality_ratio` is INT8 quality over FP32's; `quality_told`: the cell's own is on record;
+    `variants` are the cells of the task, this one too; `idle_powers` those of all their windows.
+    None: not known.
     """
 
     cell: Cell
@@ -43,6 +44,7 @@ class Evidence:
     cut_short: bool
     start_difference: Celsius | None
     quality_ratio: float | None
+    quality_told: bool
     variants: Sequence[Cell]
     idle_powers: Sequence[Watts | float]
 

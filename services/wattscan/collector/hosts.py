@@ -15,7 +15,9 @@ def same_host(one: str, other: str) -> bool:
     collects, where the other one is loopback.
     """
     hosts = {_host(one), _host(other)}
-    return len(hosts) == 1 or (_LOOPBACK in hosts and bool(hosts & _own_names()))
+    if len(hosts) == 1:
+        return True
+    return _LOOPBACK in hosts and bool(hosts & _own_names())
 
 
 def _host(instance: str) -> str:
@@ -44,5 +46,6 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _own_names() -> set[str]:
-    name = socket.gethostname().lower()
-    return {name, name.partition(".")[0]}
+    names = {socket.gethostname().lower(), socket.getfqdn().lower()}
+    # A machine without a name of its own is called localhost: that would make all hosts this one.
+    return (names | {name.partition(".")[0] for name in names}) - {_LOOPBACK, ""}

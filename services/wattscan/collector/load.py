@@ -116,7 +116,9 @@ def generator_cpu_ratio(
 def _queries(source: Source, run: Run) -> dict[WindowKey, Queries]:
     outcomes: dict[WindowKey, dict[str, float]] = defaultdict(dict)
     for last in source.last(metrics.CLIENT_REQUESTS.name, run.load_matchers, *run.span):
-        outcomes[_window(last.labels)][last.labels.get("outcome", "")] = last.value
+        window = _window(last.labels)
+        if last.value >= 0:  # less is no count
+            outcomes[window][last.labels.get("outcome", "")] = last.value
     return {
         window: Queries(
             ok=counted.get("ok", 0.0),

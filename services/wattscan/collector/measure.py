@@ -14,6 +14,7 @@ from wattscan.collector.cells import (
     Verdict,
     WindowFigures,
     gross_figure,
+    in_order,
     net_figure,
     worst,
 )
@@ -137,6 +138,8 @@ def _figures(window: Window, device: Device, load: Load, cpu: float | None) -> W
         idle_duration=Seconds(before.end - before.start) if before and before.end else None,
         counted_twice=any(energy.counted_twice for energy in measured),
         gauge_ratio=gauge_ratio(table, ended, busy.power) if table and ended and busy else None,
+        state_told=all(energy.state_told for energy in measured),
+        model_told=device.tells_model(window),
     )
 
 
@@ -156,8 +159,7 @@ def _cells(
     run: Run, figures: Sequence[tuple[Window, WindowFigures]], load: Load, device: Device
 ) -> tuple[Cell, ...]:
     tasks = list(dict.fromkeys(window.task for window in run.windows))
-    variants = {window.precision for window in run.windows}
-    ordered = [*(p for p in PRECISIONS if p in variants), *sorted(variants - set(PRECISIONS))]
+    ordered = in_order(window.precision for window in run.windows)
     cells = []
     for task, precision in ((task, precision) for task in tasks for precision in ordered):
         mine = [(w, f) for w, f in figures if (w.task, w.precision) == (task, precision)]
@@ -182,6 +184,9 @@ def _evidence(cell: Cell, measured: Measured, record: RunRecord) -> Evidence:
         cut_short=run.cut_short and cell.task == run.windows[-1].task,
         start_difference=_start_difference(task),
         quality_ratio=quality_ratio(quality, cell.task),
+        quality_told=any(
+            (f.task, f.precision, f.served) == (cell.task, cell.precision, True) for f in quality
+        ),
         variants=tuple(task),
         idle_powers=tuple(p for c in task for p in c.values(lambda window: window.idle_power)),
     )

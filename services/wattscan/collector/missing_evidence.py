@@ -42,14 +42,20 @@ def generator_cpu_not_recorded(evidence: Evidence) -> str | None:
 def model_not_recorded(evidence: Evidence) -> str | None:
     """Which artifact ran, and in which engine."""
     facts = evidence.cell.models
-    if facts and all(fact.sha256 and fact.backend for fact in facts):
+    bare = [w for w in _ended(evidence) if not w.model_told]
+    if facts and bare:
+        return f"The model that ran is not on record in {repeats(bare)}."
+    if facts and all(f.sha256 and f.backend and f.provider and f.format for f in facts):
         return None
     return "The model that ran is not on record: its SHA-256, its engine, or both are missing."
 
 
 def quality_not_recorded(evidence: Evidence) -> str | None:
     """The score of both variants, of the artifacts that ran, on one data set."""
-    if evidence.quality_ratio is not None or len(evidence.variants) < 2:
+    if len(evidence.variants) < 2:
+        told = evidence.quality_told
+        return None if told else "The quality of the model that ran is not on record."
+    if evidence.quality_ratio is not None:
         return None
     return (
         "The quality of the FP32 and INT8 models that ran, by one metric and on one data set, is "
@@ -59,9 +65,17 @@ def quality_not_recorded(evidence: Evidence) -> str | None:
 
 def sensor_state_not_recorded(evidence: Evidence) -> str | None:
     """Whether the sensor could be read."""
-    if evidence.table is None or evidence.table.up is not None:
+    if evidence.table is None:
         return None
-    return f"Whether the sensor {evidence.table.sensor} could be read is not on record."
+    if evidence.table.up is None:
+        return f"Whether the sensor {evidence.table.sensor} could be read is not on record."
+    bare = [w for w in _ended(evidence) if not w.state_told]
+    if not bare:
+        return None
+    return (
+        f"Whether the sensor {evidence.table.sensor} could be read is not on record at the edges "
+        f"of {repeats(bare)}."
+    )
 
 
 def uncertainty_not_recorded(evidence: Evidence) -> str | None:

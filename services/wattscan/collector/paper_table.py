@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wattscan.collector import paper_figures
+from wattscan.collector.cells import in_order
 from wattscan.collector.measure import Measured
 from wattscan.collector.series import Series
 from wattscan.collector.tables import NOT_MEASURED, Column, Layout, Row, Table, number
 from wattscan.collector.windows import Window
-from wattscan.contracts import PRECISIONS
 from wattscan.units import Watts, milliwatts_from_watts
 
 ORDER = 2
@@ -76,8 +76,7 @@ def build(measured: Measured) -> Table:
 
 def _readings(measured: Measured) -> list[_Reading]:
     device, stated = measured.device, measured.paper.precision
-    run = {cell.precision for cell in measured.cells}
-    precisions = [stated] if stated else [p for p in PRECISIONS if p in run]
+    precisions = [stated] if stated else in_order(cell.precision for cell in measured.cells)
     found = []
     for precision in precisions:
         rail, table, zone = device.paper, device.table, device.paper_zone

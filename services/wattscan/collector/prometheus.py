@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from wattscan.collector.series import EARLIEST, Last, Series, key, present
+from wattscan.collector.series import EARLIEST, LARGEST, Last, Series, key, present
 from wattscan.contracts import WattscanError
 
 _CHUNK_SECONDS = 3600.0
@@ -97,12 +97,12 @@ class Prometheus:
         found = []
         for entry in self._query(query, moment):
             labels, value = _labels(entry), float(entry["value"][1])
-            if math.isfinite(value):
+            if abs(value) <= LARGEST:
                 found.append(Last(labels, value))
                 continue
             # The last sample says that it is none: the one before it counts.
             metric = selector.partition("{")[0]
-            before = self.select(metric, labels, high - min(seconds, _DAY_SECONDS), high)
+            before = self.select(metric, labels, high - min(seconds, _LOOK_BACK_SECONDS[0]), high)
             found += [Last(s.labels, float(s.values[-1])) for s in before if s.labels == labels]
         return found
 

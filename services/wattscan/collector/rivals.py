@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wattscan import metrics
@@ -58,14 +59,21 @@ def _overlaps(source: Source, run: Run, other: str) -> bool:
     matchers = {"run": other}
     starts = source.last(metrics.RUN_PHASE_START.name, matchers, *run.span)
     ends = source.last(metrics.RUN_PHASE_END.name, matchers, *run.span)
+    last_seen = _last_seen(source, run, matchers)
     mine = [(start, end) for start, end, _ in _spans(run)]
     for window in windows_of(starts, ends):
         for phase in window.phases.values():
-            # A phase that has not ended goes on.
-            end = run.end if phase.end is None else phase.end
+            # A phase without an end goes on as long as its generator tells of it.
+            end = last_seen if phase.end is None else phase.end
             if any(
                 phase.start < theirs_end - _TOUCH_SECONDS and end > theirs + _TOUCH_SECONDS
                 for theirs, theirs_end in mine
             ):
                 return True
     return False
+
+
+def _last_seen(source: Source, run: Run, matchers: Mapping[str, str]) -> float:
+    """The last sample of another run's page: it may have been cut short before this run."""
+    infos = source.select(metrics.RUN_INFO.name, matchers, *run.span)
+    return max((float(info.times[-1]) for info in infos), default=run.start)

@@ -20,6 +20,8 @@ EARLIEST = 946_684_800.0
 reaches back to 1970."""
 LATEST = 4_102_444_800.0
 """2100-01-01, Unix seconds: a time after it is not in seconds."""
+LARGEST = 1e15
+"""In any unit: no sensor and no counter shows more. The exporter refuses such readings too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,22 +56,22 @@ class Series:
 def present(labels: Labels, times: FloatArray, values: FloatArray) -> Series:
     """A series of the samples that are there.
 
-    NaN, infinities and Prometheus's staleness markers (a NaN too) are readings that failed: they
-    are missing samples. Of two samples with one time, the first stays.
+    NaN, infinities, Prometheus's staleness markers (a NaN too) and numbers beyond `LARGEST` are
+    readings that failed: they are missing samples. Of two samples with one time, the first stays.
 
     Args:
         labels: without `__name__`.
         times: float64 (N,), Unix seconds, in any order.
         values: float64 (N,).
     """
-    kept = np.isfinite(values)
+    kept = np.abs(values) <= LARGEST
     times, first = np.unique(times[kept], return_index=True)
     return Series(labels, times, values[kept][first])
 
 
 @dataclass(frozen=True)
 class Last:
-    """The last value of one series, finite."""
+    """The last value of one series that `present` keeps."""
 
     labels: Labels
     value: float

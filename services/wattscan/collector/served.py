@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from wattscan import metrics
 from wattscan.collector.load import Queries
 from wattscan.collector.series import Series, Source
@@ -16,6 +18,8 @@ from wattscan.collector.windows import Phase, Run, Window
 
 # An answer may reach the client a moment before the server has counted it.
 _TOLERANCE_RATIO, _TOLERANCE_REQUESTS = 0.001, 2.0
+# Where many are in flight, the last ones of a phase are counted a moment after it.
+_SETTLE_SECONDS = 0.5
 
 IMAGES_PER_QUERY = {"MultiStream": 8.0}
 """By scenario; 1 in the others (docs/measurement.md). Each image is a request."""
@@ -45,20 +49,61 @@ class Requests:
         found = source.select(metrics.REQUESTS.name, run.target_matchers, *run.span)
         # What names no model, such as a listing, costs next to nothing.
         self._series = [series for series in found if series.labels.get("task")]
+        up = source.select(metrics.SENSOR_UP.name, run.target_matchers, *run.span)
+        times = [series.times for series in (*self._series, *up)]
+        # When the server's page was read.
+        self._page = np.unique(np.concatenate(times)) if times else np.empty(0)
 
     def compare(self, window: Window, queries: Queries | None, images_per_query: float) -> Served:
         """What the server's counters prove of a window; nothing where it has none."""
         load, idle = window.phases.get("load"), window.phases.get("idle")
-        if not self._series or load is None or load.end is None or queries is None:
+        if not self._series or load is None or load.end is None:
             return NOTHING_PROVEN
         own = [series for series in self._series if _is_of(series, window)]
         others = [series for series in self._series if not _is_of(series, window)]
-        sent = (queries.ok + queries.error) * images_per_query
-        return Served(
-            foreign=_beyond(_at_least(own, load), sent) + _beyond(_at_least(others, load), 0.0),
-            missing=_beyond(sent, _at_most(own, load)) if own else sent,
-            while_idle=_beyond(_at_least(self._series, idle), 0.0) if idle else 0.0,
-        )
+        foreign, missing = _beyond(self._at_least(others, load), 0.0), 0.0
+        if queries:
+            sent = (queries.ok + queries.error) * images_per_query
+            foreign += _beyond(self._at_least(own, load), sent)
+            # A query that failed may never have reached the server.
+            missing = _beyond(queries.ok * images_per_query, self._at_most(own, load))
+        idle_requests = self._at_least(self._series, idle) if idle else 0.0
+        return Served(foreign, missing, while_idle=_beyond(idle_requests, 0.0))
+
+    def _at_least(self, several: Sequence[Series], phase: Phase) -> float:
+        """Requests counted between the first and the last page read inside a phase."""
+        begin, end = phase.start + _SETTLE_SECONDS, phase.start if phase.end is None else phase.end
+        first = int(self._page.searchsorted(begin, "left"))
+        if first == self._page.size:
+            return 0.0
+        total = 0.0
+        for series in several:
+            inside = series.between(begin, end)
+            if inside.size:
+                # A labelled counter is born with its first request: it was 0 on the page before.
+                born = series.times[0] > self._page[first]
+                # A counter that fell was reset: what it counts since is the least.
+                total += max(0.0, float(inside[-1] - (0.0 if born else inside[0])))
+        return total
+
+    def _at_most(self, several: Sequence[Series], phase: Phase) -> float:
+        """Requests counted between the last page before a phase and the first one well after it."""
+        total = 0.0
+        end = (phase.start if phase.end is None else phase.end) + _SETTLE_SECONDS
+        if self._page[-1] < end:
+            return float("inf")  # the server was not asked again
+        for series in several:
+            before = int(series.times.searchsorted(phase.start, "right")) - 1
+            after = int(series.times.searchsorted(end, "left"))
+            if after >= series.times.size:
+                return float("inf")  # the server was not asked again
+            # A labelled counter is born with its first request.
+            start = float(series.values[before]) if before >= 0 else 0.0
+            counted = float(series.values[after]) - start
+            if counted < 0:
+                return float("inf")  # it was reset
+            total += counted
+        return total
 
 
 def _is_of(series: Series, window: Window) -> bool:
@@ -70,32 +115,3 @@ def _beyond(more: float, less: float) -> float:
     """By how much one exceeds the other; 0 within what the counting itself may differ by."""
     allowed = max(_TOLERANCE_REQUESTS, _TOLERANCE_RATIO * less)
     return more - less if more - less > allowed else 0.0
-
-
-def _at_least(several: Sequence[Series], phase: Phase) -> float:
-    """Requests counted between the first and the last sample inside a phase."""
-    total = 0.0
-    for series in several:
-        inside = series.between(phase.start, phase.start if phase.end is None else phase.end)
-        if inside.size:
-            # A counter that fell was reset: what it counts since is the least.
-            total += max(0.0, float(inside[-1] - inside[0]))
-    return total
-
-
-def _at_most(several: Sequence[Series], phase: Phase) -> float:
-    """Requests counted between the last sample before a phase and the first one after it."""
-    total = 0.0
-    for series in several:
-        end = phase.start if phase.end is None else phase.end
-        before = int(series.times.searchsorted(phase.start, "right")) - 1
-        after = int(series.times.searchsorted(end, "left"))
-        if after >= series.times.size:
-            return float("inf")  # the server was not asked again
-        # A labelled counter is born with its first request.
-        start = float(series.values[before]) if before >= 0 else 0.0
-        counted = float(series.values[after]) - start
-        if counted < 0:
-            return float("inf")  # it was reset
-        total += counted
-    return total

@@ -88,7 +88,7 @@ def _figures_not_plausible(evidence: Evidence) -> str | None:
         w
         for w in evidence.windows
         if not 0 < (1.0 if w.gross is None else w.gross) < np.inf
-        or not 0 <= (w.images or 0.0) < np.inf
+        or not ((w.images or 0.0) == 0 or 1 <= (w.images or 0.0) < np.inf)
     ]
     return f"Energy or images are no plausible number in {repeats(odd)}." if odd else None
 

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wattscan import metrics
-from wattscan.collector.series import EARLIEST, Last, Source, label
+from wattscan.collector.series import EARLIEST, LATEST, Last, Source, label
 from wattscan.contracts import WattscanError
 
 # One generator stays until two scrapes after the last phase; scrapes may be a minute apart.
 _MARGIN_SECONDS = 150.0
 _PHASE_LABELS = ("task", "precision", "repeat", "phase")
+# A resumed run may be months long; a longer one has a wrong time, and reading it would take hours.
+_LONGEST_RUN_DAYS = 366.0
+_DAY_SECONDS = 86400.0
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ def find_run(source: Source, name: str | None) -> Run:
         raise WattscanError(f"run {name} names more than one target: it cannot be told apart")
     labels = mine[0].labels
     parts = source.last(metrics.RUN_PARTS.name, {"run": name}, None, None)
+    _check_times(name, starts, ends)
     return Run(
         name=name,
         target=labels["target"],
@@ -131,6 +135,23 @@ def find_run(source: Source, name: str | None) -> Run:
         generators=tuple(sorted({info.labels.get("instance", "") for info in mine})),
         parts=max([1, *(int(part.value) for part in parts)]),
     )
+
+
+def _check_times(name: str, starts: Sequence[Last], ends: Sequence[Last]) -> None:
+    for phase in (*starts, *ends):
+        if not EARLIEST <= phase.value <= LATEST:
+            told = ", ".join(_phase_key(phase))
+            raise WattscanError(
+                f"run {name} has a phase ({told}) at {phase.value:.0f}, which is no Unix time in "
+                "seconds between 2000 and 2100: the clock or the unit of its generator is wrong"
+            )
+    times = [phase.value for phase in (*starts, *ends)]
+    days = (max(times) - min(times)) / _DAY_SECONDS
+    if days > _LONGEST_RUN_DAYS:
+        raise WattscanError(
+            f"the phases of run {name} lie {days:.0f} days apart, and {_LONGEST_RUN_DAYS:.0f} is "
+            "the most: the clock of its generator was wrong for a time"
+        )
 
 
 def _newest(source: Source, infos: Sequence[Last]) -> str:

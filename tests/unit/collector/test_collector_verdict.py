@@ -318,6 +318,54 @@ def test_all_reasons_that_hold_are_given():
     assert SOURCE["method"] == "counter"
 
 
+@pytest.mark.parametrize(
+    ("family", "code"),
+    [
+        ("wattscan_sensor_up", "sensor_state_not_recorded"),
+        (MODEL, "model_not_recorded"),
+        ("wattscan_generator_cpu_ratio", "generator_cpu_not_recorded"),
+    ],
+)
+def test_evidence_is_wanted_in_every_window(family, code):
+    window = [s for s in spans(Spec()) if (s.precision, s.repeat) == ("fp32", 5)]
+    gone = without(family, window[0].start - 8, window[-1].end + 8)
+    (reason,) = cells(Spec(edits=(gone,)))["fp32"].reasons
+    assert reason.code == code
+    assert reason.sentence.endswith("repeat 5.")
+
+
+@pytest.mark.parametrize("label", ["sha256", "backend", "provider", "format"])
+def test_a_model_that_is_not_wholly_told_is_not_on_record(label):
+    def silent(sample):
+        labels = {name: text for name, text in sample.labels.items() if name != label}
+        return sample._replace(labels=labels)
+
+    assert "model_not_recorded" in codes(Spec(edits=(changed(MODEL, silent),)))
+
+
+def test_one_variant_alone_needs_its_own_quality():
+    alone = Spec(precisions=("fp32",))
+    assert codes(alone) == set()
+    edits = (without("wattscan_model_quality_ratio"),)
+    assert codes(Spec(precisions=("fp32",), edits=edits)) == {"quality_not_recorded"}
+
+
+def test_a_run_that_was_cut_short_just_before_is_no_second_run():
+    begun = spans(Spec())[0].start
+
+    def crashed(sample):
+        """Its first idle phase began 100 s before, and its page is gone 10 s before."""
+        name = "wattscan_run_phase_start_timestamp_seconds"
+        if sample.at == begun and sample.name in ("wattscan_run_info", name):
+            yield sample._replace(
+                at=begun - 10,
+                labels={**sample.labels, "run": "run-0"},
+                value=1.0 if sample.name == "wattscan_run_info" else begun - 100,
+            )
+
+    assert codes(Spec(more=(crashed,))) == set()
+
+
 # --- what the server served ---------------------------------------------------------------------
 
 
@@ -338,6 +386,26 @@ def test_a_client_of_another_model_is_another_client():
     found = cells(Spec(served=True, more=(other,)))["fp32"]
     (reason,) = found.reasons
     assert reason.code == "other_client" and "in repeat 1" in reason.sentence
+
+
+def test_a_burst_of_a_new_client_between_two_pages_is_seen():
+    def burst(sample):
+        if sample.name == REQUESTS and sample.labels["precision"] == "fp32" and sample.at > MIDDLE:
+            yield sample._replace(labels={**sample.labels, "task": "liver-ct"}, value=900.0)
+
+    found = cells(Spec(served=True, more=(burst,)))["fp32"]
+    assert [reason.code for reason in found.reasons] == ["other_client"]
+    assert "900 requests more" in found.reasons[0].sentence
+
+
+def test_answers_that_are_counted_a_moment_late_prove_nothing():
+    def late(sample):
+        """16 in flight: the last of the warm-up and of the load are counted 0.2 s later."""
+        ends = [s.end for s in spans(Spec()) if s.phase in ("warmup", "load")]
+        return sample._replace(value=sample.value - 16.0) if sample.at in ends else sample
+
+    spec = Spec(served=True, interval=1.0, edits=(changed(REQUESTS, late),))
+    assert codes(spec) == set() == codes(spec, "int8")
 
 
 def test_requests_in_the_idle_phase():
@@ -382,6 +450,8 @@ def test_different_engines_are_allowed_and_told():
         ({"sensor": "rapl", "domain": "package-0+package-1", "scope": "chip"}, False),
         ({"sensor": "shelly", "domain": "inlet", "scope": "system"}, True),
         ({"sensor": "ina3221", "domain": "POM_5V_IN", "scope": "board"}, True),
+        ({"sensor": "ina3221", "domain": "POM_5V_GPU", "scope": "rail"}, False),
+        ({"sensor": "ioreport", "domain": "gpu", "scope": "chip"}, False),
         ({"sensor": "ioreport", "domain": "package", "scope": "chip"}, True),
     ],
 )
@@ -442,3 +512,10 @@ def test_a_last_sample_that_is_no_number_is_no_sample(name, value):
 def test_a_series_of_no_numbers_is_no_series(name):
     absent, marked = without(name), valued(name, float("nan"))
     assert codes(Spec(edits=(marked,))) == codes(Spec(edits=(absent,)))
+
+
+def test_a_machine_without_a_name_is_not_every_machine(monkeypatch):
+    monkeypatch.setattr(socket, "gethostname", lambda: "localhost")
+    monkeypatch.setattr(socket, "getfqdn", lambda: "localhost.localdomain")
+    assert not same_host("edge:1", "127.0.0.1:2")
+    assert same_host("localhost.localdomain:1", "127.0.0.1:2")
