@@ -16,6 +16,13 @@ from synthetic import MODELLED, Spec, changed, recording, valued, without
 from wattscan.collector.report import collect, write
 from wattscan.contracts import WattscanError
 
+
+def failed(sample):
+    """Every third reading, and all at the very end."""
+    gone = sample.at > 1_720_000_079 or int(sample.at) % 3 == 0
+    return sample._replace(value=float("nan")) if gone else sample
+
+
 SERVERS = ("prometheus", "victoria-metrics")
 # Months apart, and none of them young; one crosses an edge of the reader's hourly chunks.
 RUNS = {
@@ -29,6 +36,24 @@ RUNS = {
         tasks=("nerve-ultrasound", "chest-xray"),
         task_factor={"nerve-ultrasound": 0.3},
         edits=(without("wattscan_temperature_celsius"),),
+    ),
+    # Readings that failed now and then, the last ones too.
+    "failing": Spec(
+        run="failing",
+        profile="quick",
+        start=1_720_000_000.031,
+        interval=1.0,
+        served=True,
+        edits=tuple(
+            changed(name, failed)
+            for name in (
+                "wattscan_energy_joules_total",
+                "wattscan_sensor_up",
+                "wattscan_client_images_total",
+                "wattscan_client_requests_total",
+                "wattscan_model_quality_ratio",
+            )
+        ),
     ),
     "newest": Spec(
         run="newest",

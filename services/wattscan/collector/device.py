@@ -144,7 +144,7 @@ def _energy_source(source: Source, run: Run, labels: Labels) -> EnergySource:
         domain=domain,
         scope=how["scope"],
         method=how["method"],
-        counter=_one(source, run, metrics.ENERGY_JOULES, **one, **how),
+        counter=next((series for series in every if _has(series, how)), None),
         covered=_one(source, run, metrics.SENSOR_COVERED_SECONDS, **one),
         power=_one(source, run, metrics.POWER_WATTS, **one, **how),
         up=_one(source, run, metrics.SENSOR_UP, sensor=sensor),
@@ -155,9 +155,13 @@ def _energy_source(source: Source, run: Run, labels: Labels) -> EnergySource:
         also_told=tuple(
             f"{series.labels.get('scope', '?')} {series.labels.get('method', '?')}"
             for series in every
-            if any(series.labels.get(name, "") != text for name, text in how.items())
+            if not _has(series, how)
         ),
     )
+
+
+def _has(series: Series, labels: Mapping[str, str]) -> bool:
+    return all(series.labels.get(name, "") == text for name, text in labels.items())
 
 
 def _device_zone(zones: Sequence[Zone], table: EnergySource | None) -> Zone | None:

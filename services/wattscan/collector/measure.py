@@ -72,7 +72,7 @@ def measure(source: Source, run_name: str | None) -> Measured:
     quality = read_quality(source, run, device.models)
     spans = [_load_span(window) for window in run.windows]
     cpu = generator_cpu_ratio(source, run, spans)
-    requests = Requests(source, run)
+    requests = Requests(source, run, device.table.up if device.table else None)
     figures = []
     for window, ratio in zip(run.windows, cpu, strict=True):
         found = _figures(window, device, load, ratio)

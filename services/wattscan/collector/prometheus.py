@@ -60,9 +60,9 @@ class Prometheus:
             for entry in self._query(asked, math.ceil(high * 1000) / 1000):
                 kept = samples.setdefault(key(_labels(entry)), [])
                 kept += [
-                    (float(at), float(value))
+                    (at, value)
                     for at, value in entry["values"]
-                    if low <= float(at) < high or float(at) == high == end
+                    if low <= at < high or at == high == end
                 ]
             if high >= end:
                 break
@@ -96,7 +96,7 @@ class Prometheus:
         moment = math.ceil(high * 1000) / 1000
         found = []
         for entry in self._query(query, moment):
-            labels, value = _labels(entry), float(entry["value"][1])
+            labels, value = _labels(entry), entry["values"][0][1]
             if abs(value) <= LARGEST:
                 found.append(Last(labels, value))
                 continue
@@ -140,16 +140,16 @@ _OPENER = urllib.request.build_opener(_NoRedirect)
 
 
 def _checked(entry: Any) -> dict[str, Any]:
-    """An entry of a vector or a matrix. Raises: ValueError, KeyError, TypeError, AttributeError."""
+    """An entry of a vector or a matrix: its `metric`, and `values` as pairs of time and number.
+
+    Raises: ValueError, KeyError, TypeError, AttributeError.
+    """
     for name, value in entry["metric"].items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise TypeError("a label is not text")
     pairs = entry["values"] if "values" in entry else [entry["value"]]
-    for at, value in pairs:
-        float(at)
-        float(value)
-    checked: dict[str, Any] = entry
-    return checked
+    values = [(float(at), float(value)) for at, value in pairs]
+    return {"metric": entry["metric"], "values": values}
 
 
 def _is_http(address: str) -> bool:

@@ -44,13 +44,12 @@ NOTHING_PROVEN = Served()
 class Requests:
     """The server's counters of finished requests in a run."""
 
-    def __init__(self, source: Source, run: Run) -> None:
-        """Raises: WattscanError."""
+    def __init__(self, source: Source, run: Run, up: Series | None) -> None:
+        """`up`: a series of the same page, if there is one. Raises: WattscanError."""
         found = source.select(metrics.REQUESTS.name, run.target_matchers, *run.span)
         # What names no model, such as a listing, costs next to nothing.
         self._series = [series for series in found if series.labels.get("task")]
-        up = source.select(metrics.SENSOR_UP.name, run.target_matchers, *run.span)
-        times = [series.times for series in (*self._series, *up)]
+        times = [series.times for series in (*self._series, up) if series]
         # When the server's page was read.
         self._page = np.unique(np.concatenate(times)) if times else np.empty(0)
 
