@@ -30,7 +30,7 @@ def other_client(evidence: Evidence) -> str | None:
         most = max(w.served.missing for w in less)
         return (
             f"The server served {most:.0f} requests fewer than the generator sent in "
-            f"{repeats(less)}: the two do not tell of one service."
+            f"{repeats(less)}: the two may not be of the same service."
         )
     return None
 
@@ -46,7 +46,7 @@ def several_generators(evidence: Evidence) -> str | None:
     instances = evidence.record.rivals.generators
     if len(instances) < 2:
         return None
-    return f"Several generators told of this run, each of a part of it: {', '.join(instances)}."
+    return f"Several load generators reported this run, each only a part of it: {', '.join(instances)}."
 
 
 def phases_overlap(evidence: Evidence) -> str | None:
@@ -155,6 +155,8 @@ def sensor_changed(evidence: Evidence) -> str | None:
 def coverage_above_100_percent(evidence: Evidence) -> str | None:
     """The counter accounts for more time than there was."""
     over = [w for w in evidence.windows if w.counted_twice]
+    if not over and evidence.record.covers_too_much:
+        return "The sensor says that it covered more than the whole time of the run."
     if not over:
         return None
     return f"The sensor says that it covered more than the whole time in {repeats(over)}."

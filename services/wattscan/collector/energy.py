@@ -9,7 +9,6 @@ import numpy as np
 
 from wattscan.collector.delta import increase, missing_at
 from wattscan.collector.device import EnergySource
-from wattscan.collector.series import Series
 from wattscan.collector.windows import Phase
 from wattscan.units import Joules, Seconds, Watts, energy, mean_power
 
@@ -47,12 +46,12 @@ def phase_energy(source: EnergySource, phase: Phase) -> PhaseEnergy | None:
         return None
     start, end = phase.start, phase.end
     counted = increase(source.counter.times, source.counter.values, start, end)
-    coverage = _coverage(source.covered, start, end)
+    coverage = coverage_ratio(source, start, end)
     return PhaseEnergy(
         joules=None if counted is None else Joules(counted.amount),
         duration=Seconds(end - start),
         coverage_ratio=coverage,
-        counted_twice=coverage is not None and coverage > _most_coverage(source, end - start),
+        counted_twice=covers_too_much(source, start, end),
         resets=(0 if counted is None else counted.resets) + _hardware_resets(source, start, end),
         down_at_edge=any(_down(source, moment) for moment in (start, end)),
         state_told=source.up is not None
@@ -63,9 +62,13 @@ def phase_energy(source: EnergySource, phase: Phase) -> PhaseEnergy | None:
     )
 
 
-def _most_coverage(source: EnergySource, seconds: float) -> float:
-    spacing = source.covered.median_spacing() if source.covered else 0.0
-    return 1 + _COVERAGE_TOLERANCE + spacing / seconds
+def covers_too_much(source: EnergySource, start: float, end: float) -> bool:
+    """Whether the counter accounts for more than the whole of a time (Unix seconds), beyond what
+    its edges leave open: over a longer time less is enough."""
+    ratio = coverage_ratio(source, start, end)
+    if ratio is None or source.covered is None:
+        return False
+    return ratio > 1 + _COVERAGE_TOLERANCE + source.covered.median_spacing() / (end - start)
 
 
 def gauge_ratio(source: EnergySource, phase: Phase, power: Watts | None) -> float | None:
@@ -109,7 +112,9 @@ def _hardware_resets(source: EnergySource, start: float, end: float) -> int:
     return 0 if counted is None else math.ceil(counted.amount)
 
 
-def _coverage(covered: Series | None, start: float, end: float) -> float | None:
+def coverage_ratio(source: EnergySource, start: float, end: float) -> float | None:
+    """The part of a time (Unix seconds) that the counter accounts for; None: not told."""
+    covered = source.covered
     if covered is None or end <= start:
         return None
     accounted = increase(covered.times, covered.values, start, end)

@@ -18,12 +18,14 @@ class RunRecord:
     """What the record says of the whole run.
 
     `clock_offset` is by how much the clocks of generator and recorder are proven apart, None if not
-    known; `sources` are the domains that tables read in its windows, as they came.
+    known; `sources` are the domains that tables read in its windows, as they came;
+    `covers_too_much`: the counter accounts for more than the whole time from first to last load.
     """
 
     clock_offset: Seconds | None
     rivals: Rivals
     sources: Sequence[str]
+    covers_too_much: bool
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from wattscan.collector.cells import (
 from wattscan.collector.clocks import clock_offset
 from wattscan.collector.device import Device, EnergySource, read_device
 from wattscan.collector.devices_alike import ratio_note
-from wattscan.collector.energy import gauge_ratio, net_energy, phase_energy
+from wattscan.collector.energy import covers_too_much, gauge_ratio, net_energy, phase_energy
 from wattscan.collector.evidence import Evidence, RunRecord
 from wattscan.collector.hosts import same_host
 from wattscan.collector.load import Load, generator_cpu_ratio, merged, read_load
@@ -86,6 +86,7 @@ def measure(source: Source, run_name: str | None) -> Measured:
         clock_offset=clock_offset(source, run),
         rivals=read_rivals(source, run),
         sources=_sources(run, device),
+        covers_too_much=_covers_too_much(run, device),
     )
     judged = (replace(cell, reasons=judge(_evidence(cell, measured, record))) for cell in cells)
     return replace(measured, cells=tuple(judged))
@@ -203,6 +204,11 @@ def _sources(run: Run, device: Device) -> tuple[str, ...]:
             if times.size:
                 first[name] = min(first.get(name, times[0]), times[0])
     return tuple(sorted(first, key=first.__getitem__))
+
+
+def _covers_too_much(run: Run, device: Device) -> bool:
+    ends = [_load_span(window)[1] for window in run.windows]
+    return device.table is not None and covers_too_much(device.table, run.start, max(ends))
 
 
 def _start_difference(variants: Sequence[Cell]) -> Celsius | None:

@@ -18,8 +18,9 @@ from wattscan.collector.windows import Phase, Run, Window
 
 # An answer may reach the client a moment before the server has counted it.
 _TOLERANCE_RATIO, _TOLERANCE_REQUESTS = 0.001, 2.0
-# Where many are in flight, the last ones of a phase are counted a moment after it.
+# Where several are in flight, the last ones of a phase are counted a moment after it.
 _SETTLE_SECONDS = 0.5
+_ONE_IN_FLIGHT = "SingleStream"
 
 IMAGES_PER_QUERY = {"MultiStream": 8.0}
 """By scenario; 1 in the others (docs/measurement.md). Each image is a request."""
@@ -49,6 +50,7 @@ class Requests:
         found = source.select(metrics.REQUESTS.name, run.target_matchers, *run.span)
         # What names no model, such as a listing, costs next to nothing.
         self._series = [series for series in found if series.labels.get("task")]
+        self._settle = 0.0 if run.scenario == _ONE_IN_FLIGHT else _SETTLE_SECONDS
         times = [series.times for series in (*self._series, up) if series]
         # When the server's page was read.
         self._page = np.unique(np.concatenate(times)) if times else np.empty(0)
@@ -71,7 +73,7 @@ class Requests:
 
     def _at_least(self, several: Sequence[Series], phase: Phase) -> float:
         """Requests counted between the first and the last page read inside a phase."""
-        begin, end = phase.start + _SETTLE_SECONDS, phase.start if phase.end is None else phase.end
+        begin, end = phase.start + self._settle, phase.start if phase.end is None else phase.end
         first = int(self._page.searchsorted(begin, "left"))
         if first == self._page.size:
             return 0.0
@@ -88,7 +90,7 @@ class Requests:
     def _at_most(self, several: Sequence[Series], phase: Phase) -> float:
         """Requests counted between the last page before a phase and the first one well after it."""
         total = 0.0
-        end = (phase.start if phase.end is None else phase.end) + _SETTLE_SECONDS
+        end = (phase.start if phase.end is None else phase.end) + self._settle
         if self._page[-1] < end:
             return float("inf")  # the server was not asked again
         for series in several:

@@ -292,6 +292,15 @@ def test_coverage_of_the_idle_phase_counts():
     assert codes(Spec(edits=(without(COVERED),))) == {"coverage_below_98_percent"}
 
 
+def test_a_little_too_much_coverage_shows_over_the_whole_run():
+    def more(share):
+        edit = changed(COVERED, lambda sample: sample._replace(value=share * sample.value))
+        return codes(Spec(edits=(edit,)))
+
+    assert more(1.015) == set()
+    assert more(1.04) == {"coverage_above_100_percent"}
+
+
 def test_clocks():
     assert proven_offset(0.01, 1.0) == 0
     assert proven_offset(-0.08, 1.0) == 0  # a phase that began during a scrape
@@ -404,7 +413,8 @@ def test_answers_that_are_counted_a_moment_late_prove_nothing():
         ends = [s.end for s in spans(Spec()) if s.phase in ("warmup", "load")]
         return sample._replace(value=sample.value - 16.0) if sample.at in ends else sample
 
-    spec = Spec(served=True, interval=1.0, edits=(changed(REQUESTS, late),))
+    offline = relabelled("wattscan_run_info", scenario="Offline")
+    spec = Spec(served=True, interval=1.0, edits=(changed(REQUESTS, late), offline))
     assert codes(spec) == set() == codes(spec, "int8")
 
 
