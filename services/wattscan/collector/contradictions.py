@@ -46,7 +46,8 @@ def several_generators(evidence: Evidence) -> str | None:
     instances = evidence.record.rivals.generators
     if len(instances) < 2:
         return None
-    return f"Several load generators reported this run, each only a part of it: {', '.join(instances)}."
+    told = ", ".join(instances)
+    return f"Several load generators reported this run, each only a part of it: {told}."
 
 
 def phases_overlap(evidence: Evidence) -> str | None:
