@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from wattscan.collector.series import EARLIEST, LARGEST, Last, Series, key, present
+from wattscan.collector.series import EARLIEST, Last, Series, key, present
 from wattscan.contracts import WattscanError
+from wattscan.settings import MOST
 
 _CHUNK_SECONDS = 3600.0
 _TIMEOUT_SECONDS = 120.0
@@ -97,7 +98,7 @@ class Prometheus:
         found = []
         for entry in self._query(query, moment):
             labels, value = _labels(entry), entry["values"][0][1]
-            if abs(value) <= LARGEST:
+            if abs(value) <= MOST:
                 found.append(Last(labels, value))
                 continue
             # The last sample says that it is none: the one before it counts.

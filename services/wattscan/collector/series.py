@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wattscan.contracts import WattscanError
+from wattscan.settings import MOST
 from wattscan.units import Seconds
 
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -20,8 +21,6 @@ EARLIEST = 946_684_800.0
 reaches back to 1970."""
 LATEST = 4_102_444_800.0
 """2100-01-01, Unix seconds: a time after it is not in seconds."""
-LARGEST = 1e15
-"""In any unit: no sensor and no counter shows more. The exporter refuses such readings too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +55,7 @@ class Series:
 def present(labels: Labels, times: FloatArray, values: FloatArray) -> Series:
     """A series of the samples that are there.
 
-    NaN, infinities, Prometheus's staleness markers (a NaN too) and numbers beyond `LARGEST` are
+    NaN, infinities, Prometheus's staleness markers (a NaN too) and numbers beyond `MOST` are
     readings that failed: they are missing samples. Of two samples with one time, the first stays.
 
     Args:
@@ -64,7 +63,7 @@ def present(labels: Labels, times: FloatArray, values: FloatArray) -> Series:
         times: float64 (N,), Unix seconds, in any order.
         values: float64 (N,).
     """
-    kept = np.abs(values) <= LARGEST
+    kept = np.abs(values) <= MOST
     times, first = np.unique(times[kept], return_index=True)
     return Series(labels, times, values[kept][first])
 
