@@ -69,7 +69,8 @@ def sensor_state_not_recorded(evidence: Evidence) -> str | None:
         return None
     if evidence.table.up is None:
         return f"Whether the sensor {evidence.table.sensor} could be read is not on record."
-    bare = [w for w in _ended(evidence) if not w.state_told]
+    # Where its counter is not there either, it is down.
+    bare = [w for w in _ended(evidence) if not (w.state_told or w.down_at_edge)]
     if not bare:
         return None
     return (
