@@ -15,20 +15,25 @@ from wattscan.bench.resume import (
 from wattscan.contracts import WattscanError
 
 RECORD = Record("cpu", "quick", "SingleStream", ("brain-mri",), "models", 2022, 20.0, "/sys")
+BEGIN = 1_732_286_400
 PHASES = ("idle", "warmup", "load", "cooldown")
 
 
 def recording(folder, windows, tail=""):
-    """A generator's page, scraped once. `windows`: (precision, repeat, {phase: (start, end)})."""
+    """A generator's page, scraped once. `windows`: (precision, repeat, {phase: (start, end)}), in
+    seconds since BEGIN."""
     common = f'job="g",instance="h:1",run="{folder.name}",target="cpu"'
-    lines = [f'wattscan_run_info{{{common},target_instance="h:2",profile="quick"}} 1 900.000']
+    lines = [
+        f'wattscan_run_info{{{common},target_instance="h:2",profile="quick"}} 1 {BEGIN + 900}.000'
+    ]
     for precision, repeat, phases in windows:
         for phase, times in phases.items():
             labels = f'{common},task="brain-mri",precision="{precision}",repeat="{repeat}"'
             for edge, time in zip(("start", "end"), times, strict=True):
                 if time is not None:
                     name = f"wattscan_run_phase_{edge}_timestamp_seconds"
-                    lines.append(f'{name}{{{labels},phase="{phase}"}} {time} 900.000')
+                    told = f'{name}{{{labels},phase="{phase}"}} {BEGIN + time} {BEGIN + 900}.000'
+                    lines.append(told)
     (folder / "recording.om").write_text("\n".join(lines) + "\n" + tail)
 
 
