@@ -76,6 +76,7 @@ class Conductor:
             self._send(window, profile.load, counts=True)
         with self._phase(window, "cooldown", profile.cooldown, number, of):
             self._thermometer.wait_cool(profile.cooldown)
+            self.ledger.cooldowns_unwatched = self._thermometer.unwatched
 
     @contextmanager
     def _phase(

@@ -51,6 +51,7 @@ class Ledger(Collector):
 
     def __init__(self, plan: Plan) -> None:
         self.scrapes = 0
+        self.cooldowns_unwatched = 0
         self._plan = plan
         self._phases: dict[tuple[Window, str], tuple[float, float | None]] = {}
         self._outcomes: Counter[tuple[Window, str]] = Counter()
@@ -96,15 +97,18 @@ class Ledger(Collector):
         """The `/metrics` page."""
         self.scrapes += 1
         yield self._info()
-        parts = _gauge(metrics.RUN_PARTS)
-        parts.add_metric([self._plan.run], self._plan.parts)
-        yield parts
+        yield self._of_run(metrics.RUN_PARTS, self._plan.parts)
+        yield self._of_run(metrics.RUN_COOLDOWNS_UNWATCHED, self.cooldowns_unwatched)
+        yield self._of_run(metrics.RUN_PAGE_TIMESTAMP, time.time())
         yield from self._phase_times()
         yield from self._counts()
         yield self._histograms()
-        cpu = _gauge(metrics.GENERATOR_CPU_RATIO)
-        cpu.add_metric([self._plan.run], self._cpu_ratio())
-        yield cpu
+        yield self._of_run(metrics.GENERATOR_CPU_RATIO, self._cpu_ratio())
+
+    def _of_run(self, metric: metrics.Metric, value: float) -> GaugeMetricFamily:
+        family = _gauge(metric)
+        family.add_metric([self._plan.run], value)
+        return family
 
     def _info(self) -> GaugeMetricFamily:
         plan = self._plan

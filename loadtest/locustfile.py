@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import uuid
 from argparse import ArgumentParser
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -95,7 +96,15 @@ def start(environment: Environment, **_: Any) -> None:
     Scenario.conductor, Scenario.client = conductor, client
     Scenario.rate, Scenario.in_flight = options.rate, options.in_flight
     _serve(ledger, options.metrics_address, options.metrics_port)
-    gevent.spawn(conductor.run, environment.runner.quit)  # type: ignore[union-attr]
+    conducting = gevent.spawn(conductor.run, environment.runner.quit)  # type: ignore[union-attr]
+    conducting.link_exception(partial(_end, environment))
+
+
+def _end(environment: Environment, conducting: gevent.Greenlet[Any]) -> None:
+    """The run has failed: users would wait for it for ever. gevent prints the traceback."""
+    print(f"wattscan load: the run ended early: {conducting.exception!r}", file=sys.stderr)
+    environment.process_exit_code = 1
+    environment.runner.quit()  # type: ignore[union-attr]
 
 
 def _plan(options: Any, kinds: dict[str, str], environment: Environment) -> Plan:

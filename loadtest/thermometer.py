@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import time
 from http.client import HTTPException
 from urllib.error import URLError
@@ -15,16 +17,22 @@ from wattscan.metrics import TEMPERATURE_CELSIUS
 _WITHIN_CELSIUS = 2.0
 _EVERY_SECONDS = 1.0
 
+log = logging.getLogger(__name__)
+
 
 class Thermometer:
     """Knows the temperatures at the end of the first idle phase, the reference of all later ones.
 
-    Without a temperature, or without a page to read it from, a cooldown lasts its whole time.
+    A temperature that is not known is not a cool one: without a reference, and while one of its
+    zones or the page is absent, a cooldown goes on to its limit.
     """
 
     def __init__(self, metrics_url: str | None) -> None:
         self._url = metrics_url
         self._reference: dict[str, float] | None = None
+        self._told = False
+        self.unwatched = 0
+        """Cooldowns that lasted their longest for want of a temperature."""
 
     def wait_idle(self, seconds: float) -> None:
         """Let the idle phase pass; the first one sets the reference."""
@@ -37,18 +45,22 @@ class Thermometer:
     def wait_cool(self, at_most: float) -> None:
         """Wait until every zone is within 2 degrees C of the reference, or the limit."""
         end = time.monotonic() + at_most
+        cool: bool | None = None
         while time.monotonic() < end:
             gevent.sleep(min(_EVERY_SECONDS, max(0.0, end - time.monotonic())))
-            if self._is_cool():
+            cool = self._is_cool()
+            if cool:
                 return
+        self.unwatched += cool is None
 
-    def _is_cool(self) -> bool:
+    def _is_cool(self) -> bool | None:
+        """None: not known."""
+        if not self._reference:
+            return None
         now = self._read()
-        return bool(now and self._reference) and all(
-            now[zone] - reference <= _WITHIN_CELSIUS
-            for zone, reference in (self._reference or {}).items()
-            if zone in now
-        )
+        if not now.keys() >= self._reference.keys():
+            return None
+        return all(now[zone] - then <= _WITHIN_CELSIUS for zone, then in self._reference.items())
 
     def _read(self) -> dict[str, float]:
         if self._url is None:
@@ -56,11 +68,23 @@ class Thermometer:
         try:
             with urlopen(self._url, timeout=5) as page:  # noqa: S310
                 text = page.read().decode()
-        except (URLError, OSError, HTTPException, ValueError):
+            return {
+                f"{sample.labels['sensor']}/{sample.labels['zone']}": sample.value
+                for family in text_string_to_metric_families(text)
+                if family.name == TEMPERATURE_CELSIUS.name
+                for sample in family.samples
+                if math.isfinite(sample.value)
+            }
+        # ValueError and its like: what the parser makes of a page that is none.
+        except (URLError, OSError, HTTPException, ValueError, LookupError) as error:
+            self._tell(error)
             return {}
-        return {
-            f"{sample.labels['sensor']}/{sample.labels['zone']}": sample.value
-            for family in text_string_to_metric_families(text)
-            if family.name == TEMPERATURE_CELSIUS.name
-            for sample in family.samples
-        }
+
+    def _tell(self, error: Exception) -> None:
+        if not self._told:
+            log.warning(
+                "the temperatures at %s cannot be read (%s: %s): each cooldown without them lasts "
+                "its longest",
+                *(self._url, type(error).__name__, error),
+            )
+        self._told = True

@@ -122,11 +122,29 @@ SENSOR_INTERVAL_SECONDS = _metric(
     "target sensor",
     "Achieved sampling interval, mean of the last minute.",
 )
+SENSOR_READING_AGE_SECONDS = _metric(
+    "wattscan_sensor_reading_age_seconds",
+    "gauge",
+    "target sensor domain",
+    "How old the last reading that the domain's energy includes was when the page was made.",
+)
+SENSOR_UPDATE_PERIOD_SECONDS = _metric(
+    "wattscan_sensor_update_period_seconds",
+    "gauge",
+    "target sensor",
+    "The longest time between two renewals of the figure that the sensor reads, where it measures.",
+)
 SENSOR_UNCERTAINTY_RATIO = _metric(
     "wattscan_sensor_uncertainty_ratio",
     "gauge",
     "target sensor domain",
     "One standard uncertainty of the sensor over its reading.",
+)
+PAGE_TIMESTAMP = _metric(
+    "wattscan_page_timestamp_seconds",
+    "gauge",
+    "target",
+    "Unix time at which the page was made, by the clock of its maker.",
 )
 THROTTLED = _metric(
     "wattscan_throttled",
@@ -250,6 +268,13 @@ GENERATOR_CPU_RATIO = _metric(
     "run",
     "The generator's own CPU use over one core.",
 )
+RUN_COOLDOWNS_UNWATCHED = _metric(
+    "wattscan_run_cooldowns_unwatched",
+    "gauge",
+    "run",
+    "Cooldowns that lasted their longest for want of a temperature to end them by.",
+)
+RUN_PAGE_TIMESTAMP = _metric(PAGE_TIMESTAMP.name, "gauge", "run", PAGE_TIMESTAMP.help)
 
 # --- written back by the collector ------------------------------------------------------------
 
@@ -279,8 +304,11 @@ GROUPS: dict[str, tuple[Metric, ...]] = {
         SENSOR_READ_ERRORS,
         SENSOR_COVERED_SECONDS,
         SENSOR_INTERVAL_SECONDS,
+        SENSOR_READING_AGE_SECONDS,
+        SENSOR_UPDATE_PERIOD_SECONDS,
         SENSOR_UNCERTAINTY_RATIO,
         THROTTLED,
+        PAGE_TIMESTAMP,
     ),
     "Serving (exported by the service of each target)": (
         REQUESTS,
@@ -303,6 +331,8 @@ GROUPS: dict[str, tuple[Metric, ...]] = {
         CLIENT_IMAGES,
         CLIENT_LATENCY_SECONDS,
         GENERATOR_CPU_RATIO,
+        RUN_COOLDOWNS_UNWATCHED,
+        RUN_PAGE_TIMESTAMP,
     ),
     "Written back (by the collector)": (CELL_ENERGY_JOULES, CELL_VERDICT),
 }

@@ -179,6 +179,7 @@ def test_taken_away_mid_run_its_series_disappear_and_the_reason_is_counted(
     registry.register(TelemetryCollector(load_target("cpu"), sampler, Ledger()))
 
     def series():
+        sampler.sample()
         page = [sample for family in registry.collect() for sample in family.samples]
         about = {"wattscan_sensor_up", "wattscan_sensor_read_errors_total"}
         return [s for s in page if s.name not in about and "sensor" in s.labels], {

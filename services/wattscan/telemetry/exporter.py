@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -15,12 +16,13 @@ from wattscan.telemetry.domains import AnyDomain
 from wattscan.telemetry.machine import machine_facts
 from wattscan.telemetry.sampler import Sampler
 from wattscan.telemetry.state import SensorState
+from wattscan.units import Seconds
 
 _Family: TypeAlias = CounterMetricFamily | GaugeMetricFamily
 
 
 class TelemetryCollector(Collector):
-    """Reads all sensors afresh at each scrape and shows what is there."""
+    """Shows what is known of all sensors, and how old it is: a page waits for none of them."""
 
     def __init__(self, target: Target, sampler: Sampler, ledger: Ledger) -> None:
         self._target = target
@@ -35,15 +37,16 @@ class TelemetryCollector(Collector):
 
     def collect(self) -> Iterator[_Family]:
         """The families with their samples; what could not be read is absent."""
-        self._sampler.sample()
         families = self._families()
         families[metrics.TARGET_INFO.name].add_metric(self._facts(), 1)
         families[metrics.MACHINE_INFO.name].add_metric([self._target.name, *self._machine], 1)
         with self._sampler.lock:
+            made = time.time(), self._sampler.now
             for state in self._sampler.states:
                 self._sensor(families, state)
                 for domain in state.shown:
-                    self._domain(families, domain)
+                    self._domain(families, domain, made[1])
+        families[metrics.PAGE_TIMESTAMP.name].add_metric([self._target.name], made[0])
         self._attribution(families)
         yield from families.values()
 
@@ -73,16 +76,22 @@ class TelemetryCollector(Collector):
             families[metrics.THROTTLED.name].add_metric(labels, float(state.throttled))
         if state.interval is not None:
             families[metrics.SENSOR_INTERVAL_SECONDS.name].add_metric(labels, state.interval)
+        if state.measures and state.up:
+            period = state.update_period
+            families[metrics.SENSOR_UPDATE_PERIOD_SECONDS.name].add_metric(labels, period)
         for zone, temperature in state.temperatures.items():
             families[metrics.TEMPERATURE_CELSIUS.name].add_metric([*labels, zone], temperature)
 
-    def _domain(self, families: dict[str, _Family], domain: AnyDomain) -> None:
+    def _domain(self, families: dict[str, _Family], domain: AnyDomain, now: Seconds) -> None:
         key = domain.key
         short = [self._target.name, key.sensor, key.domain]
         labels = [*short, key.scope, key.method]
         families[metrics.ENERGY_JOULES.name].add_metric(labels, domain.energy)
         families[metrics.SENSOR_COVERED_SECONDS.name].add_metric(short, domain.covered)
         families[metrics.SENSOR_UNCERTAINTY_RATIO.name].add_metric(short, domain.uncertainty_ratio)
+        if domain.last_read is not None:
+            age = now - domain.last_read
+            families[metrics.SENSOR_READING_AGE_SECONDS.name].add_metric(short, age)
         if domain.power is not None:
             families[metrics.POWER_WATTS.name].add_metric(labels, domain.power)
         for use in self._uses(domain):

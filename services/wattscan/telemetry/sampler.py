@@ -63,6 +63,11 @@ class Sampler:
         """The domain that tables read and whose energy the ledger gives to requests."""
         return self._source.key
 
+    @property
+    def now(self) -> Seconds:
+        """The time by the clock that stamps the readings."""
+        return Seconds(self._clock())
+
     def start(self) -> None:
         """Take the first sample, and go on."""
         self.tick()
@@ -101,7 +106,7 @@ class Sampler:
             state.reader.close()
 
     def sample(self) -> None:
-        """Read every sensor once, now. A scrape calls it too, so that its figures are fresh."""
+        """Read every sensor once, now, and wait for them."""
         self._read_all(as_scheduled=False)
 
     def tick(self) -> None:

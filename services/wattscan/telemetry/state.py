@@ -45,7 +45,8 @@ class SensorState:
         self._read, self.method, self.uncertainty_ratio = _kind(found.sensor)
         self._throttling = found.sensor if isinstance(found.sensor, Throttling) else None
         self.wanted_interval = _interval(found, interval)
-        self.doubt = Doubt(found.choice, update_period(found.sensor, found.choice))
+        self.update_period = update_period(found.sensor, found.choice)
+        self.doubt = Doubt(found.choice, self.update_period)
         self.proof = Proof(found.choice, found.evidence.proven)
         self.corrections = {
             domain: correction

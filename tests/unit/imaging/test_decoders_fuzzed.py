@@ -76,7 +76,7 @@ def test_the_files_are_read_as_they_are(name):
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(edits=changes(), frame=st.integers(0, 2))
 def test_a_changed_file_is_an_image_or_invalid_and_the_text_has_none_of_it(
     name, edits, frame, caplog
@@ -87,7 +87,7 @@ def test_a_changed_file_is_an_image_or_invalid_and_the_text_has_none_of_it(
     assert "SECRET" not in caplog.text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     start=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*",
                            bytes(128) + b"DICM"]),

@@ -202,7 +202,7 @@ def test_run_lengths_are_not_taken_for_another_format_nor_sloppy_streams_refused
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(edits=st.lists(st.tuples(st.floats(0.2, 1), st.integers(0, 255)), min_size=1, max_size=3))
 def test_changed_bytes_are_an_image_or_a_refusal(name, edits):
     data = bytearray(data_of(name))

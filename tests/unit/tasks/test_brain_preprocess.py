@@ -67,7 +67,7 @@ def test_any_scale_gives_what_plain_floats_give(
     np.testing.assert_allclose(network_input(scaled), expected, atol=2e-3)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(gain=st.floats(0.5, 1e4), offset=st.floats(-1e4, 1e4))
 def test_an_affine_change_of_intensity_changes_nothing(gain: float, offset: float) -> None:
     pixels = uneven((90, 70, 3)).astype(np.float32)
@@ -89,7 +89,7 @@ def test_one_sequence_stands_for_all_three(dtype: Any) -> None:
     np.testing.assert_allclose(network_input(np.stack([plane] * 3, axis=-1)), tensor, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(value=st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_an_image_of_one_value_is_all_zero(value: float) -> None:
     assert not network_input(np.full((60, 41), value, np.float32)).any()

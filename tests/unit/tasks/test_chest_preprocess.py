@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -88,7 +88,6 @@ def test_findings_come_with_their_names_in_order() -> None:
     assert [f.probability for f in found] == sorted(f.probability for f in found)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-30, 30, width=32), min_size=14, max_size=14))
 def test_probabilities_are_the_sigmoid_of_the_logits(logits: list[float]) -> None:
     expected = 1 / (1 + np.exp(-np.array(logits)))

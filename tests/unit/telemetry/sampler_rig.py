@@ -88,9 +88,14 @@ class Rig:
         self.sampler.tick()
 
     def page(self):
+        self.sampler.sample()
         return generate_latest(self.registry).decode()
 
     def value(self, name, **labels):
+        self.sampler.sample()
+        return self.shown(name, **labels)
+
+    def shown(self, name, **labels):
         return self.registry.get_sample_value(name, {"target": "bench-board", **labels})
 
 
