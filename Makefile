@@ -38,7 +38,7 @@ FUZZ_READY := .venv/.ready-fuzz
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train setup-board run test test-boards check format lint types layers \
 	generated generate models models-notice benchmark-models benchmark-serving benchmark-telemetry \
-	benchmark-collect \
+	benchmark-collect simulate \
 	$(TASKS:%=models-%) clients $(CLIENTS:%=clients-%) verify-nvidia fuzz lock system-packages \
 	clean FORCE
 
@@ -116,6 +116,9 @@ benchmark-telemetry: $(READY) ## The error of each class of power source, and wh
 # the GPU, PyTorch. Of the repository it needs all but models/*-fp32 (23 MB without them).
 verify-nvidia: ## Verify an NVIDIA GPU's sensors, on a bare machine with PyTorch (3 minutes; VERIFY_PYTHON=python3)
 	PYTHONPATH=services $(VERIFY_PYTHON) -m wattscan.telemetry verify --target nvidia $(VERIFY)
+
+simulate: $(READY) ## Whether the printed intervals hold the truth, over 2,000 made-up runs
+	$(BIN)/python tests/benchmark/simulate.py $(SIMULATE)
 
 benchmark-collect: $(READY) ## How long `wattscan collect` takes from a day in Prometheus
 	$(BIN)/python tests/benchmark/collect.py $(COLLECT)

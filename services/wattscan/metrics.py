@@ -284,11 +284,25 @@ CELL_ENERGY_JOULES = _metric(
     "run target task precision kind",
     "Joules per image; kind is gross or net.",
 )
+CELL_ENERGY_INTERVAL = _metric(
+    "wattscan_cell_energy_interval_joules",
+    "gauge",
+    "run target task precision kind part",
+    "The 95 % interval of the joules per image: part is low or high, and scatter, bound and sensor "
+    "are what half of it is made of.",
+)
 CELL_VERDICT = _metric(
     "wattscan_cell_verdict",
     "gauge",
     "run target task precision verdict reason",
     "The verdict on a cell, one series for each reason. Always 1.",
+)
+
+CELL_NET_VERDICT = _metric(
+    "wattscan_cell_net_verdict",
+    "gauge",
+    "run target task precision verdict reason",
+    "The verdict on a cell's net energy, one series for each reason. Always 1.",
 )
 
 GROUPS: dict[str, tuple[Metric, ...]] = {
@@ -334,6 +348,11 @@ GROUPS: dict[str, tuple[Metric, ...]] = {
         RUN_COOLDOWNS_UNWATCHED,
         RUN_PAGE_TIMESTAMP,
     ),
-    "Written back (by the collector)": (CELL_ENERGY_JOULES, CELL_VERDICT),
+    "Written back (by the collector)": (
+        CELL_ENERGY_JOULES,
+        CELL_ENERGY_INTERVAL,
+        CELL_VERDICT,
+        CELL_NET_VERDICT,
+    ),
 }
 """Who exports what, in the order of the documentation."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,8 +17,12 @@ from wattscan.contracts import PRECISIONS
 from wattscan.units import Celsius, Joules, Seconds, Watts
 
 Verdict = Literal["valid", "indicative", "invalid"]
+Kind = Literal["gross", "net"]
+KINDS: tuple[Kind, ...] = ("gross", "net")
 VERDICTS: tuple[Verdict, ...] = ("valid", "indicative", "invalid")
 """From the best to the worst."""
+# A 95 % interval of a normal distribution.
+_SENSOR_SIGMAS = 1.96
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
@@ -48,9 +53,11 @@ class WindowFigures:
     the load has not begun or ended. `coverage_ratio` is the lower of idle's and load's;
     `start_temperature` the last one at or before the idle phase's end. `counted_twice`: the counter
     accounts for more than the whole of idle or load; `gauge_ratio` is the power gauge over the
-    counter's power where the two disagree; `served` is what contradicts the generator. `state_told`
-    and `model_told`: the sensor's state at the edges, and the model, are on record. None: not
-    measured, and of `gauge_ratio`: they agree.
+    counter's power where the two disagree; `served` is what contradicts the generator, `unsettled`
+    says how the generator's counts contradict themselves, or "". `state_told`, `model_told` and
+    `source_told`: the sensor's state at the edges, the model, and the domain that tables read, are
+    on record. `gross_bound` and `net_bound` are how far off energy may be by what the record does
+    not resolve. None: not measured, and of `gauge_ratio`: they agree.
     """
 
     repeat: str
@@ -73,6 +80,11 @@ class WindowFigures:
     served: Served = NOTHING_PROVEN
     state_told: bool = True
     model_told: bool = True
+    source_told: bool = True
+    unsettled: str = ""
+    warmup_duration: Seconds | None = None
+    gross_bound: Joules | None = None
+    net_bound: Joules | None = None
 
     @property
     def joules_per_image(self) -> float | None:
@@ -83,6 +95,16 @@ class WindowFigures:
     def net_joules_per_image(self) -> float | None:
         """Net energy over the images answered, J."""
         return self._per_image(self.net)
+
+    @property
+    def bound_per_image(self) -> float | None:
+        """The error bound of the gross energy over the images answered, J."""
+        return self._per_image(self.gross_bound)
+
+    @property
+    def net_bound_per_image(self) -> float | None:
+        """The error bound of the net energy over the images answered, J."""
+        return self._per_image(self.net_bound)
 
     @property
     def power(self) -> float | None:
@@ -99,9 +121,36 @@ class WindowFigures:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A mean over the repeats, J, and what its 95 % interval is made of.
+
+    `scatter` is half the interval of the mean by Student's t, None below 4 repeats; `bound` the
+    mean error bound, None where a window has none; `sensor` 1.96 of the sensor's standard
+    uncertainty, None where it is not told. Scatter and sensor are independent and add as squares;
+    the bound may err to one side in every repeat and is added whole.
+    """
+
+    mean: float
+    scatter: float | None
+    bound: float | None
+    sensor: float | None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """From and to; None below 4 repeats, or without a bound."""
+        if self.scatter is None or self.bound is None:
+            return None
+        half = math.hypot(self.scatter, self.sensor or 0.0) + self.bound
+        return self.mean - half, self.mean + half
+
+
+@dataclass(frozen=True)
 class Cell:
     """One task in one precision. A figure is the mean over the windows that have it: each window
-    counts the same, as in the fit of the ratio."""
+    counts the same, as in the fit of the ratio.
+
+    `reasons` are why it is not `valid`; `net_reasons` hold for its net energy alone.
+    """
 
     task: str
     precision: str
@@ -109,22 +158,44 @@ class Cell:
     latency: Histogram | None
     models: tuple[ModelFacts, ...]
     reasons: tuple[Reason, ...] = ()
+    net_reasons: tuple[Reason, ...] = ()
+    sensor_uncertainty_ratio: float | None = None
 
     @property
     def verdict(self) -> Verdict:
         """The worst that any reason makes of it."""
         return worst([reason.verdict for reason in self.reasons])
 
+    @property
+    def net_verdict(self) -> Verdict:
+        """The verdict on its net energy, which no figure of the cell is better than."""
+        return worst([reason.verdict for reason in (*self.reasons, *self.net_reasons)])
+
     def mean(self, figure: Callable[[WindowFigures], float | None]) -> float | None:
         """The mean of a figure over the windows, in the figure's unit."""
         values = self.values(figure)
         return float(np.mean(values)) if values else None
 
-    def interval(
-        self, figure: Callable[[WindowFigures], float | None]
-    ) -> tuple[float, float] | None:
-        """The 95 % interval of that mean; None below 4 repeats."""
-        return mean_interval(self.values(figure))
+    def joules(self, kind: Kind) -> Figure | None:
+        """Energy of an image; None where no window has it."""
+        pairs = self._bounded(kind)
+        if not pairs:
+            return None
+        values = [value for value, _ in pairs]
+        bounds = [bound for _, bound in pairs if bound is not None]
+        mean, spread = float(np.mean(values)), mean_interval(values)
+        unsure = self.sensor_uncertainty_ratio
+        return Figure(
+            mean=mean,
+            scatter=None if spread is None else (spread[1] - spread[0]) / 2,
+            bound=float(np.mean(bounds)) if len(bounds) == len(pairs) else None,
+            sensor=None if unsure is None else _SENSOR_SIGMAS * unsure * abs(mean),
+        )
+
+    def _bounded(self, kind: Kind) -> list[tuple[float, float | None]]:
+        value, bound = _KINDS[kind]
+        pairs = [(value(window), bound(window)) for window in self.windows]
+        return [(joules, of) for joules, of in pairs if joules is not None]
 
     def values(self, figure: Callable[[WindowFigures], float | None]) -> list[float]:
         """A figure of every window that has it."""
@@ -148,6 +219,22 @@ class TaskRatio:
     def saving(self) -> float | None:
         """The part of FP32's gross energy that INT8 saves; below zero where it costs more."""
         return None if self.gross is None else 1 - 1 / self.gross.value
+
+
+_Pick = Callable[[WindowFigures], float | None]
+_KINDS: dict[Kind, tuple[_Pick, _Pick]] = {
+    "gross": (lambda w: w.joules_per_image, lambda w: w.bound_per_image),
+    "net": (lambda w: w.net_joules_per_image, lambda w: w.net_bound_per_image),
+}
+
+
+def bound_ratio(window: WindowFigures, kind: Kind) -> float | None:
+    """The error bound of a window over its energy; infinite where that is not above zero, None
+    where there is no bound."""
+    value, bound = (pick(window) for pick in _KINDS[kind])
+    if value is None or bound is None:
+        return None
+    return bound / value if value > 0 else math.inf
 
 
 def gross_figure(window: WindowFigures) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from wattscan.collector.devices_alike import not_covered
 from wattscan.collector.evidence import Evidence, repeats
 from wattscan.collector.served import IMAGES_PER_QUERY
 
@@ -72,6 +73,87 @@ def images_exceed_queries(evidence: Evidence) -> str | None:
     )
 
 
+def images_below_queries(evidence: Evidence) -> str | None:
+    """Fewer images than queries were answered."""
+    below = [
+        w
+        for w in evidence.windows
+        if w.images is not None and w.queries and w.images < w.queries.ok * (1 - _IMAGES_TOLERANCE)
+    ]
+    if not below:
+        return None
+    return f"Fewer images were counted in {repeats(below)} than queries were answered."
+
+
+def counts_unsettled(evidence: Evidence) -> str | None:
+    """A count of the generator's that fell, or went on after the load."""
+    odd = [w for w in evidence.windows if w.unsettled]
+    if not odd:
+        return None
+    how = " or ".join(sorted({w.unsettled for w in odd}))
+    return f"The generator's count of queries or images {how} in {repeats(odd)}."
+
+
+def phases_out_of_order(evidence: Evidence) -> str | None:
+    """A window whose idle phase, say, came after its load."""
+    window = evidence.record.rivals.out_of_order
+    if not window:
+        return None
+    return (
+        f"The phases of a window did not follow one another as idle, warm-up, load and cooldown: "
+        f"{window}. Two runs may share one name."
+    )
+
+
+def machine_changed(evidence: Evidence) -> str | None:
+    """Another processor in the middle of the run."""
+    told = {(m.get("processor", ""), m.get("cores", "")) for m in evidence.record.machines}
+    if len(told) < 2:
+        return None
+    return f"The run was made on several machines: {'; '.join(sorted(map(' x '.join, told)))}."
+
+
+def device_not_covered(evidence: Evidence) -> str | None:
+    """The table's energy is not that of the device that the model ran on."""
+    table, models = evidence.table, evidence.cell.models
+    outside = not_covered(table, models) if table and models else ""
+    if not table or not outside:
+        return None
+    return (
+        f"The model ran on the {outside}, whose energy the tables' domain, {table.domain} of "
+        f"{table.sensor}, does not hold."
+    )
+
+
+def device_in_parts(evidence: Evidence) -> str | None:
+    """The table reads one of several equal parts of the device."""
+    table = evidence.table
+    if table is None or not table.missing_parts:
+        return None
+    return (
+        f"The tables read {table.domain} of {table.sensor} alone: "
+        f"{', '.join(table.missing_parts)} counted beside it and is not in the figure."
+    )
+
+
+def warmup_too_short(evidence: Evidence) -> str | None:
+    """A warm-up shorter than the profile's."""
+    profile = evidence.profile
+    if profile is None:
+        return None
+    least = profile.warmup * (1 - _TIMER_TOLERANCE)
+    short = [
+        w for w in evidence.windows if w.warmup_duration is not None and w.warmup_duration < least
+    ]
+    if not short:
+        return None
+    seconds = min(w.warmup_duration for w in short if w.warmup_duration is not None)
+    return (
+        f"The warm-up lasted {seconds:.1f} s in {repeats(short)}; "
+        f"the profile says {profile.warmup:.0f} s."
+    )
+
+
 def idle_too_short(evidence: Evidence) -> str | None:
     """An idle phase shorter than the profile's."""
     profile = evidence.profile
@@ -108,12 +190,13 @@ def idle_not_idle(evidence: Evidence) -> str | None:
 
 def _idle_spread(evidence: Evidence) -> str | None:
     powers = np.array(evidence.idle_powers)
-    loads = [p for cell in evidence.variants for p in cell.values(lambda window: window.power)]
-    if powers.size < 3 or not loads:
+    load = evidence.cell.mean(lambda window: window.power)
+    mine = np.array(evidence.cell.values(lambda window: window.idle_power))
+    if powers.size < 3 or not mine.size or load is None:
         return None
     middle = float(np.median(powers))
-    step = float(np.mean(loads)) - middle
-    worst = float(powers[np.argmax(np.abs(powers - middle))])
+    step = load - middle
+    worst = float(mine[np.argmax(np.abs(mine - middle))])
     if step <= 0 or abs(worst - middle) <= _MOST_IDLE_SPREAD * step:
         return None
     return (
@@ -127,7 +210,9 @@ def gauge_disagrees(evidence: Evidence) -> str | None:
     apart = [w for w in evidence.windows if w.gauge_ratio is not None]
     if not apart:
         return None
-    ratio = max((w.gauge_ratio for w in apart if w.gauge_ratio), key=lambda r: abs(np.log(r)))
+    ratios = [w.gauge_ratio for w in apart if w.gauge_ratio is not None]
+    # A power of 0 is further off than any other.
+    ratio = max(ratios, key=lambda r: abs(np.log(r)) if r > 0 else np.inf)
     return (
         f"The sensor's power shows {ratio:.0%} of what its energy counter gives in "
         f"{repeats(apart)}: one of them is wrong."
@@ -135,8 +220,13 @@ def gauge_disagrees(evidence: Evidence) -> str | None:
 
 
 def energy_series_differ(evidence: Evidence) -> str | None:
-    """Energy series of one domain under several scopes or methods."""
+    """Energy series of one domain under several scopes or methods, or of several devices."""
     table = evidence.table
+    if evidence.record.conflicts:
+        return (
+            "Series that are equal but for labels of whoever scraped or stored them tell different "
+            f"things: {'; '.join(evidence.record.conflicts)}."
+        )
     if table is None or not table.also_told:
         return None
     return (

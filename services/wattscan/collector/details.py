@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timezone
 
-from wattscan.collector.cells import Cell, WindowFigures, net_figure
+from wattscan.collector.cells import Cell, Kind, WindowFigures
 from wattscan.collector.energy_table import ratio_text
-from wattscan.collector.facts import told
+from wattscan.collector.facts import NOT_ON_RECORD, told
 from wattscan.collector.load import Queries
 from wattscan.collector.measure import Measured
-from wattscan.collector.tables import Column, Row, Table, Value, number, title_of
+from wattscan.collector.tables import NOT_MEASURED, Column, Row, Table, Value, number, title_of
 
 _CELLS = (
     Column("task", "task"),
@@ -18,7 +18,8 @@ _CELLS = (
     Column("repeats", "repeats"),
     Column("images", "images"),
     Column("load", "load", "s"),
-    Column("net_interval", "net (95 %) [J/image]"),
+    Column("gross_parts", "gross, ± of scatter, bound, sensor", "J/image"),
+    Column("net_parts", "net, ± of scatter, bound, sensor", "J/image"),
     Column("net_ratio", "FP32/INT8, net (95 %)"),
     Column("idle", "idle power", "W"),
     Column("coverage", "least coverage", "%"),
@@ -26,6 +27,7 @@ _CELLS = (
     Column("dropped", "drops"),
     Column("generator", "most generator CPU", "%"),
     Column("verdict", "verdict"),
+    Column("net_verdict", "on net"),
 )
 _WINDOWS = (
     Column("task", "task"),
@@ -37,6 +39,7 @@ _WINDOWS = (
     Column("queries", "ok / error / dropped"),
     Column("gross", "gross", "J/image"),
     Column("net", "net", "J/image"),
+    Column("bound", "gross / net bound", "%"),
     Column("idle", "idle power", "W"),
     Column("power", "mean power", "W"),
     Column("coverage", "coverage", "%"),
@@ -97,7 +100,8 @@ def _cell(measured: Measured, cell: Cell) -> dict[str, Value]:
         "repeats": str(len(cell.windows)),
         "images": _whole(_total(cell, lambda window: window.images)),
         "load": _fixed(_total(cell, lambda window: window.duration)),
-        "net_interval": _net(cell),
+        "gross_parts": _parts(cell, "gross"),
+        "net_parts": _parts(cell, "net"),
         "net_ratio": ratio_text(ratio.net, ratio.note) if cell.precision == "int8" else "reference",
         "idle": cell.mean(lambda window: window.idle_power),
         "coverage": _percent(min(coverage, default=None)),
@@ -105,6 +109,7 @@ def _cell(measured: Measured, cell: Cell) -> dict[str, Value]:
         "dropped": _whole(_lost(cell, lambda queries: queries.dropped)),
         "generator": _percent(max(generator, default=None)),
         "verdict": cell.verdict,
+        "net_verdict": cell.net_verdict,
     }
 
 
@@ -120,6 +125,7 @@ def _window(cell: Cell, window: WindowFigures) -> dict[str, Value]:
         "queries": " / ".join(f"{count:.0f}" for count in counts) if counts else None,
         "gross": window.joules_per_image,
         "net": window.net_joules_per_image,
+        "bound": _bounds(window),
         "idle": window.idle_power,
         "power": window.power,
         "coverage": _percent(window.coverage_ratio),
@@ -133,12 +139,22 @@ def _names(cell: Cell) -> dict[str, Value]:
     return {"task": title_of(cell.task), "precision": title_of(cell.precision)}
 
 
-def _net(cell: Cell) -> str | None:
-    mean, interval = cell.mean(net_figure), cell.interval(net_figure)
-    if mean is None or interval is None:
-        return None if mean is None else f"{number(mean)} (no interval)"
-    low, high = interval
-    return f"{number(mean)} ({number(low)} to {number(high)})"
+def _parts(cell: Cell, kind: Kind) -> str | None:
+    """A mean, and what its interval is made of."""
+    figure = cell.joules(kind)
+    if figure is None:
+        return None
+    parts = (figure.scatter, figure.bound, figure.sensor)
+    told = [NOT_ON_RECORD if part is None else number(part, 2) for part in parts]
+    if figure.scatter is None:
+        told[0] = "no interval"
+    return f"{number(figure.mean)} ± {', '.join(told)}"
+
+
+def _bounds(window: WindowFigures) -> str | None:
+    pairs = ((window.gross_bound, window.gross), (window.net_bound, window.net))
+    told = [None if bound is None or not joules else bound / joules for bound, joules in pairs]
+    return " / ".join(_percent(ratio) or NOT_MEASURED for ratio in told)
 
 
 def _total(cell: Cell, figure: Callable[[WindowFigures], float | None]) -> float | None:

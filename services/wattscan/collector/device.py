@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from wattscan import metrics
-from wattscan.collector.series import Labels, Series, Source
+from wattscan.collector.readings import Lag, by_reading, lag_of
+from wattscan.collector.series import Labels, Series
+from wattscan.collector.target_series import TargetSeries
 from wattscan.collector.windows import Run, Window
 from wattscan.contracts import PaperReading
+from wattscan.units import Seconds
 
 _FACTS = (
     "sha256", "backend", "provider", "format", "engine_version", "threads", "max_batch_size",
 )  # fmt: skip
+_PACKAGE = re.compile(r"package-\d+")
+_MIRROR_TOLERANCE = 0.02
 # A zone whose name holds one of these is the die itself; the first that is found wins.
 _DIE_ZONES = ("package", "tctl", "tdie", "gpu", "cpu", "core", "soc", "die")
 
 
 @dataclass(frozen=True, eq=False)
 class EnergySource:
-    """One domain of one sensor, with its series in the run; a series is None where it is absent."""
+    """One domain of one sensor, with its series in the run; a series is None where it is absent.
+
+    `counter`, `power` and `up` have the stamps of their scrapes; `readings` is the counter, and
+    `covered` the time that it accounts for, at the times of the sensor's readings; `lag` is what
+    these times leave open.
+    """
 
     sensor: str
     domain: str
     scope: str
     method: str
     counter: Series | None
+    readings: Series | None
     covered: Series | None
     power: Series | None
     up: Series | None
     hardware_resets: Series | None
     uncertainty_ratio: float | None
+    lag: Lag
+    missing_parts: tuple[str, ...] = ()
+    """Domains that are as much of the device as this one."""
     also_told: tuple[str, ...] = ()
     """Other scopes and methods under which this sensor's domain has an energy series too."""
 
@@ -81,8 +98,13 @@ class Device:
     throttled: tuple[Series, ...]
     models: dict[tuple[str, str], tuple[ModelFacts, ...]]
     model_infos: tuple[Series, ...]
-    machine: Mapping[str, str]
-    """The labels of `wattscan_machine_info`; empty where a service does not tell."""
+    machines: tuple[Mapping[str, str], ...]
+    """The labels of `wattscan_machine_info`, as they came: one set, unless the machine changed;
+    none where a service does not tell."""
+
+    def tells_table(self, window: Window) -> bool:
+        """Whether the domain that tables read is on record in a window."""
+        return any(uses.between(*window.span).size for uses in self.table_uses)
 
     def tells_model(self, window: Window) -> bool:
         """Whether a window's model is on record: in its span, or one spacing beside it."""
@@ -94,70 +116,103 @@ class Device:
         )
 
 
-def read_device(source: Source, run: Run, paper: PaperReading) -> Device:
+def read_device(target: TargetSeries, run: Run, paper: PaperReading) -> Device:
     """Everything that the target's series offer in the run's span. Raises: WattscanError."""
-    infos = _select(source, run, metrics.ENERGY_SOURCE_INFO)
-    infos_of_models = _select(source, run, metrics.MODEL_INFO)
+    infos = target.select(metrics.ENERGY_SOURCE_INFO)
+    infos_of_models = target.select(metrics.MODEL_INFO)
     tables = [info for info in infos if info.labels.get("use") == "table"]
     rails = [info for info in infos if info.labels.get("use") == "paper"]
     if paper.domain:
         rails = [info for info in rails if info.labels.get("domain") == paper.domain] or rails
     table = max(tables, key=lambda info: info.times.size) if tables else None
-    chosen = _energy_source(source, run, table.labels) if table else None
+    chosen = _energy_source(target, table.labels) if table else None
     zones = [
         Zone(series.labels.get("sensor", ""), series.labels.get("zone", ""), series)
-        for series in _select(source, run, metrics.TEMPERATURE_CELSIUS)
+        for series in target.select(metrics.TEMPERATURE_CELSIUS)
     ]
     paper_zone = next((zone for zone in zones if paper.zone and zone.zone == paper.zone), None)
     return Device(
         table=chosen,
         table_uses=tuple(tables),
-        paper=_energy_source(source, run, rails[0].labels) if rails else None,
+        paper=_energy_source(target, rails[0].labels) if rails else None,
         zone=paper_zone or _device_zone(zones, chosen),
         paper_zone=paper_zone,
-        throttled=tuple(_select(source, run, metrics.THROTTLED)),
+        throttled=tuple(target.select(metrics.THROTTLED)),
         models=_models(run, infos_of_models),
         model_infos=tuple(infos_of_models),
-        machine=_machine(source, run),
+        machines=_machines(run, target.select(metrics.MACHINE_INFO)),
     )
 
 
-def _select(source: Source, run: Run, metric: metrics.Metric, **labels: str) -> list[Series]:
-    return source.select(metric.name, {**run.target_matchers, **labels}, *run.span)
-
-
-def _one(source: Source, run: Run, metric: metrics.Metric, **labels: str) -> Series | None:
-    found = _select(source, run, metric, **labels)
-    return found[0] if found else None
-
-
-def _energy_source(source: Source, run: Run, labels: Labels) -> EnergySource:
+def _energy_source(target: TargetSeries, labels: Labels) -> EnergySource:
     sensor, domain = labels.get("sensor", ""), labels.get("domain", "")
     one = {"sensor": sensor, "domain": domain}
-    uncertain = source.last(
-        metrics.SENSOR_UNCERTAINTY_RATIO.name, {**run.target_matchers, **one}, *run.span
-    )
+    uncertain = target.one(metrics.SENSOR_UNCERTAINTY_RATIO, **one)
     how = {"scope": labels.get("scope", ""), "method": labels.get("method", "")}
-    every = _select(source, run, metrics.ENERGY_JOULES, **one)
+    every = target.select(metrics.ENERGY_JOULES, **one)
+    counter = next((series for series in every if _has(series, how)), None)
+    covered = target.one(metrics.SENSOR_COVERED_SECONDS, **one)
+    age = _of_the_same_scrapes(counter, target.one(metrics.SENSOR_READING_AGE_SECONDS, **one))
+    interval = target.largest(metrics.SENSOR_INTERVAL_SECONDS, sensor) or Seconds(0.0)
+    period = target.largest(metrics.SENSOR_UPDATE_PERIOD_SECONDS, sensor)
+    lag = lag_of(how["method"], interval, period, age_told=age is not None)
     return EnergySource(
         sensor=sensor,
         domain=domain,
         scope=how["scope"],
         method=how["method"],
-        counter=next((series for series in every if _has(series, how)), None),
-        covered=_one(source, run, metrics.SENSOR_COVERED_SECONDS, **one),
-        power=_one(source, run, metrics.POWER_WATTS, **one, **how),
-        up=_one(source, run, metrics.SENSOR_UP, sensor=sensor),
-        hardware_resets=_one(
-            source, run, metrics.SENSOR_READ_ERRORS, sensor=sensor, reason=metrics.COUNTER_RESET
+        counter=counter,
+        readings=by_reading(counter, age, lag.late) if counter else None,
+        covered=by_reading(covered, age, lag.late) if covered else None,
+        power=target.one(metrics.POWER_WATTS, **one, **how),
+        up=target.one(metrics.SENSOR_UP, sensor=sensor),
+        hardware_resets=target.one(
+            metrics.SENSOR_READ_ERRORS, sensor=sensor, reason=metrics.COUNTER_RESET
         ),
-        uncertainty_ratio=uncertain[0].value if uncertain else None,
+        uncertainty_ratio=_plausible(uncertain),
+        lag=lag,
+        missing_parts=_missing_parts(target, how, sensor, domain, counter),
         also_told=tuple(
             f"{series.labels.get('scope', '?')} {series.labels.get('method', '?')}"
             for series in every
             if not _has(series, how)
         ),
     )
+
+
+def _of_the_same_scrapes(counter: Series | None, age: Series | None) -> Series | None:
+    """The ages, unless most of the counter's samples have none."""
+    if counter is None or age is None or np.isin(counter.times, age.times).mean() < 0.5:
+        return None
+    return age
+
+
+def _plausible(uncertainty: Series | None) -> float | None:
+    """The sensor's last word on its uncertainty, unless it is no part of a reading."""
+    last = float(uncertainty.values[-1]) if uncertainty else -1.0
+    return last if 0 <= last <= 1 else None
+
+
+def _missing_parts(
+    target: TargetSeries, how: Mapping[str, str], sensor: str, domain: str, counter: Series | None
+) -> tuple[str, ...]:
+    """Other packages of a sensor that count beside the one that tables read: it is not the whole
+    device. One that mirrors the same counter is none."""
+    if counter is None or not _PACKAGE.fullmatch(domain):
+        return ()
+    others = target.select(metrics.ENERGY_JOULES, sensor=sensor, **how)
+    return tuple(
+        other.labels.get("domain", "")
+        for other in others
+        if _PACKAGE.fullmatch(other.labels.get("domain", ""))
+        and other.labels.get("domain") != domain
+        and not _mirrors(counter, other)
+    )
+
+
+def _mirrors(one: Series, other: Series) -> bool:
+    counted = [float(series.values[-1] - series.values[0]) for series in (one, other)]
+    return abs(counted[0] - counted[1]) <= _MIRROR_TOLERANCE * max(counted)
 
 
 def _has(series: Series, labels: Mapping[str, str]) -> bool:
@@ -191,6 +246,9 @@ def _variant(info: Series) -> tuple[str, str]:
     return info.labels.get("task", ""), info.labels.get("precision", "")
 
 
-def _machine(source: Source, run: Run) -> dict[str, str]:
-    told = source.last(metrics.MACHINE_INFO.name, run.target_matchers, *run.span)
-    return {n: told[0].labels.get(n, "") for n in metrics.MACHINE_INFO.labels[1:]} if told else {}
+def _machines(run: Run, infos: Sequence[Series]) -> tuple[Mapping[str, str], ...]:
+    spans = [window.span for window in run.windows]
+    mine = [info for info in infos if any(info.between(*span).size for span in spans)]
+    mine.sort(key=lambda info: float(info.times[0]))
+    names = metrics.MACHINE_INFO.labels[1:]
+    return tuple({name: info.labels.get(name, "") for name in names} for info in mine)

@@ -49,6 +49,22 @@ def ratio_note(
     return True, ""
 
 
+def not_covered(source: EnergySource, models: Sequence[ModelFacts]) -> str:
+    """The device that models ran on, where the table's domain certainly does not hold its energy;
+    "" where it does, or may.
+
+    A graphics card is in no domain of a processor's, nor a processor in a card's.
+    """
+    devices = devices_of(models)
+    if source.method == "modelled" or _covers_all(source):
+        return ""
+    if source.sensor.startswith("nvml") and _PROCESSOR in devices:
+        return _PROCESSOR
+    if source.sensor.startswith("rapl") and "GPU" in devices and source.domain != "psys":
+        return "GPU"
+    return ""
+
+
 def _device(provider: str) -> str:
     plain = "".join(filter(str.isalnum, provider.lower()))
     return next((device for part, device in _DEVICES.items() if part in plain), _PROCESSOR)

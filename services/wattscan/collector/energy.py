@@ -9,6 +9,7 @@ import numpy as np
 
 from wattscan.collector.delta import increase, missing_at
 from wattscan.collector.device import EnergySource
+from wattscan.collector.edges import around
 from wattscan.collector.windows import Phase
 from wattscan.units import Joules, Seconds, Watts, energy, mean_power
 
@@ -22,9 +23,11 @@ class PhaseEnergy:
     """Energy of one phase. `joules` is None where the counter does not reach over both edges;
     `coverage_ratio` is the part of the phase that the counter accounts for, None if not told;
     `counted_twice`: that is more than the whole, beyond what the edges leave open; `state_told`:
-    the sensor's state is on record at both edges."""
+    the sensor's state is on record at both edges; `bound` is how far off `joules` may be by what
+    the record does not resolve, None where there are none."""
 
     joules: Joules | None
+    bound: Joules | None
     duration: Seconds
     coverage_ratio: float | None
     counted_twice: bool
@@ -40,15 +43,25 @@ class PhaseEnergy:
         return mean_power(self.joules, self.duration)
 
 
-def phase_energy(source: EnergySource, phase: Phase) -> PhaseEnergy | None:
-    """The energy of a phase that has ended; None where it has not, or there is no counter."""
-    if phase.end is None or source.counter is None:
+def phase_energy(
+    source: EnergySource, phase: Phase, shortest: Seconds, clock: Seconds
+) -> PhaseEnergy | None:
+    """The energy of a phase that has ended; None where it has not, or there is no counter.
+
+    Args:
+        source: the domain.
+        phase: the phase, by the recorder's clock.
+        shortest: the length of the shortest phase nearby.
+        clock: how far that clock may be off.
+    """
+    if phase.end is None or source.readings is None:
         return None
     start, end = phase.start, phase.end
-    counted = increase(source.counter.times, source.counter.values, start, end)
+    counted = increase(source.readings.times, source.readings.values, start, end)
     coverage = coverage_ratio(source, start, end)
     return PhaseEnergy(
         joules=None if counted is None else Joules(counted.amount),
+        bound=None if counted is None else _bound(source, phase, counted.amount, shortest, clock),
         duration=Seconds(end - start),
         coverage_ratio=coverage,
         counted_twice=covers_too_much(source, start, end),
@@ -60,6 +73,26 @@ def phase_energy(source: EnergySource, phase: Phase) -> PhaseEnergy | None:
             for moment in (start, end)
         ),
     )
+
+
+def _bound(
+    source: EnergySource, phase: Phase, joules: float, shortest: Seconds, clock: Seconds
+) -> Joules | None:
+    """What both edges and the time that is not covered leave open."""
+    if source.readings is None or phase.end is None:
+        return None
+    edges = [
+        around(source.readings, source.power, moment, shortest)
+        for moment in (phase.start, phase.end)
+    ]
+    known = [edge for edge in edges if edge is not None]
+    if len(known) < len(edges):
+        return None
+    duration = phase.end - phase.start
+    coverage = coverage_ratio(source, phase.start, phase.end)
+    uncovered = 0.0 if coverage is None else max(0.0, 1 - coverage) * duration
+    most = max(joules / duration if duration else 0.0, *(edge.high for edge in known))
+    return Joules(sum(edge.bound(source.lag, clock) for edge in known) + uncovered * most)
 
 
 def covers_too_much(source: EnergySource, start: float, end: float) -> bool:
@@ -74,8 +107,8 @@ def covers_too_much(source: EnergySource, start: float, end: float) -> bool:
 def gauge_ratio(source: EnergySource, phase: Phase, power: Watts | None) -> float | None:
     """The mean of the power gauge over a phase, over the power that the counter gives.
 
-    None where they agree, within 10 % and what the gauge's own scatter explains, or where there are
-    too few samples to tell.
+    None where they agree, within 10 % and what the gauge's own scatter and the counter's renewal
+    explain, or where there are too few samples to tell.
     """
     if source.power is None or phase.end is None or not power or power <= 0:
         return None
@@ -84,7 +117,8 @@ def gauge_ratio(source: EnergySource, phase: Phase, power: Watts | None) -> floa
         return None
     error = float(np.std(told, ddof=1)) / math.sqrt(told.size)
     apart = abs(float(np.mean(told)) - power)
-    if apart <= max(_GAUGE_TOLERANCE * power, _GAUGE_ERRORS * error):
+    part = max(_GAUGE_TOLERANCE, source.lag.power_ratio)
+    if apart <= max(part * power, _GAUGE_ERRORS * error):
         return None
     return float(np.mean(told)) / power
 
@@ -97,6 +131,15 @@ def net_energy(load: PhaseEnergy | None, idle: PhaseEnergy | None) -> Joules | N
     if load is None or load.joules is None or idle is None or idle.power is None:
         return None
     return Joules(load.joules - energy(idle.power, load.duration))
+
+
+def net_bound(load: PhaseEnergy | None, idle: PhaseEnergy | None) -> Joules | None:
+    """How far off net energy may be: the load's bound, and its idle phase's over the load."""
+    if load is None or load.bound is None or idle is None or idle.bound is None:
+        return None
+    if idle.duration <= 0:
+        return None
+    return Joules(load.bound + idle.bound * load.duration / idle.duration)
 
 
 def _hardware_resets(source: EnergySource, start: float, end: float) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from wattscan.collector.cells import Cell, gross_figure, net_figure
+from wattscan.collector.cells import KINDS, Cell, Figure, gross_figure
+from wattscan.collector.clocks import Clocks
 from wattscan.collector.device import EnergySource
+from wattscan.collector.facts import clocks_text
 from wattscan.collector.measure import Measured
 from wattscan.collector.ratio import Ratio
 from wattscan.collector.tables import Column, Row, Table, Value, number
@@ -15,13 +17,19 @@ _COLUMNS = (
     Column("target", "target", shown=False),
     Column("task", "task"),
     Column("precision", "precision"),
-    Column("joules_per_image_gross", "gross", "J/image"),
+    Column("gross", "gross (± 95 %)", "J/image"),
+    Column("joules_per_image_gross", "gross, mean", "J/image", shown=False),
     Column("joules_per_image_gross_low", "gross, 95 % from", "J/image", shown=False),
     Column("joules_per_image_gross_high", "gross, 95 % to", "J/image", shown=False),
     Column("joules_per_image_gross_sensor_sigma", "gross, sensor 1 sigma", "J/image", shown=False),
-    Column("joules_per_image_net", "net", "J/image"),
+    Column("joules_per_image_gross_scatter", "gross, of it scatter", "J/image", shown=False),
+    Column("joules_per_image_gross_bound", "gross, of it error bound", "J/image", shown=False),
+    Column("net", "net (± 95 %)", "J/image"),
+    Column("joules_per_image_net", "net, mean", "J/image", shown=False),
     Column("joules_per_image_net_low", "net, 95 % from", "J/image", shown=False),
     Column("joules_per_image_net_high", "net, 95 % to", "J/image", shown=False),
+    Column("joules_per_image_net_scatter", "net, of it scatter", "J/image", shown=False),
+    Column("joules_per_image_net_bound", "net, of it error bound", "J/image", shown=False),
     Column("watts_mean", "mean power", "W"),
     Column("watts_idle", "idle power", "W", shown=False),
     Column("images_per_second", "throughput", "images/s"),
@@ -46,11 +54,14 @@ _COLUMNS = (
     Column("sensor_uncertainty_ratio", "sensor uncertainty", shown=False),
     Column("provider", "runs on", shown=False),
     Column("verdict", "verdict"),
+    Column("net_verdict", "verdict on net", shown=False),
     Column("reasons", "reasons", shown=False),
 )
 _NOTES = (
     "Gross is the load's whole energy over the images answered; net is that less the mean idle "
     "power before it. A figure is the mean over the repeats.",
+    "± is half the 95 % interval, from 4 repeats on: scatter over the repeats, the error bound of "
+    "what the record does not resolve, and the sensor's uncertainty.",
     "A p90 needs 64 queries, a p99 662. A ratio has an interval from 4 repeats on.",
 )
 
@@ -63,9 +74,14 @@ def build(measured: Measured) -> Table:
         caption=f"Target {measured.run.target}. {measured_by(measured.device.table)}",
         columns=_COLUMNS,
         rows=tuple(_row(measured, cell) for cell in measured.cells),
-        notes=_NOTES,
+        notes=(*_NOTES, *_clocks(measured.clocks)),
         reasons=_reasons(measured),
     )
+
+
+def _clocks(clocks: Clocks | None) -> tuple[str, ...]:
+    corrected = clocks is not None and abs(clocks.offset) > clocks.unknown
+    return (f"Clocks: {clocks_text(clocks)}.",) if corrected else ()
 
 
 def measured_by(source: EnergySource | None) -> str:
@@ -114,19 +130,35 @@ def _row(measured: Measured, cell: Cell) -> Row:
         **_source(measured.device.table, cell),
         "provider": ", ".join(sorted({model.provider for model in cell.models})) or None,
         "verdict": cell.verdict,
-        "reasons": ", ".join(reason.code for reason in cell.reasons) or "none",
+        "net_verdict": cell.net_verdict,
+        "reasons": ", ".join(reason.code for reason in (*cell.reasons, *cell.net_reasons))
+        or "none",
     }
     return Row(values, _missing(cell))
 
 
 def _energies(cell: Cell) -> dict[str, Value]:
     values: dict[str, Value] = {}
-    for kind, figure in (("gross", gross_figure), ("net", net_figure)):
-        low, high = cell.interval(figure) or (None, None)
-        values[f"joules_per_image_{kind}"] = cell.mean(figure)
+    for kind in KINDS:
+        figure = cell.joules(kind)
+        low, high = (figure.interval if figure else None) or (None, None)
+        values[kind] = figure_text(figure) if figure else None
+        values[f"joules_per_image_{kind}"] = figure.mean if figure else None
         values[f"joules_per_image_{kind}_low"] = low
         values[f"joules_per_image_{kind}_high"] = high
+        values[f"joules_per_image_{kind}_scatter"] = figure.scatter if figure else None
+        values[f"joules_per_image_{kind}_bound"] = figure.bound if figure else None
+    if cell.net_reasons and isinstance(values.get("net"), str):
+        values["net"] = f"{values['net']}, not resolved"
     return values
+
+
+def figure_text(figure: Figure) -> str:
+    """A figure as it is printed, with half its interval where there is one."""
+    if figure.interval is None:
+        return number(figure.mean)
+    half = figure.interval[1] - figure.mean
+    return f"{number(figure.mean)} ± {number(half, 2)}"
 
 
 def _ratios(measured: Measured, cell: Cell) -> dict[str, Value]:
@@ -181,7 +213,7 @@ def _reasons(measured: Measured) -> tuple[str, ...]:
     """Each reason once, with the cells that it holds for."""
     cells: dict[tuple[str, str, str], list[str]] = {}
     for cell in measured.cells:
-        for reason in cell.reasons:
+        for reason in (*cell.reasons, *cell.net_reasons):
             key = (reason.verdict, reason.code, reason.sentence)
             cells.setdefault(key, []).append(f"{cell.task} {cell.precision}")
     return tuple(

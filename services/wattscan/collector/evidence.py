@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wattscan.collector.cells import Cell, WindowFigures
+from wattscan.collector.clocks import Clocks
 from wattscan.collector.device import EnergySource
 from wattscan.collector.rivals import Rivals
 from wattscan.collector.windows import Run
 from wattscan.metrics import PROFILES, Profile
-from wattscan.units import Celsius, Seconds, Watts
+from wattscan.units import Celsius, Watts
 
 
 @dataclass(frozen=True)
 class RunRecord:
     """What the record says of the whole run.
 
-    `clock_offset` is by how much the clocks of generator and recorder are proven apart, None if not
-    known; `sources` are the domains that tables read in its windows, as they came;
-    `covers_too_much`: the counter accounts for more than the whole time from first to last load.
+    `clocks` is None where nothing tells of them; `cooldowns_unwatched` are those that had no
+    temperature to end by; `sources` are the domains that tables read in its windows, as they came;
+    `covers_too_much`: the counter accounts for more than the whole time from first to last load;
+    `conflicts` are the metrics that several series tell in different ways; `machines` the sets of
+    facts about the machine, as they came.
     """
 
-    clock_offset: Seconds | None
+    clocks: Clocks | None
+    cooldowns_unwatched: int
     rivals: Rivals
     sources: Sequence[str]
     covers_too_much: bool
+    conflicts: Sequence[str]
+    machines: Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True, eq=False)

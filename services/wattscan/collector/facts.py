@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wattscan.collector.clocks import Clocks
 from wattscan.collector.device import Device
 
 NOT_ON_RECORD = "not on record"
@@ -19,9 +20,26 @@ _MACHINE = {
 
 def machine(device: Device) -> list[tuple[str, str]]:
     """The machine's facts, each with its heading."""
+    told = device.machines or ({},)
     return [
-        (title, device.machine.get(label) or NOT_ON_RECORD) for label, title in _MACHINE.items()
+        (title, ", then ".join(dict.fromkeys(m.get(label) or NOT_ON_RECORD for m in told)))
+        for label, title in _MACHINE.items()
     ]
+
+
+def clocks_text(clocks: Clocks | None) -> str:
+    """What is known of the generator's clock."""
+    if clocks is None:
+        return NOT_ON_RECORD
+    if not clocks.offset_known:
+        return f"within {clocks.unknown:.2g} s of each other, as far as the first samples tell"
+    if abs(clocks.offset) <= clocks.unknown:
+        return f"generator and recorder agree within {clocks.unknown:.2g} s"
+    way = "ahead of" if clocks.offset > 0 else "behind"
+    return (
+        f"the generator's is {abs(clocks.offset):.3g} s {way} "
+        f"the recorder's, within {clocks.unknown:.2g} s: its times are corrected by that"
+    )
 
 
 def told(text: str) -> str:

@@ -10,13 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from wattscan import metrics
-from wattscan.collector.series import Labels, Source, label
+from wattscan.collector.series import Labels, Last, Source, key, label
 from wattscan.collector.windows import Run
 from wattscan.contracts import WattscanError
 from wattscan.units import Seconds
 
 # docs/measurement.md: a percentile is printed from so many queries on.
 _QUERIES_NEEDED = {0.5: 1, 0.9: 64, 0.99: 662}
+
+# Of a clock's offset so much may be left.
+_PAGE_SECONDS = 1.0
+# Two scrapes after a load, which may be a minute apart.
+_SETTLED_SECONDS = 150.0
+_WINDOW_LABELS = ("task", "precision", "repeat")
 
 WindowKey = tuple[str, str, str]
 """Task, precision, repeat."""
@@ -76,6 +82,8 @@ class Load:
     queries: Mapping[WindowKey, Queries]
     images: Mapping[WindowKey, float]
     latencies: Mapping[WindowKey, Histogram]
+    unsettled: Mapping[WindowKey, str]
+    """Windows whose counts fell, or went on after the load had ended, and which of the two."""
 
 
 def read_load(source: Source, run: Run) -> Load:
@@ -84,11 +92,14 @@ def read_load(source: Source, run: Run) -> Load:
     They count the load phase only, and a page may leave an older window's series out again, so the
     last raw sample anywhere in the span is what the window counted. Raises: WattscanError.
     """
-    queries = _queries(source, run)
+    requests = source.last(metrics.CLIENT_REQUESTS.name, run.load_matchers, *run.span)
+    queries = _queries(requests)
     images = {window: counted.ok for window, counted in queries.items()}
-    for last in source.last(metrics.CLIENT_IMAGES.name, run.load_matchers, *run.span):
+    counted_images = source.last(metrics.CLIENT_IMAGES.name, run.load_matchers, *run.span)
+    for last in counted_images:
         images[_window(last.labels)] = last.value
-    return Load(queries, images, _latencies(source, run))
+    unsettled = _unsettled(source, run, [*requests, *counted_images])
+    return Load(queries, images, _latencies(source, run), unsettled)
 
 
 def merged(histograms: Iterable[Histogram]) -> Histogram | None:
@@ -110,24 +121,49 @@ def generator_cpu_ratio(
     if not found:
         return [None for _ in spans]
     values = [found[0].between(start, end) for start, end in spans]
-    return [float(np.mean(value)) if value.size else None for value in values]
+    means = [float(np.mean(value)) if value.size else -1.0 for value in values]
+    return [mean if mean >= 0 else None for mean in means]
 
 
-def _queries(source: Source, run: Run) -> dict[WindowKey, Queries]:
+def _queries(requests: Sequence[Last]) -> dict[WindowKey, Queries]:
     outcomes: dict[WindowKey, dict[str, float]] = defaultdict(dict)
-    for last in source.last(metrics.CLIENT_REQUESTS.name, run.load_matchers, *run.span):
+    for last in requests:
         window = _window(last.labels)
         if last.value >= 0:  # less is no count
             outcomes[window][last.labels.get("outcome", "")] = last.value
     return {
         window: Queries(
             ok=counted.get("ok", 0.0),
-            error=counted.get("error", 0.0),
+            # An outcome that the contract does not name is no answer either.
+            error=sum(n for name, n in counted.items() if name not in ("ok", "dropped")),
             dropped=counted.get("dropped", 0.0),
             whole=counted.keys() >= {"ok", "error", "dropped"},
         )
         for window, counted in outcomes.items()
     }
+
+
+def _unsettled(source: Source, run: Run, lasts: Sequence[Last]) -> dict[WindowKey, str]:
+    """`lasts`: the last values of the same counters."""
+    last = {key(each.labels): each.value for each in lasts}
+    found = {}
+    for window in run.windows:
+        load = window.phases.get("load")
+        if load is None or load.end is None:
+            continue
+        names = (window.task, window.precision, window.repeat)
+        own = dict(zip(_WINDOW_LABELS, names, strict=True))
+        for metric in (metrics.CLIENT_REQUESTS, metrics.CLIENT_IMAGES):
+            matchers = {**run.load_matchers, **own}
+            end = load.end + _SETTLED_SECONDS
+            for series in source.select(metric.name, matchers, load.start, end):
+                # A page from after the load has all of its queries.
+                after = series.values[series.times > load.end + _PAGE_SECONDS]
+                if np.any(np.diff(series.values) < 0):
+                    found[names] = "fell"
+                elif after.size and last.get(key(series.labels), after[0]) > after[0]:
+                    found[names] = "went on after its load"
+    return found
 
 
 def _latencies(source: Source, run: Run) -> dict[WindowKey, Histogram]:
@@ -153,4 +189,5 @@ def _count_below(histogram: Histogram, bound: float) -> float:
 
 
 def _window(labels: Labels) -> WindowKey:
-    return label(labels, "task"), label(labels, "precision"), label(labels, "repeat")
+    task, precision, repeat = (label(labels, name) for name in _WINDOW_LABELS)
+    return task, precision, repeat

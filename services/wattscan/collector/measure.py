@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,7 @@ import numpy as np
 from wattscan import metrics
 from wattscan.collector.cells import (
     Cell,
+    Kind,
     TaskRatio,
     Verdict,
     WindowFigures,
@@ -18,10 +20,16 @@ from wattscan.collector.cells import (
     net_figure,
     worst,
 )
-from wattscan.collector.clocks import clock_offset
+from wattscan.collector.clocks import Clocks, read_clocks
 from wattscan.collector.device import Device, EnergySource, read_device
 from wattscan.collector.devices_alike import ratio_note
-from wattscan.collector.energy import covers_too_much, gauge_ratio, net_energy, phase_energy
+from wattscan.collector.energy import (
+    covers_too_much,
+    gauge_ratio,
+    net_bound,
+    net_energy,
+    phase_energy,
+)
 from wattscan.collector.evidence import Evidence, RunRecord
 from wattscan.collector.hosts import same_host
 from wattscan.collector.load import Load, generator_cpu_ratio, merged, read_load
@@ -30,7 +38,8 @@ from wattscan.collector.ratio import Point, Ratio, energy_ratio
 from wattscan.collector.rivals import read_rivals
 from wattscan.collector.series import Source
 from wattscan.collector.served import IMAGES_PER_QUERY, Requests
-from wattscan.collector.verdict import judge
+from wattscan.collector.target_series import TargetSeries
+from wattscan.collector.verdict import judge, judge_net
 from wattscan.collector.windows import Phase, Run, Window, find_run
 from wattscan.contracts import PRECISIONS, PaperReading
 from wattscan.units import Celsius, Seconds
@@ -38,9 +47,10 @@ from wattscan.units import Celsius, Seconds
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Everything that the tables and the report are made from."""
+    """Everything that the tables and the report are made from; `run` by the recorder's clock."""
 
     run: Run
+    clocks: Clocks | None
     device: Device
     paper: PaperReading
     target_title: str
@@ -57,6 +67,10 @@ class Measured:
         """The worse verdict of a task's cells: that of its ratio."""
         return worst([cell.verdict for cell in self.cells if cell.task == task])
 
+    def net_verdict_of(self, task: str) -> Verdict:
+        """The same of the ratio of net energies."""
+        return worst([cell.net_verdict for cell in self.cells if cell.task == task])
+
     def cell(self, task: str, precision: str) -> Cell | None:
         """The cell of a task and a precision."""
         found = (c for c in self.cells if (c.task, c.precision) == (task, precision))
@@ -65,31 +79,45 @@ class Measured:
 
 def measure(source: Source, run_name: str | None) -> Measured:
     """Reduce a run, the newest where no name is given. Raises: WattscanError."""
-    run = find_run(source, run_name)
+    found_run = find_run(source, run_name)
+    clocks = read_clocks(source, found_run)
+    run = clocks.corrected(found_run) if clocks else found_run
     title, paper = _target_facts(source, run)
-    device = read_device(source, run, paper)
+    target = TargetSeries(source, run)
+    device = read_device(target, run, paper)
     load = read_load(source, run)
     quality = read_quality(source, run, device.models)
     spans = [_load_span(window) for window in run.windows]
     cpu = generator_cpu_ratio(source, run, spans)
-    requests = Requests(source, run, device.table.up if device.table else None)
+    requests = Requests(target, run, device.table.up if device.table else None)
     figures = []
     for window, ratio in zip(run.windows, cpu, strict=True):
-        found = _figures(window, device, load, ratio)
+        found = _figures(window, device, load, ratio, clocks)
         per_query = IMAGES_PER_QUERY.get(run.scenario, 1.0)
         served = requests.compare(window, found.queries, per_query)
         figures.append((window, replace(found, served=served)))
     cells = _cells(run, figures, load, device)
     ratios = {cell.task: _ratio(cell.task, cells, device.table) for cell in cells}
-    measured = Measured(run, device, paper, title, cells, ratios, quality)
+    measured = Measured(run, clocks, device, paper, title, cells, ratios, quality)
     record = RunRecord(
-        clock_offset=clock_offset(source, run),
-        rivals=read_rivals(source, run),
+        clocks=clocks,
+        cooldowns_unwatched=_cooldowns_unwatched(source, run),
+        rivals=read_rivals(source, run, device.table),
         sources=_sources(run, device),
         covers_too_much=_covers_too_much(run, device),
+        conflicts=target.conflicts,
+        machines=device.machines,
     )
-    judged = (replace(cell, reasons=judge(_evidence(cell, measured, record))) for cell in cells)
+    judged = []
+    for cell in cells:
+        evidence = _evidence(cell, measured, record)
+        judged.append(replace(cell, reasons=judge(evidence), net_reasons=judge_net(evidence)))
     return replace(measured, cells=tuple(judged))
+
+
+def _cooldowns_unwatched(source: Source, run: Run) -> int:
+    pages = source.select(metrics.RUN_COOLDOWNS_UNWATCHED.name, run.load_matchers, *run.span)
+    return int(max((page.values.max() for page in pages), default=0))
 
 
 def _target_facts(source: Source, run: Run) -> tuple[str, PaperReading]:
@@ -111,20 +139,23 @@ def _load_span(window: Window) -> tuple[float, float]:
     return (load.start, load.end) if load and load.end is not None else (0.0, 0.0)
 
 
-def _figures(window: Window, device: Device, load: Load, cpu: float | None) -> WindowFigures:
+def _figures(
+    window: Window, device: Device, load: Load, cpu: float | None, clocks: Clocks | None
+) -> WindowFigures:
     key = (window.task, window.precision, window.repeat)
     during, before = window.phases.get("load"), window.phases.get("idle")
     ended = during if during and during.end is not None else None
     table = device.table
-    busy = phase_energy(table, ended) if table and ended else None
-    idle = phase_energy(table, before) if table and before and ended else None
+    times = (_shortest(window), clocks.unknown if clocks else Seconds(0.0))
+    busy = phase_energy(table, ended, *times) if table and ended else None
+    idle = phase_energy(table, before, *times) if table and before and ended else None
     measured = [energy for energy in (busy, idle) if energy]
     told = [energy.coverage_ratio for energy in measured]
     known = [ratio for ratio in told if ratio is not None]
     return WindowFigures(
         repeat=window.repeat,
         start=during.start if during else None,
-        duration=Seconds(ended.end - ended.start) if ended and ended.end is not None else None,
+        duration=_duration(during),
         images=load.images.get(key),
         queries=load.queries.get(key),
         gross=busy.joules if busy else None,
@@ -136,12 +167,26 @@ def _figures(window: Window, device: Device, load: Load, cpu: float | None) -> W
         start_temperature=_temperature(device, before),
         throttled=bool(ended and _throttled(device, ended)),
         generator_cpu_ratio=cpu,
-        idle_duration=Seconds(before.end - before.start) if before and before.end else None,
+        idle_duration=_duration(before),
         counted_twice=any(energy.counted_twice for energy in measured),
         gauge_ratio=gauge_ratio(table, ended, busy.power) if table and ended and busy else None,
         state_told=all(energy.state_told for energy in measured),
         model_told=device.tells_model(window),
+        source_told=device.tells_table(window),
+        unsettled=load.unsettled.get(key, ""),
+        warmup_duration=_duration(window.phases.get("warmup")),
+        gross_bound=busy.bound if busy else None,
+        net_bound=net_bound(busy, idle),
     )
+
+
+def _duration(phase: Phase | None) -> Seconds | None:
+    return None if phase is None or phase.end is None else Seconds(phase.end - phase.start)
+
+
+def _shortest(window: Window) -> Seconds:
+    phases = window.phases.values()
+    return Seconds(min((p.end - p.start for p in phases if p.end is not None), default=0.0))
 
 
 def _temperature(device: Device, idle: Phase | None) -> Celsius | None:
@@ -169,7 +214,10 @@ def _cells(
         latency = merged(load.latencies[key] for key in keys if key in load.latencies)
         models = device.models.get((task, precision), ())
         if mine:
-            cells.append(Cell(task, precision, tuple(f for _, f in mine), latency, models))
+            windows = tuple(f for _, f in mine)
+            unsure = device.table.uncertainty_ratio if device.table else None
+            cell = Cell(task, precision, windows, latency, models, sensor_uncertainty_ratio=unsure)
+            cells.append(cell)
     return tuple(cells)
 
 
@@ -225,16 +273,18 @@ def _ratio(task: str, cells: Sequence[Cell], table: EnergySource | None) -> Task
     comparable, note = ratio_note(table, fp32.models, int8.models)
     if not comparable:
         return TaskRatio(task, None, None, note)
-    return TaskRatio(task, _fit(fp32, int8, gross=True), _fit(fp32, int8, gross=False), note)
+    return TaskRatio(task, _fit(fp32, int8, "gross"), _fit(fp32, int8, "net"), note)
 
 
-def _fit(fp32: Cell, int8: Cell, gross: bool) -> Ratio | None:
+def _fit(fp32: Cell, int8: Cell, kind: Kind) -> Ratio | None:
     """None as well where net energy is not above zero: it has no logarithm."""
-    figure = gross_figure if gross else net_figure
+    figure = gross_figure if kind == "gross" else net_figure
     points: list[list[Point]] = []
     for cell in (fp32, int8):
         pairs = [(window.start, figure(window)) for window in cell.windows]
         if any(joules is not None and joules <= 0 for _, joules in pairs):
             return None
         points.append([Point(at, j) for at, j in pairs if at is not None and j is not None])
-    return energy_ratio(*points)
+    both = (fp32.joules(kind), int8.joules(kind))
+    bounds = [math.inf if f is None or f.bound is None else f.bound / f.mean for f in both]
+    return energy_ratio(points[0], points[1], (bounds[0], bounds[1]))

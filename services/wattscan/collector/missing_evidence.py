@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wattscan.collector.cells import WindowFigures
 from wattscan.collector.evidence import Evidence, repeats
+from wattscan.contracts import PRECISIONS
 
 
 def _ended(evidence: Evidence) -> list[WindowFigures]:
@@ -15,6 +16,38 @@ def temperature_not_measured(evidence: Evidence) -> str | None:
     """The start temperature of a window."""
     bare = [w for w in evidence.windows if w.start_temperature is None]
     return f"The temperature was not measured in {repeats(bare)}." if bare else None
+
+
+def source_not_recorded(evidence: Evidence) -> str | None:
+    """Which domain the tables read."""
+    bare = [w for w in _ended(evidence) if w.gross is not None and not w.source_told]
+    if not bare:
+        return None
+    return f"Which domain the tables read is not on record in {repeats(bare)}."
+
+
+def warmup_not_recorded(evidence: Evidence) -> str | None:
+    """The warm-up before a load."""
+    bare = [w for w in _ended(evidence) if w.warmup_duration is None]
+    return f"No warm-up is on record before the load of {repeats(bare)}." if bare else None
+
+
+def cooldown_unwatched(evidence: Evidence) -> str | None:
+    """The temperature that ends a cooldown."""
+    count = evidence.record.cooldowns_unwatched
+    if not count:
+        return None
+    return (
+        f"{count} cooldown{'s' * (count > 1)} of the run lasted to the limit, since the generator "
+        "had no temperature to end them by: whether the device was cool is not known."
+    )
+
+
+def clocks_not_recorded(evidence: Evidence) -> str | None:
+    """The clocks of generator and recorder."""
+    if evidence.record.clocks is not None:
+        return None
+    return "Nothing on record tells whether the clocks of generator and recorder agree."
 
 
 def idle_not_measured(evidence: Evidence) -> str | None:
@@ -52,7 +85,7 @@ def model_not_recorded(evidence: Evidence) -> str | None:
 
 def quality_not_recorded(evidence: Evidence) -> str | None:
     """The score of both variants, of the artifacts that ran, on one data set."""
-    if len(evidence.variants) < 2:
+    if len(evidence.variants) < 2 or evidence.cell.precision not in PRECISIONS:
         told = evidence.quality_told
         return None if told else "The quality of the model that ran is not on record."
     if evidence.quality_ratio is not None:

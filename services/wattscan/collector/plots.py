@@ -144,9 +144,9 @@ def _bar(axes: Axes, place: int, cell: Cell) -> None:
         place + np.asarray(spread), repeats, s=9, color=TEXT, alpha=0.55, linewidths=0, zorder=3
     )
     top = max(repeats)
-    interval = cell.interval(gross_figure)
-    if interval:
-        low, high = interval
+    figure = cell.joules("gross")
+    if figure and figure.interval:
+        low, high = figure.interval
         axes.errorbar(
             place, mean, [[mean - low], [high - mean]], color=TEXT, capsize=5, lw=1.3, zorder=4
         )

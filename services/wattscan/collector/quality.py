@@ -68,9 +68,11 @@ def _values(
 ) -> dict[tuple[str, ...], float]:
     """The metric's last values in the run's span, by `_IDENTITY` and the other labels."""
     found = source.last(metric.name, run.target_matchers, *run.span)
+    least = -1.0 if more else 0.0
     return {
         tuple(last.labels.get(name, "") for name in (*_IDENTITY, *more)): last.value
         for last in found
+        if least <= last.value <= 1.0  # the scores go from 0 to 1, and their differences from -1
     }
 
 

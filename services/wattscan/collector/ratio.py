@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wattscan import plugins
 
-_REPEATS_FOR_AN_INTERVAL = 4
+REPEATS_FOR_AN_INTERVAL = 4
 _CONFIDENCE_RATIO = 0.95
 
 
@@ -24,11 +25,13 @@ class Point:
 @dataclass(frozen=True)
 class Ratio:
     """Energy of an FP32 image over that of an INT8 image. `low` and `high` bound the 95 %
-    interval, None below 4 repeats."""
+    interval, None below 4 repeats: of the scatter, and of the error bounds, which may move the
+    value by the part `bound`. The sensor's own error is in both, and cancels."""
 
     value: float
     low: float | None
     high: float | None
+    bound: float = 0.0
 
     @property
     def shows_a_difference(self) -> bool | None:
@@ -38,43 +41,83 @@ class Ratio:
         return not self.low <= 1 <= self.high
 
 
-def energy_ratio(fp32: Sequence[Point], int8: Sequence[Point]) -> Ratio | None:
+def energy_ratio(
+    fp32: Sequence[Point], int8: Sequence[Point], bounds: tuple[float, float] = (0.0, 0.0)
+) -> Ratio | None:
     """Fit log(energy per image) on variant and time, by least squares (docs/measurement.md).
 
-    The drift is fitted from four windows on; the interval is Student's t, residual degrees of
-    freedom = windows - 3. None where a variant has no window.
+    The drift is fitted from four windows on. The variants may scatter differently: the interval is
+    Student's t with Satterthwaite's degrees of freedom, which without a drift is Welch's.
+
+    Args:
+        fp32: its windows.
+        int8: its windows.
+        bounds: the mean error bound of each variant, over its mean energy.
+
+    Returns:
+        None where a variant has no window.
     """
     if not fp32 or not int8:
         return None
     points = [*fp32, *int8]
     times = np.array([point.at for point in points])
     spread = float(np.ptp(times))
-    columns = [np.ones(len(points)), np.repeat([1.0, 0.0], [len(fp32), len(int8)])]
+    is_fp32 = np.repeat([1.0, 0.0], [len(fp32), len(int8)])
+    columns = [np.ones(len(points)), is_fp32]
     if len(points) > 3 and spread > 0:
         columns.append((times - times.mean()) / spread)
     design = np.column_stack(columns)
     logs = np.log([point.joules_per_image for point in points])
-    coefficients, _, rank, _ = np.linalg.lstsq(design, logs, rcond=None)
-    effect, free = float(coefficients[1]), len(points) - int(rank)
-    value = float(np.exp(effect))
-    if min(len(fp32), len(int8)) < _REPEATS_FOR_AN_INTERVAL or rank < design.shape[1]:
-        return Ratio(value, None, None)
-    residual = logs - design @ coefficients
-    variance = float(residual @ residual) / free * np.linalg.inv(design.T @ design)[1, 1]
-    half = t_quantile(free) * float(np.sqrt(variance))
-    return Ratio(value, float(np.exp(effect - half)), float(np.exp(effect + half)))
+    value = float(np.exp((np.linalg.pinv(design) @ logs)[1]))
+    if max(bounds) >= 1:
+        return Ratio(value, None, None, float("inf"))
+    up, down = (
+        np.log1p(bounds[0]) - np.log1p(-bounds[1]),
+        np.log1p(bounds[1]) - np.log1p(-bounds[0]),
+    )
+    bound = float(np.expm1(max(up, down)))
+    full = np.linalg.matrix_rank(design) == design.shape[1]
+    if min(len(fp32), len(int8)) < REPEATS_FOR_AN_INTERVAL or not full:
+        return Ratio(value, None, None, bound)
+    half = _half_width(design, logs, is_fp32)
+    low, high = value * np.exp(-half - down), value * np.exp(half + up)
+    return Ratio(value, float(low), float(high), bound)
+
+
+def _half_width(
+    design: NDArray[np.float64], logs: NDArray[np.float64], group: NDArray[np.float64]
+) -> float:
+    """Half the 95 % interval of the second coefficient, where the two groups' variances differ.
+
+    Each group's variance comes from its residuals (which mix with the other's where the drift is
+    fitted), and the degrees of freedom from Satterthwaite, Biometrics Bulletin 2, 1946.
+    """
+    inverse = np.linalg.pinv(design)
+    rest = np.eye(len(logs)) - design @ inverse
+    members = np.stack([group == 1, group == 0]).astype(float)
+    mixed = members @ rest**2 @ members.T
+    squares = members @ (rest @ logs) ** 2
+    weights = np.linalg.solve(mixed.T, members @ inverse[1] ** 2)
+    variances = np.maximum(np.linalg.solve(mixed, squares), 0.0) @ members
+    form = rest * (weights @ members) @ rest
+    variance = float(weights @ squares)
+    if variance <= 0:
+        return 0.0
+    spread = form * variances
+    freedom = float(np.trace(spread)) ** 2 / float(np.trace(spread @ spread))
+    return t_quantile(freedom) * float(np.sqrt(variance))
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
     """The 95 % interval of a mean by Student's t, in the values' unit; None below 4 values."""
-    if len(values) < _REPEATS_FOR_AN_INTERVAL:
+    if len(values) < REPEATS_FOR_AN_INTERVAL:
         return None
     mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / len(values) ** 0.5
     half = t_quantile(len(values) - 1) * error
     return mean - half, mean + half
 
 
-def t_quantile(degrees_of_freedom: int) -> float:
+def t_quantile(degrees_of_freedom: float) -> float:
     """Student's t at 97.5 %: half the width of a 95 % interval in standard errors.
 
     Raises:

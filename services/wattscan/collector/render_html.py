@@ -155,7 +155,7 @@ def _shown(table: Table) -> _Shown:
 def _explained(measured: Measured) -> list[_Explained]:
     found: dict[str, tuple[Verdict, list[tuple[str, str]]]] = {}
     for cell in measured.cells:
-        for reason in cell.reasons:
+        for reason in (*cell.reasons, *cell.net_reasons):
             entry = found.setdefault(reason.code, (reason.verdict, []))
             entry[1].append((f"{title_of(cell.task)} {title_of(cell.precision)}", reason.sentence))
     every = [_Explained(code, grade, _grouped(cells)) for code, (grade, cells) in found.items()]
@@ -183,6 +183,7 @@ def _facts(measured: Measured) -> list[tuple[str, str]]:
         ("Energy", measured_by(measured.device.table)),
         ("Temperature", f"{zone.sensor}, zone {zone.zone}" if zone else NOT_MEASURED),
         ("Run length", _length(run.end - run.start)),
+        ("Clocks", facts.clocks_text(measured.clocks)),
         ("Parts", str(run.parts)),
         ("Complete", "no" if _incomplete(measured) else "yes"),
     ]

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from wattscan.collector.cells import Cell, WindowFigures, gross_figure, net_figure
+from wattscan.collector.cells import KINDS, Cell, Figure, WindowFigures
 from wattscan.collector.headline import headline, verdict
 from wattscan.collector.measure import Measured
 from wattscan.collector.ratio import Ratio
@@ -46,6 +46,7 @@ def json_document(measured: Measured, tables: tuple[Table, ...], source: str) ->
             "cut_short": run.cut_short,
             "parts": run.parts,
         },
+        "clocks": asdict(measured.clocks) if measured.clocks else None,
         "verdict": verdict(measured),
         "headline": headline(measured),
         "energy_source": {name: getattr(table, name) for name in names} if table else None,
@@ -57,6 +58,7 @@ def json_document(measured: Measured, tables: tuple[Table, ...], source: str) ->
                 "gross": _ratio(ratio.gross),
                 "net": _ratio(ratio.net),
                 "verdict": measured.verdict_of(ratio.task),
+                "net_verdict": measured.net_verdict_of(ratio.task),
                 "note": ratio.note,
             }
             for ratio in measured.ratios.values()
@@ -68,15 +70,14 @@ def json_document(measured: Measured, tables: tuple[Table, ...], source: str) ->
 
 
 def _cell(cell: Cell) -> dict[str, Any]:
-    energies = {}
-    for kind, figure in (("gross", gross_figure), ("net", net_figure)):
-        low, high = cell.interval(figure) or (None, None)
-        energies[kind] = {"mean": cell.mean(figure), "low": low, "high": high}
+    energies = {kind: _figure(cell.joules(kind)) for kind in KINDS}
     return {
         "task": cell.task,
         "precision": cell.precision,
         "verdict": cell.verdict,
         "reasons": [asdict(reason) for reason in cell.reasons],
+        "net_verdict": cell.net_verdict,
+        "net_reasons": [asdict(reason) for reason in cell.net_reasons],
         "joules_per_image": energies,
         "watts_mean": cell.mean(lambda window: window.power),
         "images_per_second": cell.mean(lambda window: window.images_per_second),
@@ -90,6 +91,13 @@ def _cell(cell: Cell) -> dict[str, Any]:
     }
 
 
+def _figure(figure: Figure | None) -> dict[str, Any]:
+    low, high = (figure.interval if figure else None) or (None, None)
+    parts = ("mean", "scatter", "bound", "sensor")
+    values = {name: getattr(figure, name) if figure else None for name in parts}
+    return {**values, "low": low, "high": high}
+
+
 def _window(window: WindowFigures) -> dict[str, Any]:
     queries = window.queries
     return {
@@ -100,6 +108,8 @@ def _window(window: WindowFigures) -> dict[str, Any]:
         "queries": asdict(queries) if queries else None,
         "joules_gross": window.gross,
         "joules_net": window.net,
+        "joules_gross_bound": window.gross_bound,
+        "joules_net_bound": window.net_bound,
         "joules_per_image_gross": window.joules_per_image,
         "joules_per_image_net": window.net_joules_per_image,
         "watts_mean": window.power,

@@ -6,33 +6,60 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wattscan import metrics
-from wattscan.collector.series import Source
-from wattscan.collector.windows import Run, windows_of
+from wattscan.collector.clocks import moved, offset_of
+from wattscan.collector.device import EnergySource
+from wattscan.collector.hosts import same_host
+from wattscan.collector.series import Labels, Source
+from wattscan.collector.windows import Run, are_named, windows_of
 
 # Two edges of one clock, told in floating point.
 _TOUCH_SECONDS = 0.001
+# A graphics card's own energy is that of the service that computes on it.
+_CARDS = "nvml"
+_ORDER = ("idle", "warmup", "load", "cooldown")
 
 
 @dataclass(frozen=True)
 class Rivals:
-    """`runs` are other runs whose phases overlap this one's on its target; `generators` the
-    instances that told of this run; `overlap` two phases of this run that overlap, or ""."""
+    """`runs` are other runs whose phases overlap this one's on its device; `generators` the
+    instances that told of this run; `overlap` two phases of this run that overlap, and
+    `out_of_order` a window whose phases did not follow one another as they must, or ""."""
 
     runs: tuple[str, ...]
     generators: tuple[str, ...]
     overlap: str
+    out_of_order: str
 
 
-def read_rivals(source: Source, run: Run) -> Rivals:
-    """Raises: WattscanError."""
-    same_target = {"target": run.target, "target_instance": run.target_instance}
-    infos = source.last(metrics.RUN_INFO.name, same_target, *run.span)
-    names = sorted({info.labels.get("run", "") for info in infos} - {run.name, ""})
+def read_rivals(source: Source, run: Run, table: EnergySource | None) -> Rivals:
+    """What else is there; of each run by the recorder's clock. Raises: WattscanError."""
+    infos = source.last(metrics.RUN_INFO.name, {}, *run.span)
+    others = [info.labels for info in infos if info.labels.get("run", "") not in (run.name, "")]
+    names = {labels["run"] for labels in others if _same_device(source, run, table, labels)}
     return Rivals(
-        runs=tuple(name for name in names if _overlaps(source, run, name)),
+        runs=tuple(name for name in sorted(names) if _overlaps(source, run, name)),
         generators=run.generators,
         overlap=_overlap_within(run),
+        out_of_order=_out_of_order(run),
     )
+
+
+def _same_device(source: Source, run: Run, table: EnergySource | None, other: Labels) -> bool:
+    """Whether another run is on this service, or on another one whose energy is in this table."""
+    instance = other.get("target_instance", "")
+    if instance == run.target_instance:
+        return True
+    if not (instance and run.target_instance):
+        return other.get("target", "") == run.target
+    if table is None or not same_host(instance, run.target_instance):
+        return False
+    if not table.sensor.startswith(_CARDS):
+        return True  # its processor works for every service of the host
+    infos = source.select(
+        metrics.ENERGY_SOURCE_INFO.name, {"instance": instance, "use": "table"}, *run.span
+    )
+    theirs = {(i.labels.get("sensor"), i.labels.get("domain")) for i in infos}
+    return (table.sensor, table.domain) in theirs
 
 
 def _spans(run_windows: Run) -> list[tuple[float, float, str]]:
@@ -55,14 +82,23 @@ def _overlap_within(run: Run) -> str:
     return ""
 
 
+def _out_of_order(run: Run) -> str:
+    for w in run.windows:
+        starts = [w.phases[name].start for name in _ORDER if name in w.phases]
+        if starts != sorted(starts):
+            return f"{w.task} {w.precision}, repeat {w.repeat}"
+    return ""
+
+
 def _overlaps(source: Source, run: Run, other: str) -> bool:
     matchers = {"run": other}
     starts = source.last(metrics.RUN_PHASE_START.name, matchers, *run.span)
     ends = source.last(metrics.RUN_PHASE_END.name, matchers, *run.span)
     last_seen = _last_seen(source, run, matchers)
     mine = [(start, end) for start, end, _ in _spans(run)]
-    for window in windows_of(starts, ends):
-        for phase in window.phases.values():
+    ahead = offset_of(source, run, matchers)
+    for window in windows_of(*(list(filter(are_named, edges)) for edges in (starts, ends))):
+        for phase in (moved(phase, ahead) for phase in window.phases.values()):
             # A phase without an end goes on as long as its generator tells of it.
             end = last_seen if phase.end is None else phase.end
             if any(

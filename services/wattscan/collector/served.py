@@ -13,7 +13,8 @@ import numpy as np
 
 from wattscan import metrics
 from wattscan.collector.load import Queries
-from wattscan.collector.series import Series, Source
+from wattscan.collector.series import Series
+from wattscan.collector.target_series import TargetSeries
 from wattscan.collector.windows import Phase, Run, Window
 
 # An answer may reach the client a moment before the server has counted it.
@@ -45,9 +46,9 @@ NOTHING_PROVEN = Served()
 class Requests:
     """The server's counters of finished requests in a run."""
 
-    def __init__(self, source: Source, run: Run, up: Series | None) -> None:
+    def __init__(self, target: TargetSeries, run: Run, up: Series | None) -> None:
         """`up`: a series of the same page, if there is one. Raises: WattscanError."""
-        found = source.select(metrics.REQUESTS.name, run.target_matchers, *run.span)
+        found = target.select(metrics.REQUESTS)
         # What names no model, such as a listing, costs next to nothing.
         self._series = [series for series in found if series.labels.get("task")]
         self._settle = 0.0 if run.scenario == _ONE_IN_FLIGHT else _SETTLE_SECONDS

@@ -8,12 +8,13 @@ the run went; `missing_evidence` and `contradictions` have the others.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 
 from wattscan.collector import contradictions as said
 from wattscan.collector import missing_evidence as missing
-from wattscan.collector.cells import Reason, Verdict
+from wattscan.collector.cells import Kind, Reason, Verdict, bound_ratio
 from wattscan.collector.evidence import Evidence, repeats
 from wattscan.units import Celsius
 
@@ -27,11 +28,25 @@ _LEAST_QUALITY = 0.99
 _MOST_CLOCK_OFFSET = 0.001
 # A timer may fire this much early, of the phase's length.
 _TIMER_TOLERANCE = 0.001
+# More than any chip or board takes; an inlet may feed a rack.
+_MOST_WATTS, _MOST_SYSTEM_WATTS = 2_000.0, 20_000.0
+_MOST_IMAGES_PER_SECOND = 1e6
+MOST_BOUND = {"standard": 0.02, "formal": 0.01}
+"""The largest error bound of a window that `valid` allows, over its energy, by profile."""
 
 
 def judge(evidence: Evidence) -> tuple[Reason, ...]:
     """Every reason that holds; none at all means `valid`."""
-    found = [(code, verdict, check(evidence)) for code, verdict, check in _CHECKS]
+    return _holding(_CHECKS, evidence)
+
+
+def judge_net(evidence: Evidence) -> tuple[Reason, ...]:
+    """Every reason that holds for the net energy alone."""
+    return _holding(_NET_CHECKS, evidence)
+
+
+def _holding(checks: _Checks, evidence: Evidence) -> tuple[Reason, ...]:
+    found = [(code, verdict, check(evidence)) for code, verdict, check in checks]
     return tuple(Reason(code, verdict, said) for code, verdict, said in found if said)
 
 
@@ -84,13 +99,22 @@ def _images_not_counted(evidence: Evidence) -> str | None:
 
 
 def _figures_not_plausible(evidence: Evidence) -> str | None:
+    system = evidence.table is not None and evidence.table.scope == "system"
+    most = _MOST_SYSTEM_WATTS if system else _MOST_WATTS
     odd = [
         w
         for w in evidence.windows
         if not 0 < (1.0 if w.gross is None else w.gross) < np.inf
         or not ((w.images or 0.0) == 0 or 1 <= (w.images or 0.0) < np.inf)
+        or (w.power or 0.0) > most
+        or (w.images_per_second or 0.0) > _MOST_IMAGES_PER_SECOND
     ]
-    return f"Energy or images are no plausible number in {repeats(odd)}." if odd else None
+    if not odd:
+        return None
+    return (
+        f"Energy or images are no plausible number in {repeats(odd)}: more than any device takes "
+        "or does, or less than nothing. Is a unit wrong?"
+    )
 
 
 def _load_too_short(evidence: Evidence) -> str | None:
@@ -140,7 +164,8 @@ def _repeats_vary(evidence: Evidence) -> str | None:
     values = [j for j in (w.joules_per_image for w in evidence.windows) if j is not None]
     if len(values) < _REPEATS_TO_JUDGE_VARIATION:
         return None
-    variation = float(np.std(values, ddof=1) / np.mean(values))
+    mean = float(np.mean(values))
+    variation = float(np.std(values, ddof=1)) / mean if mean > 0 else 0.0
     if variation <= _MOST_VARIATION:
         return None
     return f"The repeats vary by {variation:.1%} (coefficient of variation); 3 % is the most."
@@ -175,16 +200,43 @@ def _int8_quality_below_99_percent(evidence: Evidence) -> str | None:
 
 def _clocks_apart(evidence: Evidence) -> str | None:
     lengths = [w.duration for w in evidence.windows if w.duration]
-    offset = evidence.record.clock_offset
-    if offset is None or not lengths or offset <= _MOST_CLOCK_OFFSET * min(lengths):
+    clocks = evidence.record.clocks
+    if clocks is None or not lengths or clocks.apart <= _MOST_CLOCK_OFFSET * min(lengths):
         return None
+    how = "drifted or jumped" if clocks.offset_known else "are apart"
     return (
-        f"The clocks of generator and recorder are apart by {offset:.3g} s or more; "
+        f"The clocks of generator and recorder {how} by {clocks.apart:.3g} s or more; "
         "0.1 % of the load is the most."
     )
 
 
-_CHECKS: tuple[tuple[str, Verdict, Callable[[Evidence], str | None]], ...] = (
+def _bound_too_large(evidence: Evidence) -> str | None:
+    return _bound_above(evidence, "gross", "energy")
+
+
+def _net_not_resolved(evidence: Evidence) -> str | None:
+    return _bound_above(evidence, "net", "net energy")
+
+
+def _bound_above(evidence: Evidence, kind: Kind, what: str) -> str | None:
+    limit = MOST_BOUND.get(evidence.run.profile, MOST_BOUND["standard"])
+    # What is not covered has a reason of its own.
+    covered = [w for w in evidence.windows if (w.coverage_ratio or 0.0) >= _LEAST_COVERAGE]
+    ratios = [(bound_ratio(window, kind) or 0.0, window) for window in covered]
+    wide = [window for ratio, window in ratios if ratio > limit]
+    if not wide or evidence.run.profile == "quick":
+        return None
+    largest = max(ratio for ratio, _ in ratios)
+    size = f"up to {largest:.1%}" if largest < 1 else "all"
+    return (
+        f"The record does not resolve {size} of the {what} in {repeats(wide)}: the readings lie "
+        "too far apart at the edges of its phases, or the clocks are too uncertain. "
+        f"{limit:.0%} is the most."
+    )
+
+
+_Checks: TypeAlias = tuple[tuple[str, Verdict, Callable[[Evidence], str | None]], ...]
+_CHECKS: _Checks = (
     ("incomplete_run", "invalid", _incomplete_run),
     ("energy_not_measured", "invalid", _energy_not_measured),
     ("images_not_counted", "invalid", _images_not_counted),
@@ -201,8 +253,15 @@ _CHECKS: tuple[tuple[str, Verdict, Callable[[Evidence], str | None]], ...] = (
     ("second_run", "invalid", said.second_run),
     ("several_generators", "invalid", said.several_generators),
     ("phases_overlap", "invalid", said.phases_overlap),
+    ("phases_out_of_order", "invalid", said.phases_out_of_order),
     ("images_exceed_queries", "invalid", said.images_exceed_queries),
+    ("images_below_queries", "invalid", said.images_below_queries),
+    ("counts_unsettled", "invalid", said.counts_unsettled),
+    ("device_not_covered", "invalid", said.device_not_covered),
+    ("device_in_parts", "invalid", said.device_in_parts),
+    ("machine_changed", "invalid", said.machine_changed),
     ("idle_too_short", "invalid", said.idle_too_short),
+    ("warmup_too_short", "invalid", said.warmup_too_short),
     ("idle_not_idle", "invalid", said.idle_not_idle),
     ("model_changed", "invalid", said.model_changed),
     ("variants_are_one_model", "invalid", said.variants_are_one_model),
@@ -213,11 +272,16 @@ _CHECKS: tuple[tuple[str, Verdict, Callable[[Evidence], str | None]], ...] = (
     ("errors_or_drops", "invalid", _errors_or_drops),
     ("int8_quality_below_99_percent", "invalid", _int8_quality_below_99_percent),
     ("clocks_apart", "invalid", _clocks_apart),
+    ("error_bound_too_large", "indicative", _bound_too_large),
     ("profile_quick", "indicative", _profile_quick),
     ("profile_unknown", "indicative", _profile_unknown),
     ("modelled_power", "indicative", _modelled_power),
     ("generator_on_device", "indicative", _generator_on_device),
     ("temperature_not_measured", "indicative", missing.temperature_not_measured),
+    ("warmup_not_recorded", "indicative", missing.warmup_not_recorded),
+    ("source_not_recorded", "indicative", missing.source_not_recorded),
+    ("cooldown_unwatched", "indicative", missing.cooldown_unwatched),
+    ("clocks_not_recorded", "indicative", missing.clocks_not_recorded),
     ("idle_not_measured", "indicative", missing.idle_not_measured),
     ("requests_not_recorded", "indicative", missing.requests_not_recorded),
     ("generator_cpu_not_recorded", "indicative", missing.generator_cpu_not_recorded),
@@ -228,4 +292,7 @@ _CHECKS: tuple[tuple[str, Verdict, Callable[[Evidence], str | None]], ...] = (
 )
 """Code, what it makes of the cell, and its check, the gravest first."""
 
-REASON_CODES: tuple[str, ...] = tuple(code for code, _, _ in _CHECKS)
+_NET_CHECKS: _Checks = (("net_not_resolved", "indicative", _net_not_resolved),)
+"""What holds for net energy alone."""
+
+REASON_CODES: tuple[str, ...] = tuple(code for code, _, _ in (*_CHECKS, *_NET_CHECKS))

@@ -105,7 +105,9 @@ def find_run(source: Source, name: str | None) -> Run:
     Raises:
         WattscanError: no such run (the runs that there are, are named), or it has no phases.
     """
-    infos = source.last(metrics.RUN_INFO.name, {"run": name} if name else {}, None, None)
+    found = source.last(metrics.RUN_INFO.name, {"run": name} if name else {}, None, None)
+    # Of somebody else's series nothing is promised.
+    infos = [info for info in found if info.labels.get("run")]
     if not infos:
         raise WattscanError(_no_such_run(source, name))
     name = name or _newest(source, infos)
@@ -117,6 +119,12 @@ def find_run(source: Source, name: str | None) -> Run:
     named = {(label(i.labels, "target"), label(i.labels, "target_instance")) for i in mine}
     if len(named) != 1:
         raise WattscanError(f"run {name} names more than one target: it cannot be told apart")
+    for fact in ("profile", "scenario"):
+        told = sorted({info.labels.get(fact, "") for info in mine})
+        if len(told) > 1:
+            raise WattscanError(
+                f"run {name} has more than one {fact}: {', '.join(told)}; two runs share its name"
+            )
     labels = mine[0].labels
     parts = source.last(metrics.RUN_PARTS.name, {"run": name}, None, None)
     _check_times(name, starts, ends)
@@ -156,14 +164,14 @@ def _check_times(name: str, starts: Sequence[Last], ends: Sequence[Last]) -> Non
 
 def _newest(source: Source, infos: Sequence[Last]) -> str:
     starts = source.last(metrics.RUN_PHASE_START.name, {}, None, None)
-    known = {label(info.labels, "run") for info in infos}
-    begun = [(start.value, label(start.labels, "run")) for start in starts]
+    known = {info.labels["run"] for info in infos}
+    begun = [(start.value, start.labels.get("run", "")) for start in starts]
     return max((entry for entry in begun if entry[1] in known), default=(0.0, min(known)))[1]
 
 
 def _no_such_run(source: Source, name: str | None) -> str:
     infos = source.last(metrics.RUN_INFO.name, {}, EARLIEST, None)
-    known = {label(info.labels, "run") for info in infos}
+    known = {info.labels.get("run", "") for info in infos} - {""}
     if not known:
         return f"there is no run in {source.name}"
     return f"there is no run {name!r} in {source.name}; there is: {', '.join(sorted(known))}"
@@ -181,6 +189,11 @@ def windows_of(starts: Sequence[Last], ends: Sequence[Last]) -> tuple[Window, ..
         cells.setdefault((task, precision, repeat), {})[phase] = Phase(start.value, end)
     windows = [Window(*names, phases) for names, phases in cells.items()]
     return tuple(sorted(windows, key=lambda window: window.start))
+
+
+def are_named(last: Last) -> bool:
+    """Whether a phase says of what it is one."""
+    return all(name in last.labels for name in _PHASE_LABELS)
 
 
 def _phase_key(last: Last) -> tuple[str, str, str, str]:

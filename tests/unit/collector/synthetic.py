@@ -162,6 +162,9 @@ def _target_page(spec: Spec, phases: list[Span], now: float) -> Iterator[Sample]
         ("wattscan_energy_source_info", {**spec.source, "use": "table"}, 1.0),
         ("wattscan_target_info", spec.facts, 1.0),
         ("wattscan_sensor_covered_seconds_total", domain, now - before),
+        ("wattscan_sensor_reading_age_seconds", domain, 0.0),
+        ("wattscan_sensor_interval_seconds", sensor, 0.1),
+        ("wattscan_page_timestamp_seconds", {}, now),
         ("wattscan_sensor_up", sensor, 1.0),
         ("wattscan_sensor_uncertainty_ratio", domain, 0.05),
         ("wattscan_temperature_celsius", {"sensor": "hwmon", "zone": "Package id 0"}, heat),
@@ -204,6 +207,7 @@ def _generator_page(spec: Spec, phases: list[Span], now: float) -> Iterator[Samp
     more = {"scenario": "SingleStream", "seed": "7", "version": "0.1.0"}
     yield Sample(now, "wattscan_run_info", {**own, **info, **more}, 1.0)
     yield Sample(now, "wattscan_generator_cpu_ratio", own, spec.generator_cpu)
+    yield Sample(now, "wattscan_page_timestamp_seconds", own, now)
     for span in phases:
         window = {**own, "target": "cpu", "task": span.task, "precision": span.precision}
         window["repeat"] = str(span.repeat)

@@ -11,11 +11,13 @@ from wattscan.collector.device import EnergySource
 from wattscan.collector.energy import net_energy, phase_energy
 from wattscan.collector.load import Histogram, merged
 from wattscan.collector.ratio import Point, energy_ratio, mean_interval
+from wattscan.collector.readings import Lag
 from wattscan.collector.recording import parse_recording
 from wattscan.collector.report import report_of
 from wattscan.collector.series import Series
 from wattscan.collector.windows import Phase
 from wattscan.contracts import PaperReading, WattscanError
+from wattscan.units import Seconds
 
 
 def reduced(spec, run=None):
@@ -298,14 +300,24 @@ def test_the_table_s_figure_stands_alone_without_the_rail():
     assert "stands alone" in report.table("paper")
 
 
+TIMES = (Seconds(10.0), Seconds(0.0))
+
+
+def energy_source(counter, **more):
+    names = ("covered", "power", "up", "hardware_resets", "uncertainty_ratio")
+    lag = Lag(Seconds(0.0), Seconds(0.0), Seconds(0.0))
+    series = {**dict.fromkeys(names), "counter": counter, "readings": counter, **more}
+    return EnergySource("s", "d", "chip", "counter", lag=lag, **series)
+
+
 @given(st.floats(0.1, 50), st.floats(0, 50), st.floats(1, 600), st.floats(1, 600))
 def test_gross_less_net_is_the_idle_power_s_energy(idle_watts, more, idle_for, load_for):
     times = np.array([0.0, idle_for, idle_for + load_for])
     counted = np.array([0.0, idle_watts * idle_for, 0.0])
     counted[2] = counted[1] + (idle_watts + more) * load_for
-    source = EnergySource("s", "d", "chip", "counter", Series({}, times, counted), *[None] * 5)
-    idle = phase_energy(source, Phase(0.0, idle_for))
-    load = phase_energy(source, Phase(idle_for, idle_for + load_for))
+    source = energy_source(Series({}, times, counted))
+    idle = phase_energy(source, Phase(0.0, idle_for), *TIMES)
+    load = phase_energy(source, Phase(idle_for, idle_for + load_for), *TIMES)
     net = net_energy(load, idle)
     assert net == pytest.approx(more * load_for, rel=1e-6, abs=1e-6)
     assert net <= load.joules
@@ -328,9 +340,9 @@ def test_a_reset_that_the_exporter_bridged_is_told():
     times = np.arange(11.0)
     resets = Series({}, times, np.where(times > 4, 1.0, 0.0))
     energies = Series({}, times, times * 3)
-    source = EnergySource("s", "d", "chip", "counter", energies, None, None, None, resets, None)
-    assert phase_energy(source, Phase(0.0, 10.0)).resets == 1
-    assert phase_energy(source, Phase(6.0, 10.0)).resets == 0
+    source = energy_source(energies, hardware_resets=resets)
+    assert phase_energy(source, Phase(0.0, 10.0), *TIMES).resets == 1
+    assert phase_energy(source, Phase(6.0, 10.0), *TIMES).resets == 0
 
 
 def test_a_target_is_what_its_series_tell_and_not_what_its_name_is():

@@ -105,7 +105,7 @@ def test_an_empty_plot_says_why():
 
 
 def test_what_is_not_on_record_is_said_and_what_is_there_shown():
-    told = dict(facts.machine(SimpleNamespace(machine={"processor": "EPYC", "kernel": ""})))
+    told = dict(facts.machine(SimpleNamespace(machines=({"processor": "EPYC", "kernel": ""},))))
     assert told["Processor"] == "EPYC"
     assert told["Kernel"] == told["Cores"] == "not on record"
     assert (facts.told("2"), facts.told("")) == ("2", "not on record")

@@ -88,7 +88,7 @@ def _trial(load: Load, source: SourceClass, window: float) -> float:
     end = start + window + random.uniform(0, 1)  # noqa: S311
     phase = random.random()  # noqa: S311
     domain = Domain(DomainKey("s", "d", "board", "counter"), 0.0, Seconds(source.interval))
-    # The recorder scrapes at a phase's edges, and a scrape reads afresh.
+    # What a window's edges leave open is the error bound's: here it begins and ends with a reading.
     moments = [start]
     schedule = Schedule(Seconds(source.interval), start, random.random())  # noqa: S311
     while schedule.due < end:

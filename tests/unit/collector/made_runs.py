@@ -1,0 +1,310 @@
+"""Whole recordings drawn at random, in memory, each with the energies that it is truly of.
+
+Unlike `synthetic`, nothing falls on a phase's edge: the scrapes, the sensor's readings and the
+generator's clock each go their own way, power fluctuates within a load, the variants scatter
+differently, and the sensor has an error of its own within the uncertainty that it states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from wattscan import metrics
+from wattscan.collector.series import Last, Series
+from wattscan.metrics import PROFILES
+
+START = 1_795_000_000.0
+TASK, VARIANTS = "brain-mri", ("fp32", "int8")
+TARGET = {"target": "made", "instance": "made:8002", "job": "wattscan-target"}
+RUN = {"run": "made", "instance": "driver:8003", "job": "wattscan-loadgen"}
+SENSOR = {"sensor": "meter"}
+COOLDOWN = 20.0
+_STEP = 0.05
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Joules of an image, by variant: the mean of what the repeats are drawn from."""
+
+    gross: Mapping[str, float]
+    net: Mapping[str, float]
+
+    def ratio(self, kind: str) -> float:
+        """FP32 over INT8."""
+        joules = getattr(self, kind)
+        return joules["fp32"] / joules["int8"]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What one recording is like. Times in seconds, powers in watts, `noise` and `drift` in
+    relative units; `clock` is the generator's less the recorder's, at the start of the run."""
+
+    profile: str = "standard"
+    scrape: float = 1.0
+    generator_scrape: float = 5.0
+    method: str = "counter"
+    reading: float = 0.1
+    renewal: float = 0.001
+    scope: str = "system"
+    ages: bool = True
+    pages: bool = True
+    clock: float = 0.0
+    clock_drift: float = 0.0
+    clock_step: float = 0.0
+    latency: float = 0.003
+    idle: float = 40.0
+    warmup: float = 1.0
+    load: Mapping[str, float] = field(default_factory=lambda: {"fp32": 140.0, "int8": 100.0})
+    noise: Mapping[str, float] = field(default_factory=lambda: {"fp32": 0.01, "int8": 0.01})
+    flutter: float = 0.03
+    drift: float = 0.0
+    uncertainty: float = 0.01
+    rate: Mapping[str, float] = field(default_factory=lambda: {"fp32": 20.0, "int8": 40.0})
+    gaps: int = 0
+
+
+def faultless(rng: np.random.Generator) -> Draw:
+    """A run that nothing is wrong with, scraped at 1 s."""
+    idle, step = rng.uniform(5, 60), rng.uniform(10, 150)
+    return Draw(
+        profile=str(rng.choice(["standard", "standard", "formal"])),
+        scrape=1.0,
+        generator_scrape=float(rng.choice([1.0, 5.0])),
+        method=str(rng.choice(["counter", "integrated"])),
+        reading=0.1,
+        renewal=float(rng.choice([0.001, 0.02, 0.1])),
+        clock=rng.normal(0, 2.0),
+        idle=idle,
+        warmup=rng.uniform(0.95, 1.05),
+        load={"fp32": idle + step, "int8": idle + step * rng.uniform(0.3, 1.0)},
+        noise={variant: 10 ** rng.uniform(-3, -1.9) for variant in VARIANTS},
+        drift=rng.uniform(-0.01, 0.01),
+        uncertainty=float(rng.choice([0.005, 0.01, 0.02])),
+    )
+
+
+def anything(rng: np.random.Generator) -> Draw:
+    """A run such as somebody may have, with what may be wrong with it."""
+    idle, step = rng.uniform(2, 80), rng.uniform(3, 200)
+    fault = rng.random()
+    return Draw(
+        profile=str(rng.choice(["standard", "standard", "formal"])),
+        scrape=float(rng.choice([1.0, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0])),
+        generator_scrape=float(rng.choice([1.0, 5.0, 15.0])),
+        method=str(rng.choice(["counter", "counter", "integrated"])),
+        reading=float(rng.choice([0.1, 0.1, 0.5, 1.0, 2.0, 8.0, 20.0])),
+        renewal=float(rng.choice([0.001, 0.1, 1.0])),
+        ages=bool(rng.random() < 0.9),
+        pages=bool(rng.random() < 0.9),
+        clock=rng.normal(0, 5.0) if rng.random() < 0.5 else 0.0,
+        clock_drift=rng.normal(0, 100e-6) if fault < 0.2 else 0.0,
+        clock_step=rng.normal(0, 2.0) if 0.2 < fault < 0.3 else 0.0,
+        latency=10 ** rng.uniform(-3, -1.5),
+        idle=idle,
+        warmup=rng.uniform(0.7, 1.3),
+        load={"fp32": idle + step, "int8": idle + step * rng.uniform(0.2, 1.2)},
+        noise={variant: 10 ** rng.uniform(-3.5, -1.6) for variant in VARIANTS},
+        flutter=10 ** rng.uniform(-2, -1),
+        drift=rng.uniform(-0.03, 0.03),
+        uncertainty=float(rng.choice([0.005, 0.01, 0.02, 0.05])),
+        rate={variant: rng.uniform(5, 80) for variant in VARIANTS},
+        gaps=int(rng.choice([0, 0, 0, 1, 4])),
+    )
+
+
+class Made:
+    """A source of series in memory."""
+
+    name, cut_short = "made up", False
+
+    def __init__(self) -> None:
+        self._series: dict[str, list[Series]] = {}
+
+    def add(
+        self, metric: metrics.Metric, labels: Mapping[str, str], times: object, values: object
+    ) -> None:
+        """One series; values may be one number for all times."""
+        stamps = np.asarray(times, dtype=float)
+        every = np.broadcast_to(np.asarray(values, dtype=float), stamps.shape).copy()
+        self._series.setdefault(metric.name, []).append(Series(dict(labels), stamps, every))
+
+    def select(
+        self, metric: str, matchers: Mapping[str, str], start: float, end: float
+    ) -> list[Series]:
+        """As `Source.select`."""
+        found = []
+        for series in self._matching(metric, matchers):
+            first, past = series.times.searchsorted(start), series.times.searchsorted(end, "right")
+            if past > first:
+                part = slice(first, past)
+                found.append(Series(series.labels, series.times[part], series.values[part]))
+        return found
+
+    def last(
+        self, metric: str, matchers: Mapping[str, str], start: float | None, end: float | None
+    ) -> list[Last]:
+        """As `Source.last`."""
+        span = (start or -np.inf, np.inf if end is None else end)
+        return [Last(s.labels, float(s.values[-1])) for s in self.select(metric, matchers, *span)]
+
+    def _matching(self, metric: str, matchers: Mapping[str, str]) -> Iterator[Series]:
+        for series in self._series.get(metric, []):
+            if all(series.labels.get(name, "") == text for name, text in matchers.items()):
+                yield series
+
+
+def make(draw: Draw, rng: np.random.Generator) -> tuple[Made, Truth]:
+    """One recording, and its truth."""
+    profile = PROFILES[draw.profile]
+    seconds = {"idle": profile.idle, "warmup": profile.warmup, "load": profile.load}
+    phases, now = [], START
+    for repeat in range(1, profile.repeats + 1):
+        for variant in VARIANTS if repeat % 2 else VARIANTS[::-1]:
+            for phase, length in {**seconds, "cooldown": COOLDOWN}.items():
+                phases.append((variant, repeat, phase, now, now + length))
+                now += length
+    end = now
+    grid = np.arange(START - 60, end + 60, _STEP)
+    power, drifts = _power(draw, phases, grid, end, rng)
+    energy = np.concatenate([[0.0], np.cumsum(power[:-1] * _STEP)])
+    made = Made()
+    gain = 1 + rng.normal(0, draw.uncertainty)
+    _target_pages(made, draw, grid, power * gain, energy * gain, end, rng)
+    _generator_pages(made, draw, phases, end, rng)
+    return made, _truth(draw, profile.load, drifts)
+
+
+def _power(
+    draw: Draw,
+    phases: list[tuple[str, int, str, float, float]],
+    grid: np.ndarray,
+    end: float,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, dict[str, float]]:
+    """The power in each step, and each variant's mean drift over its loads."""
+    power = np.full(grid.shape, draw.idle)
+    drifts: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
+    for variant, _, phase, begin, until in phases:
+        if phase not in ("warmup", "load"):
+            continue
+        if phase == "warmup":
+            drift = np.exp(draw.drift * ((begin - START) / (end - START) - 0.5))
+            level = draw.load[variant] * drift * np.exp(rng.normal(0, draw.noise[variant]))
+        inside = (grid >= begin) & (grid < until)
+        # Half a second's jobs take more or less.
+        jobs = np.repeat(rng.normal(1, draw.flutter, int(inside.sum() * _STEP / 0.5) + 2), 10)
+        jobs = jobs[: inside.sum()]
+        power[inside] = level * (draw.warmup if phase == "warmup" else 1.0) * jobs
+        if phase == "load":
+            drifts[variant].append(float(drift))
+    return power, {variant: float(np.mean(each)) for variant, each in drifts.items()}
+
+
+def _truth(draw: Draw, load: float, drifts: Mapping[str, float]) -> Truth:
+    gross, net = {}, {}
+    for variant in VARIANTS:
+        images = round(draw.rate[variant] * load)
+        middle = np.exp(draw.noise[variant] ** 2 / 2)
+        watts = draw.load[variant] * drifts[variant] * middle
+        gross[variant] = watts * load / images
+        net[variant] = (watts - draw.idle) * load / images
+    return Truth(gross, net)
+
+
+def _scrapes(every: float, end: float, rng: np.random.Generator) -> np.ndarray:
+    first = START - 40 - every * rng.random()
+    return np.round(np.arange(first, end + 3 * every + 10, every), 3)
+
+
+def _target_pages(
+    made: Made,
+    draw: Draw,
+    grid: np.ndarray,
+    power: np.ndarray,
+    energy: np.ndarray,
+    end: float,
+    rng: np.random.Generator,
+) -> None:
+    readings = np.arange(grid[0] + draw.reading * rng.random(), grid[-1] - 1, draw.reading)
+    readings = readings + draw.reading * rng.uniform(-0.45, 0.45, readings.size)
+    # What the sensor shows was renewed up to `renewal` earlier.
+    of = np.floor(readings / draw.renewal) * draw.renewal
+    if draw.method == "counter":
+        counts = np.interp(of, grid, energy)
+        # Over two readings: two that are close together would divide by next to nothing.
+        gauge = np.concatenate([[draw.idle] * 2, (counts[2:] - counts[:-2])])
+        gauge[2:] /= readings[2:] - readings[:-2]
+    else:
+        gauge = power[np.clip(grid.searchsorted(of, "right") - 1, 0, grid.size - 1)]
+        steps = (gauge[1:] + gauge[:-1]) / 2 * np.diff(readings)
+        counts = np.concatenate([[0.0], np.cumsum(steps)])
+    stamps = _scrapes(draw.scrape, end, rng)
+    for _ in range(draw.gaps):
+        gone = rng.uniform(START, end)
+        stamps = stamps[(stamps < gone) | (stamps > gone + rng.uniform(2, 40))]
+    made_at = stamps + rng.exponential(draw.latency, stamps.size)
+    index = np.clip(readings.searchsorted(made_at, "right") - 1, 0, readings.size - 1)
+    domain = {**TARGET, **SENSOR, "domain": "inlet"}
+    full = {**domain, "scope": draw.scope, "method": draw.method}
+    made.add(metrics.ENERGY_JOULES, full, stamps, counts[index])
+    made.add(metrics.POWER_WATTS, full, stamps, gauge[index])
+    made.add(metrics.ENERGY_SOURCE_INFO, {**full, "use": "table"}, stamps, 1.0)
+    made.add(metrics.SENSOR_COVERED_SECONDS, domain, stamps, readings[index] - readings[0])
+    if draw.ages:
+        made.add(metrics.SENSOR_READING_AGE_SECONDS, domain, stamps, made_at - readings[index])
+    made.add(metrics.SENSOR_UNCERTAINTY_RATIO, domain, stamps, draw.uncertainty)
+    sensor = {**TARGET, **SENSOR}
+    made.add(metrics.SENSOR_UP, sensor, stamps, 1.0)
+    made.add(metrics.SENSOR_INTERVAL_SECONDS, sensor, stamps, draw.reading)
+    made.add(metrics.SENSOR_UPDATE_PERIOD_SECONDS, sensor, stamps, draw.renewal)
+    made.add(metrics.TEMPERATURE_CELSIUS, {**sensor, "zone": "die"}, stamps, 45.0)
+    for variant in VARIANTS:
+        model = {**TARGET, "task": TASK, "precision": variant, "sha256": variant}
+        engine = {"backend": "onnxruntime", "provider": "cpu", "format": "onnx"}
+        made.add(metrics.MODEL_INFO, {**model, **engine}, stamps, 1.0)
+        score = {**model, "metric": "dice", "dataset": "d"}
+        made.add(metrics.MODEL_QUALITY_RATIO, score, stamps, 0.9)
+
+
+def _generator_pages(
+    made: Made,
+    draw: Draw,
+    phases: list[tuple[str, int, str, float, float]],
+    end: float,
+    rng: np.random.Generator,
+) -> None:
+    stepped = rng.uniform(START, end)
+
+    def clock(moment: np.ndarray | float) -> np.ndarray:
+        """What the generator's clock shows."""
+        since = np.asarray(moment) - START
+        step = draw.clock_step * (np.asarray(moment) > stepped)
+        return START + since * (1 + draw.clock_drift) + draw.clock + step
+
+    stamps = _scrapes(draw.generator_scrape, end, rng)
+    made_at = stamps + rng.exponential(draw.latency, stamps.size)
+    facts = {"target": "made", "target_instance": TARGET["instance"], "profile": draw.profile}
+    info = {**RUN, **facts, "scenario": "SingleStream", "seed": "7", "version": "0"}
+    made.add(metrics.RUN_INFO, info, stamps, 1.0)
+    made.add(metrics.GENERATOR_CPU_RATIO, RUN, stamps, 0.2)
+    if draw.pages:
+        made.add(metrics.RUN_PAGE_TIMESTAMP, RUN, stamps, clock(made_at))
+    for variant, repeat, phase, begin, until in phases:
+        window = {**RUN, "target": "made", "task": TASK, "precision": variant}
+        window["repeat"] = str(repeat)
+        labels = {**window, "phase": phase}
+        begun, ended = stamps[made_at >= begin], stamps[made_at >= until]
+        made.add(metrics.RUN_PHASE_START, labels, begun, clock(begin))
+        made.add(metrics.RUN_PHASE_END, labels, ended, clock(until))
+        if phase == "load":
+            images = round(draw.rate[variant] * (until - begin))
+            done = np.clip((made_at[made_at >= begin] - begin) / (until - begin), 0, 1)
+            counted = np.floor(images * done)
+            made.add(metrics.CLIENT_IMAGES, window, begun, counted)
+            for outcome in ("ok", "error", "dropped"):
+                value = counted if outcome == "ok" else 0.0
+                made.add(metrics.CLIENT_REQUESTS, {**window, "outcome": outcome}, begun, value)

@@ -1,0 +1,73 @@
+"""How many printed intervals hold the truth, over many made-up runs (`make simulate`)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from made_runs import VARIANTS, Draw, make
+
+from wattscan.collector.cells import KINDS
+from wattscan.collector.measure import measure
+
+
+@dataclass
+class Tally:
+    """`held` and `tried` count the intervals of `valid` figures, by figure; `cells` and `valid`
+    all cells and the valid ones; `reasons` what the others were not valid for."""
+
+    held: Counter[str] = field(default_factory=Counter)
+    tried: Counter[str] = field(default_factory=Counter)
+    widths: dict[str, list[float]] = field(default_factory=dict)
+    cells: int = 0
+    valid: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def valid_share(self) -> float:
+        """Of all cells."""
+        return self.valid / self.cells if self.cells else 0.0
+
+    def share(self, figure: str) -> float:
+        """Of the valid intervals of a figure, those that hold the truth."""
+        return self.held[figure] / self.tried[figure] if self.tried[figure] else 1.0
+
+    def count(self, figure: str, low: float, high: float, truth: float) -> None:
+        """One interval of a valid figure."""
+        self.tried[figure] += 1
+        self.held[figure] += low <= truth <= high
+        self.widths.setdefault(figure, []).append((high - low) / 2 / truth)
+
+
+def simulate(
+    drawn: Callable[[np.random.Generator], Draw],
+    runs: int,
+    seed: int,
+    told: Callable[[int], None] = lambda done: None,
+) -> Tally:
+    """Reduce so many recordings, each drawn anew, and count."""
+    tally = Tally()
+    for number in range(runs):
+        rng = np.random.default_rng([seed, number])
+        source, truth = make(drawn(rng), rng)
+        measured = measure(source, None)
+        ratio = measured.ratios[measured.tasks[0]]
+        for cell in measured.cells:
+            tally.cells += 1
+            tally.valid += cell.verdict == "valid"
+            tally.reasons.update(reason.code for reason in cell.reasons)
+            for kind in KINDS:
+                verdict = cell.verdict if kind == "gross" else cell.net_verdict
+                figure = cell.joules(kind)
+                if verdict == "valid" and figure and figure.interval:
+                    tally.count(kind, *figure.interval, getattr(truth, kind)[cell.precision])
+        verdicts = {"gross": measured.verdict_of, "net": measured.net_verdict_of}
+        for kind in KINDS:
+            fitted = getattr(ratio, kind)
+            if fitted and fitted.low and verdicts[kind](measured.tasks[0]) == "valid":
+                tally.count(f"ratio, {kind}", fitted.low, fitted.high, truth.ratio(kind))
+        told(number + 1)
+    assert tally.cells == runs * len(VARIANTS)
+    return tally
