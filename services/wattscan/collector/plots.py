@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _PRECISION = {"fp32": FP32, "int8": INT8}
 _MOST_POINTS = 900
+# As samples of power are joined: what lies further apart was not watched, as between two parts.
+_MOST_SPACINGS = 5.0
 _SECONDS_PER_MINUTE = 60.0
 
 
@@ -106,7 +108,7 @@ def timeline(measured: Measured, page: Page = WIDE) -> str | None:
         figure, panels = drawing(page, len(traces), 1, 0.9 + 1.5 * len(traces), sharex=True)
         for axes, (label, colour, series) in zip(panels, traces, strict=True):
             _shade(axes, run)
-            times, values = thinned(series.times, series.values)
+            times, values = broken(*thinned(series.times, series.values), series)
             axes.plot((times - run.start) / _SECONDS_PER_MINUTE, values, color=colour, lw=1.3)
             axes.set_ylabel(label)
             axes.set_xlim(0, (run.end - run.start) / _SECONDS_PER_MINUTE)
@@ -123,6 +125,15 @@ def thinned(times: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArr
         [part[pick(values[part])] for part in stretches for pick in (np.argmin, np.argmax)]
     )
     return (times, values) if times.size <= _MOST_POINTS else (times[kept], values[kept])
+
+
+def broken(times: FloatArray, values: FloatArray, series: Series) -> tuple[FloatArray, FloatArray]:
+    """A trace of a series with a missing value in each of its gaps: no line is drawn there."""
+    usual = _MOST_SPACINGS * series.median_spacing()
+    before = np.flatnonzero(np.diff(series.times) > usual)
+    middles = (series.times[before] + series.times[before + 1]) / 2
+    places = times.searchsorted(middles)
+    return np.insert(times, places, middles), np.insert(values, places, np.nan)
 
 
 def _method(measured: Measured) -> str:
