@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeVar
 
 from wattscan import plugins
 from wattscan.contracts import (
@@ -24,6 +24,7 @@ PATIENCE = Seconds(10.0)
 """For one entry's search and proof. NVIDIA's library and Apple's take 3 to 5 s to start."""
 
 _UNKNOWN = Evidence()
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True)
@@ -107,20 +108,29 @@ def more_may_come(choice: SensorChoice) -> bool:
     return bool(getattr(plugins.sensor(choice.name), "MORE_MAY_COME", False))
 
 
-_Proven: TypeAlias = tuple[list[FoundSensor], dict[str, str]]
+def _look_with_patience(
+    choice: SensorChoice, sysfs: Path
+) -> tuple[list[FoundSensor], dict[str, str]]:
+    return patiently(choice.name, lambda: _prove(look(choice, sysfs)))
 
 
-def _look_with_patience(choice: SensorChoice, sysfs: Path) -> _Proven:
-    """Look and prove, on a thread that may be left behind: signals are answered meanwhile."""
-    answers: queue.SimpleQueue[_Proven | BaseException] = queue.SimpleQueue()
+def patiently(name: str, ask: Callable[[], _Answer]) -> _Answer:
+    """What a sensor's driver answers, asked on a thread that may be left behind: signals are
+    answered meanwhile.
+
+    Raises:
+        SensorAbsent: it takes longer than `PATIENCE`, or it would have ended the process. Else
+            whatever the driver raises.
+    """
+    answers: queue.SimpleQueue[_Answer | BaseException] = queue.SimpleQueue()
 
     def run() -> None:
         try:
-            answers.put(_prove(look(choice, sysfs)))
+            answers.put(ask())
         except BaseException as error:  # the driver's, whatever it is
             answers.put(error)
 
-    threading.Thread(target=run, name=f"look for {choice.name}", daemon=True).start()
+    threading.Thread(target=run, name=f"look for {name}", daemon=True).start()
     try:
         answer = answers.get(timeout=PATIENCE)
     except queue.Empty:

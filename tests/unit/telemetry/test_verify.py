@@ -2,6 +2,7 @@
 
 import datetime
 import itertools
+import threading
 import time
 from contextlib import nullcontext
 
@@ -61,6 +62,58 @@ def test_polling_finds_period_and_resolution():
     assert track.resolution == pytest.approx(0.5)
     assert found.spacing == pytest.approx(0.001)
     assert found.failures == 1
+
+
+class Blocking:
+    """A counter whose reads from one on do not come back until it is let go."""
+
+    method, uncertainty_ratio, update_period = "counter", 0.0, 0.05
+
+    def __init__(self, name, count, after=5, seconds=None):
+        self.name = name
+        self.count = count
+        self.left = after
+        self.seconds = seconds
+        self.free = threading.Event()
+
+    def read_energy(self):
+        self.left -= 1
+        if self.left < 0 and not self.free.wait(self.seconds):
+            self.free.set()  # it was slow for once
+        return [EnergyReading("gpu0", "board", self.count())]
+
+
+def test_a_source_that_blocks_is_not_waited_for():
+    meter = Blocking("meter", time.monotonic)
+    begin = time.monotonic()
+    found = poll(meter, 0.05, 0.3)
+    meter.free.set()
+    assert time.monotonic() - begin < 3
+    assert (found.blocked, found.reads, found.failures) == (True, 6, 1)
+
+
+def test_a_source_that_never_answers_is_not_waited_for():
+    meter = Blocking("meter", time.monotonic, after=0)
+    found = poll(meter, 0.05, 0.3)
+    meter.free.set()
+    assert (found.blocked, found.reads, found.failures, found.tracks) == (True, 1, 1, {})
+
+
+def test_a_source_that_is_slow_once_is_read_on():
+    found = poll(Blocking("meter", time.monotonic, seconds=1.3), 0.05, 2.0)
+    assert not found.blocked
+    assert found.failures == 1 and found.reads > 50
+
+
+def test_a_driver_that_would_end_the_process_has_failed():
+    class Ending:
+        name, method, uncertainty_ratio = "meter", "counter", 0.0
+
+        def read_energy(self):
+            raise SystemExit
+
+    found = poll(Ending(), 0.05, 0.05)
+    assert found.failures == found.reads > 0
 
 
 def test_a_new_time_with_the_same_figure_is_a_move():
@@ -232,7 +285,8 @@ def test_the_phases_compare_what_is_there(factor, verdict):
     told = []
     plan = Plan(0.3, 0.05, [0.0, 0.5, 1.0], told.append)
     with Verification(load_target("nvidia"), [found], [beside], rig, plan) as verification:
-        assert {r.subject: r.verdict for r in verification.poll()} == {
+        verification.poll()
+        assert {r.subject: r.verdict for r in verification.reads()} == {
             "meter": "agrees", "gauge": "agrees",
         }  # fmt: skip
         verification.prove()
@@ -248,6 +302,35 @@ def test_the_phases_compare_what_is_there(factor, verdict):
         assert verification.cost()
     assert ratio.figures["100%"] == pytest.approx(1 / factor, rel=0.1)
     assert "load 50%" in told
+
+
+@pytest.mark.parametrize("after", [5, 10**6], ids=["while it is polled", "later"])
+def test_the_phases_go_on_without_a_source_that_blocks(after):
+    """Of three, the middle one begins to block after it was found."""
+    rig, choice = Rig(1.0), SensorChoice("nvml", {})
+    blocking, told = Blocking("other", rig.count, after), []
+    sensors = [FoundSensor(each, choice) for each in (Counting(rig), blocking, Showing(rig))]
+    plan = Plan(0.3, 0.05, [0.0, 0.5, 1.0], told.append)
+    begin = time.monotonic()
+    with Verification(load_target("nvidia"), sensors, [], rig, plan) as verification:
+        verification.poll()
+        verification.prove()
+        if after > 5:
+            assert verification.blocked == set()
+            blocking.left = 0
+        followed = {r.subject: r.verdict for r in verification.step()}
+        costs = verification.cost()
+        reads = {r.subject: r for r in verification.reads()}
+    took = time.monotonic() - begin
+    blocking.free.set()
+    assert took < 30
+    assert followed["meter gpu0"] == followed["gauge gpu0"] == "agrees"
+    assert followed.get("other gpu0") == (None if after == 5 else "not measurable here")
+    assert [r.subject for r in costs] == ["meter, gauge"]
+    assert reads["meter"].verdict == reads["gauge"].verdict == "agrees"
+    assert reads["other"].verdict == "differs"
+    assert "does not come back from a read" in reads["other"].why
+    assert any(line.startswith("other: it does not come back") for line in told) == (after == 5)
 
 
 def report(*found):

@@ -8,28 +8,30 @@ import datetime
 import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from wattscan import plugins
-from wattscan.contracts import SensorAbsent, Target, Verifiable, WattscanError
+from wattscan.contracts import SensorAbsent, SensorChoice, Target, Verifiable, WattscanError
 from wattscan.targets import load_target
 from wattscan.telemetry.arguments import add_place, check_writable, printable, seconds, steps
 from wattscan.telemetry.calibration import LEAST_STEPS
-from wattscan.telemetry.discovery import Found, FoundSensor, discover
+from wattscan.telemetry.discovery import Found, FoundSensor, discover, patiently
 from wattscan.telemetry.loads import end_in_order
 from wattscan.telemetry.machine import machine_facts
 from wattscan.telemetry.proof import is_modelled, measures, prove
 from wattscan.telemetry.verify.loads import Load, make_load
 from wattscan.telemetry.verify.page import Report, Section, data, markdown, summary
 from wattscan.telemetry.verify.phases import Plan, Verification
-from wattscan.telemetry.verify.results import Result
+from wattscan.telemetry.verify.results import BLOCKED, Result
 from wattscan.units import Seconds
 
 _DEVICES = Path("docs/devices")
 # Of a step's seconds.
 _SETTLE, _LEAST_SETTLE = 0.2, Seconds(0.5)
+_STANDS = "its figure does not move"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,15 +103,17 @@ def run(options: argparse.Namespace) -> int:
 def _sections(verification: Verification, found: Found) -> list[Section]:
     """All phases. Raises: WattscanError, where no source moves."""
     with verification as v:
-        reads = v.poll()
+        v.poll()
         v.prove()
         if not any(source.sensor in {f.sensor.name for f in found.sensors} for source in v.sources):
-            raise WattscanError(_nothing(found))
-        return list(_made(v, reads))
+            raise WattscanError(_nothing(found, v.blocked))
+        made = list(_made(v))
+        # The last to be known: a sensor may block in any phase.
+        reads = Section("Reads", "Each sensor is read as fast as is reasonable.", v.reads())
+        return [reads, *made]
 
 
-def _made(v: Verification, reads: Sequence[Result]) -> Iterator[Section]:
-    yield Section("Reads", "Each sensor is read as fast as is reasonable.", reads)
+def _made(v: Verification) -> Iterator[Section]:
     yield _section(
         "Update period and resolution",
         "Median time between two moves of a figure or its time, and the smallest move, at half "
@@ -159,18 +163,28 @@ def _beside(sensors: Sequence[FoundSensor]) -> tuple[list[FoundSensor], Mapping[
         module = plugins.sensor(choice.name)
         if isinstance(module, Verifiable):
             with contextlib.suppress(SensorAbsent):
-                facts |= module.device_facts(choice.settings)
-                for gauge in module.gauges(choice.settings):
-                    gauges.append(FoundSensor(gauge, choice, prove(gauge, choice)))
+                told, found = patiently(choice.name, partial(_beside_one, module, choice))
+                facts |= told
+                gauges += found
     return gauges, facts
 
 
-def _nothing(found: Found) -> str:
+def _beside_one(
+    module: Verifiable, choice: SensorChoice
+) -> tuple[Mapping[str, str], list[FoundSensor]]:
+    facts, found = module.device_facts(choice.settings), []
+    for gauge in module.gauges(choice.settings):
+        with contextlib.suppress(SensorAbsent):
+            found.append(FoundSensor(gauge, choice, prove(gauge, choice)))
+    return facts, found
+
+
+def _nothing(found: Found, blocked: Collection[str] = ()) -> str:
     names = [each.sensor.name for each in found.sensors if measures(each.sensor)]
     modelled = [each.sensor.name for each in found.sensors if is_modelled(each.sensor)]
     reasons = [
         *(f"{name}: it is modelled, and measures nothing" for name in modelled),
-        *(f"{name}: its figure does not move" for name in names),
+        *(f"{name}: {BLOCKED if name in blocked else _STANDS}" for name in names),
         *(f"{name}: {why}" for name, why in found.absent.items()),
     ]
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wattscan.contracts import Target
 from wattscan.telemetry.attribution import Ledger
@@ -51,8 +51,9 @@ class Verification:
         self._load = load
         self._plan = plan
         self._ledger = Ledger()
-        self._sampler = Sampler([*sensors, *gauges], target.sample_interval, self._ledger)
+        self._sampler = Sampler([], target.sample_interval, self._ledger)
         self._domains: dict[Source, Domain] = {}
+        self._idle: dict[str, Poll] = {}
         self.polls: dict[str, Poll] = {}
         self.steps: list[Step] = []
 
@@ -67,24 +68,43 @@ class Verification:
         """Those that are proven, in the target's order, the gauges last."""
         return list(self._domains)
 
-    def poll(self) -> list[Result]:
+    @property
+    def blocked(self) -> set[str]:
+        """The sensors that do not come back from a read. No other phase waits for them."""
+        polled = {name for name, poll in self.polls.items() if poll.blocked}
+        return polled | {s.sensor.name for s in self._sampler.states if s.reader.blocked}
+
+    def poll(self) -> None:
         """Read each sensor as fast as is reasonable: idle for its cost, loaded for its moves."""
-        found = []
         for each in [*self._sensors, *self._gauges]:
             period, name = update_period(each.sensor, each.choice), each.sensor.name
             duration = min(self._plan.seconds, max(_LEAST_POLL, PERIODS * period))
             self._plan.tell(f"{name}: reading it as fast as is reasonable")
             idle = poll(each.sensor, period, min(self._plan.seconds, _IDLE_POLL))
-            with self._load.at(0.5, STEADY, together=False):
-                self.polls[name] = poll(each.sensor, period, Seconds(duration))
-            found.append(results.reading(name, idle, self.polls[name]))
-        return found
+            self._idle[name] = idle
+            if idle.blocked:
+                self.polls[name] = replace(idle, reads=0, failures=0)
+            else:
+                with self._load.at(0.5, STEADY, together=False):
+                    self.polls[name] = poll(each.sensor, period, Seconds(duration))
+            if self.polls[name].blocked:
+                self._plan.tell(f"{name}: {results.BLOCKED}; going on without it")
+
+    def reads(self) -> list[Result]:
+        """What a read of each sensor takes, and whether it has come back until now."""
+        blocked = self.blocked
+        return [
+            results.reading(name, idle, self.polls[name], name in blocked)
+            for name, idle in self._idle.items()
+        ]
 
     def prove(self) -> None:
         """Read all sensors at the target's interval, until each that moves under load is proven."""
         self._plan.tell("waiting for the sources to move")
-        periods = [update_period(f.sensor, f.choice) for f in [*self._sensors, *self._gauges]]
-        end = time.monotonic() + min(_LONGEST_PROOF, max(_LEAST_POLL, PERIODS * max(periods)))
+        read = self._not_blocked([*self._sensors, *self._gauges])
+        self._sampler = Sampler(read, self._target.sample_interval, self._ledger)
+        longest = max([_LEAST_POLL, *(PERIODS * update_period(f.sensor, f.choice) for f in read)])
+        end = time.monotonic() + min(_LONGEST_PROOF, longest)
         self._sampler.start()
         with self._load.at(1.0, STEADY, together=False):
             while time.monotonic() < end and any(s.proving for s in self._sampler.states):
@@ -159,15 +179,20 @@ class Verification:
         """What sampling the target's own sensors takes of a processor, idle."""
         self._plan.tell("cost of sampling")
         self._sampler.stop()
-        sampler = Sampler(self._sensors, self._target.sample_interval, Ledger())
+        read = self._not_blocked(self._sensors)
+        sampler = Sampler(read, self._target.sample_interval, Ledger())
         sampler.start()
         began, used = time.monotonic(), time.process_time()
         time.sleep(self._plan.seconds)
         used = time.process_time() - used
         ratio = used / (time.monotonic() - began)
         sampler.stop()
-        names = ", ".join(each.sensor.name for each in self._sensors)
+        names = ", ".join(each.sensor.name for each in read)
         return [results.cost(names, self._target.sample_interval, ratio)]
+
+    def _not_blocked(self, sensors: Sequence[FoundSensor]) -> list[FoundSensor]:
+        blocked = self.blocked
+        return [each for each in sensors if each.sensor.name not in blocked]
 
     def _counted_pairs(self) -> list[tuple[Source, Source]]:
         """A counter and a power of the same device, by sensors of their own."""

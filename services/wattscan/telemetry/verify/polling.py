@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import queue
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import fmean, median
+from typing import Any
 
 from wattscan.contracts import (
     EnergyReading,
@@ -14,13 +16,16 @@ from wattscan.contracts import (
     PowerReading,
     PowerSensor,
     Sensor,
-    SensorFailed,
 )
+from wattscan.telemetry.reader import PATIENCE, Reader
 from wattscan.units import Seconds
 
 _SHORTEST_PAUSE = Seconds(0.001)
 # A source that is renewed once a second, such as a plug on the network, is not asked more often.
 _READS_IN_A_PERIOD = 100
+# A reader gives no answer that comes after its patience.
+_LONGEST_READ = Seconds(PATIENCE + 0.1)
+_LOOK_AGAIN = Seconds(0.05)
 
 
 LEAST_MOVES = 3
@@ -77,7 +82,8 @@ class Track:
 @dataclass(frozen=True)
 class Poll:
     """Of one sensor. `wall` is the median time that a read takes, `processor` the mean processor
-    time; `spacing` is the median time from one read to the next."""
+    time; `spacing` is the median time from one read to the next. `blocked`: its last read has not
+    come back, and the sensor cannot be asked again."""
 
     duration: Seconds
     reads: int
@@ -86,6 +92,17 @@ class Poll:
     processor: Seconds
     spacing: Seconds
     tracks: Mapping[str, Track]
+    blocked: bool = False
+
+
+@dataclass(frozen=True)
+class _Read:
+    """One read: what it gave, None where it failed, and what it took."""
+
+    readings: Sequence[EnergyReading | PowerReading] | None
+    now: float
+    wall: Seconds
+    processor: Seconds
 
 
 def poll(
@@ -95,42 +112,75 @@ def poll(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Poll:
-    """Read it for `duration` seconds; `period` is how often it is renewed, as its driver says."""
+    """Read it for `duration` seconds; `period` is how often it is renewed, as its driver says.
+
+    A read that takes longer than the reader's patience is a failure. While one does not come back,
+    no other is made.
+    """
     pause = max(_SHORTEST_PAUSE, period / _READS_IN_A_PERIOD)
     tracks: dict[str, Track] = {}
-    times: list[float] = []
-    walls: list[float] = []
-    processors: list[float] = []
-    failures = 0
+    reads: list[_Read] = []
+    late = 0
+    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    reader = Reader(
+        sensor.name,
+        clock,
+        lambda: _read(sensor, clock),
+        lambda _now, answer, _as_scheduled: answers.put(answer),
+    )
     begin = clock()
-    while not times or clock() - begin < duration:
-        started, used = clock(), time.thread_time()
+    while not reads or clock() - begin < duration:
+        reader.ask()
         try:
-            readings = _read(sensor)
-        except SensorFailed:
-            readings, failures = [], failures + 1
-        processors.append(time.thread_time() - used)
-        now = clock()
-        times.append(now)
-        walls.append(now - started)
-        for reading in readings:
+            answer = answers.get(timeout=_LONGEST_READ)
+        except queue.Empty:
+            late += 1
+            if _is_stuck(reader, begin + duration, clock):
+                break
+            continue
+        reads.append(answer)
+        for reading in answer.readings or ():
             value = reading.count if isinstance(reading, EnergyReading) else reading.power
             stamp = None if isinstance(reading, EnergyReading) else reading.stamp
-            tracks.setdefault(reading.domain, Track()).add(now, value, stamp)
+            tracks.setdefault(reading.domain, Track()).add(answer.now, value, stamp)
         sleep(pause)
-    gaps = [after - before for before, after in pairwise(times)]
+    blocked = reader.blocked
+    reader.close()
+    gaps = [after.now - before.now for before, after in pairwise(reads)]
     return Poll(
         duration=Seconds(clock() - begin),
-        reads=len(times),
-        failures=failures,
-        wall=Seconds(median(walls)),
-        processor=Seconds(fmean(processors)),
+        reads=len(reads) + late,
+        failures=sum(each.readings is None for each in reads) + late,
+        wall=Seconds(median([each.wall for each in reads] or [PATIENCE])),
+        processor=Seconds(fmean([each.processor for each in reads] or [0.0])),
         spacing=Seconds(median(gaps) if gaps else pause),
         tracks=tracks,
+        blocked=blocked,
     )
 
 
-def _read(sensor: Sensor) -> Sequence[EnergyReading | PowerReading]:
+def _is_stuck(reader: Reader, end: float, clock: Callable[[], float]) -> bool:
+    """Wait for a read that takes too long; True: it is not back at the end, by the clock."""
+    while reader.blocked:
+        if clock() >= end:
+            return True
+        time.sleep(_LOOK_AGAIN)
+    return clock() >= end
+
+
+def _read(sensor: Sensor, clock: Callable[[], float]) -> _Read:
+    """On the reader's own thread."""
+    started, used = clock(), time.thread_time()
+    readings: Sequence[EnergyReading | PowerReading] | None
+    try:
+        readings = _readings(sensor)
+    except BaseException:  # the driver's, whatever it is
+        readings = None
+    processor, now = time.thread_time() - used, clock()
+    return _Read(readings, now, Seconds(now - started), Seconds(processor))
+
+
+def _readings(sensor: Sensor) -> Sequence[EnergyReading | PowerReading]:
     """Raises: SensorFailed."""
     if isinstance(sensor, EnergySensor):
         return sensor.read_energy()
