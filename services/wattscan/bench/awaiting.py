@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from http.client import HTTPException
-from urllib.request import ProxyHandler, build_opener
 
-from prometheus_client.parser import text_string_to_metric_families
-
+from wattscan.bench.page import read_page
 from wattscan.contracts import WattscanError
 from wattscan.metrics import ENERGY_SOURCE_INFO, SENSOR_PROVING
 from wattscan.units import Seconds
@@ -16,9 +13,6 @@ from wattscan.units import Seconds
 # A plug's counter moves once a minute; a coarser one is not waited for.
 _PATIENCE = Seconds(90.0)
 _PAUSE = Seconds(0.5)
-_TIMEOUT = Seconds(5.0)
-# The page is on this machine, whatever proxy the environment names.
-_OPENER = build_opener(ProxyHandler({}))
 
 
 def wait_for_source(page: str, say: Callable[[str], None], is_running: Callable[[], bool]) -> None:
@@ -57,11 +51,9 @@ def wait_for_source(page: str, say: Callable[[str], None], is_running: Callable[
 def _read(page: str) -> tuple[str | None, list[str]]:
     """The method of the domain that tables read, None for none; the sensors that are proving."""
     try:
-        with _OPENER.open(page, timeout=_TIMEOUT) as answer:
-            text = answer.read().decode()
-    except (OSError, HTTPException, ValueError):
+        samples = read_page(page)
+    except WattscanError:
         return None, []
-    samples = [s for f in text_string_to_metric_families(text) for s in f.samples]
     tables = [
         s.labels["method"]
         for s in samples

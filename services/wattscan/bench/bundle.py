@@ -4,41 +4,56 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
+from contextlib import suppress
 from importlib.metadata import distributions
 from pathlib import Path
 
 from wattscan import __version__, plugins
+from wattscan.bench.resume import RECORDING
 from wattscan.contracts import WattscanError
 from wattscan.telemetry.machine import machine_facts
 
-_FILES = ("run.json", "recording.om", "tables.md", "tables.json", "cells.om", "report.html")
+_FILES = ("run.json", RECORDING, "tables.md", "tables.json", "cells.om", "report.html")
 _LOGS = ("serve.log", "loadgen.log")
 
 
-def write_bundle(folder: Path) -> Path:
+def write_bundle(folder: Path, run: str | None = None) -> Path:
     """Write `<run>.tar.gz` beside the run's folder; returns its path.
 
     The images that were sent are left out: their seed is in the record.
 
+    An earlier archive is replaced when the new one is whole.
+
     Raises:
-        WattscanError: it cannot be written.
+        WattscanError: there is no recording, or the archive cannot be written.
     """
+    folder = Path(os.path.realpath(folder))  # `.` has no name
+    recording = folder / RECORDING
+    if not recording.is_file():
+        raise WattscanError(f"there is no {RECORDING} in {folder}: a bundle needs one")
     archive = folder.with_name(f"{folder.name}.tar.gz")
+    fresh = archive.with_name(f"{archive.name}.new")
     names = [*_FILES, *(csv.name for csv in sorted(folder.glob("*.csv"))), *_LOGS]
-    texts = {"versions.json": _versions(), "CITATION.md": _citation(folder.name)}
+    texts = {"versions.json": _versions(), "CITATION.md": _citation(run or folder.name)}
     try:
-        with tarfile.open(archive, "w:gz") as packed:
+        # A link to what stays here would lead nowhere there.
+        with tarfile.open(fresh, "w:gz", dereference=True) as packed:
             for name in names:
                 if (folder / name).is_file():
                     packed.add(folder / name, f"{folder.name}/{name}")
             for name, text in texts.items():
                 entry = tarfile.TarInfo(f"{folder.name}/{name}")
                 entry.size = len(text.encode())
-                entry.mtime = int((folder / "recording.om").stat().st_mtime)
+                entry.mtime = int(recording.stat().st_mtime)
                 packed.addfile(entry, io.BytesIO(text.encode()))
+        fresh.replace(archive)
     except OSError as error:
         raise WattscanError(f"{archive} cannot be written: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
     return archive
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from wattscan.bench.bundle import write_bundle
+from wattscan.bench.record import read_record
+from wattscan.bench.resume import RECORDING
 from wattscan.bench.run import Options, record, resume
 from wattscan.collector.report import collect, write
 from wattscan.contracts import WattscanError
@@ -63,24 +67,36 @@ def run(args: argparse.Namespace) -> int:
         rate=args.rate,
         sysfs=args.sysfs,
     )
-    try:
-        if args.resume:
-            # A run is named by its folder, or by what that is called below --out.
-            folder = args.resume if args.resume.is_dir() else args.out / args.resume
-            resume(folder)
-        else:
-            folder = record(options)
-    except OSError as error:
-        raise WattscanError(f"cannot write the run to {args.out}: {error.strerror}") from None
+    where = args.out
+    # No other process may write to the run's folder until its report is there.
+    with ExitStack() as held:
+        try:
+            if args.resume:
+                folder = where = _folder(args.resume, args.out)
+                resume(folder, held)
+            else:
+                folder = record(options, held)
+        except OSError as error:
+            raise WattscanError(f"cannot write the run to {where}: {error.strerror}") from None
+        _reduce(folder, args.bundle)
+    return 0
+
+
+def _folder(given: Path, out: Path) -> Path:
+    """A run is named by its folder, by a link to it, or by what the folder is called below out."""
+    return Path(os.path.realpath(given if given.is_dir() else out / given))
+
+
+def _reduce(folder: Path, bundle: bool) -> None:
     print("Reducing the recording ...", file=sys.stderr)
-    report = collect(str(folder / "recording.om"))
+    run = read_record(folder).run
+    report = collect(str(folder / RECORDING), run)
     write(report, folder)
     print(f"\n{report.headline}\n\n{report.table('energy')}")
     print(f"All tables: {folder / 'tables.md'}")
-    if args.bundle:
-        print(f"Bundle: {write_bundle(folder)}")
+    if bundle:
+        print(f"Bundle: {write_bundle(folder, run)}")
     print(f"Report: {folder / 'report.html'}")
-    return 0
 
 
 def _rate(text: str) -> float:

@@ -45,14 +45,14 @@ class Recorder:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
-    def start(self, append: bool = False) -> None:
-        """Open the file, or go on with it, and begin. Raises: OSError."""
-        if append:
+    def start(self) -> None:
+        """Open the file, or go on with the one that is there, and begin. Raises: OSError."""
+        if self.path.exists():
             reopen(self.path)
-            with self.path.open(encoding="utf-8") as before:
+            with self.path.open(encoding="utf-8", errors="replace") as before:
                 # A family is described once in a file.
                 self._described = {line.rstrip("\n") for line in before if line.startswith("#")}
-        self._file = self.path.open("a" if append else "w", encoding="utf-8")
+        self._file = self.path.open("a", encoding="utf-8")
         self._thread.start()
 
     def add(self, page: Page) -> None:

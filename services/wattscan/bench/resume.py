@@ -1,79 +1,103 @@
-"""What a run has said of itself, so that it can go on where it was cut short."""
+"""What the recording of a run holds, so that the run can go on where it was cut short."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
-from wattscan.collector.recording import read_recording
-from wattscan.collector.windows import Run, Window, find_run
+from wattscan import metrics
+from wattscan.bench.models import Models, models_of
+from wattscan.bench.record import Record
+from wattscan.collector.recording import Recording, read_recording
+from wattscan.collector.windows import Window, find_run
 from wattscan.contracts import WattscanError
 
-_FILE = "run.json"
+RECORDING = "recording.om"
 _PHASES = ("idle", "warmup", "load", "cooldown")
+_GZIP = b"\x1f\x8b"
+WindowKey: TypeAlias = tuple[str, str, str]
+"""Task, precision, repeat."""
 
 
 @dataclass(frozen=True)
-class Record:
-    """What a run was asked for. The two instances are the labels that its pages' series have, also
-    where a later part of the run listens on other ports."""
+class Past:
+    """What the earlier parts of a run have left.
 
-    target: str
-    profile: str
-    scenario: str
-    tasks: tuple[str, ...]
-    models: str
-    seed: int
-    rate: float
-    sysfs: str
-    parts: int = 1
-    target_instance: str = ""
-    generator_instance: str = ""
+    `run` is its id, `done` the windows that were measured whole: all four phases have an end.
+    `parts` are those that have begun to measure; `models` are what `done` was measured with;
+    `complete`: the recording has its end.
+    """
+
+    run: str
+    done: frozenset[WindowKey] = frozenset()
+    parts: int = 0
+    models: Models = field(default_factory=dict)
+    complete: bool = False
 
 
-def write_record(folder: Path, record: Record) -> None:
-    """Write it into the run's folder. Raises: OSError."""
-    (folder / _FILE).write_text(json.dumps(asdict(record), indent=2) + "\n", encoding="utf-8")
-
-
-def read_record(folder: Path) -> Record:
-    """What the run in a folder was asked for.
+def read_past(folder: Path, asked: Record) -> Past:
+    """What the recording in a run's folder holds; nothing where it was cut short before it began.
 
     Raises:
-        WattscanError: it is no run's folder, or of a release that could not go on.
+        WattscanError: it cannot be read or gone on with, or it is of another run.
     """
-    if not folder.is_dir():
-        raise WattscanError(f"there is no run in {folder}: give the folder of one, below runs/")
-    try:
-        told: dict[str, Any] = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-        return Record(**{**told, "tasks": tuple(told["tasks"])})
-    except OSError:
+    path = folder / RECORDING
+    if not _has_sample(path):
+        return Past(asked.run or folder.name)
+    source = read_recording(path)
+    infos = source.last(metrics.RUN_INFO.name, {}, None, None)
+    held = sorted({info.labels.get("run", "") for info in infos})
+    if not held:
+        return Past(asked.run or folder.name)
+    run = asked.run or _only(held, path)
+    if run not in held:
         raise WattscanError(
-            f"{folder} has no {_FILE}, which says how its run was made: it cannot go on"
-        ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise WattscanError(f"{folder / _FILE} is not a run's: {error}") from None
+            f"{path} is not the recording of the run {run}, which run.json names: it holds "
+            f"{', '.join(held)}; put the run's own recording back"
+        )
+    parts = source.last(metrics.RUN_PARTS.name, {"run": run}, None, None)
+    finished = _finished(source, run)
+    models = source.last(metrics.MODEL_INFO.name, {}, None, None) if finished else ()
+    return Past(
+        run=run,
+        done=frozenset((w.task, w.precision, w.repeat) for w in finished),
+        parts=max([1, *(int(part.value) for part in parts)]),
+        models=models_of(model.labels for model in models),
+        complete=not source.cut_short,
+    )
 
 
-def finished_windows(folder: Path) -> list[Window]:
-    """The windows of the run in a folder that were measured whole: all four phases have an end.
-
-    Raises:
-        WattscanError: there is no recording, or it cannot be read.
-    """
-    path = folder / "recording.om"
-    if not path.is_file() or not path.stat().st_size:
-        return []
+def _has_sample(path: Path) -> bool:
+    """Raises: WattscanError."""
     try:
-        run: Run = find_run(read_recording(path), folder.name)
-    except WattscanError as error:
-        if "there is no run" in str(error) or "no sample" in str(error):
-            return []  # it was cut short before it began
-        raise
-    return [window for window in run.windows if _is_whole(window)]
+        with path.open("rb") as file:
+            if file.read(len(_GZIP)) == _GZIP:
+                raise WattscanError(
+                    f"{path} is packed, and nothing can be added to it: unpack it with gunzip"
+                )
+        return any(not line.startswith(b"#") for line in _whole_lines(path))
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise WattscanError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _only(held: list[str], path: Path) -> str:
+    if len(held) > 1:
+        raise WattscanError(
+            f"{path} holds the runs {', '.join(held)}, and run.json does not say which of them it "
+            "is of: it cannot go on"
+        )
+    return held[0]
+
+
+def _finished(source: Recording, run: str) -> list[Window]:
+    """Raises: WattscanError."""
+    if not source.last(metrics.RUN_PHASE_START.name, {"run": run}, None, None):
+        return []
+    return [window for window in find_run(source, run).windows if _is_whole(window)]
 
 
 def _is_whole(window: Window) -> bool:
@@ -93,6 +117,13 @@ def reopen(path: Path) -> None:
         for line in _whole_lines(path):
             kept += len(line)
         file.truncate(kept)
+
+
+def complete(path: Path) -> None:
+    """Give a recording whose windows are all there its end. Raises: OSError."""
+    reopen(path)
+    with path.open("a", encoding="utf-8") as file:
+        file.write("# EOF\n")
 
 
 def _whole_lines(path: Path) -> Iterator[bytes]:

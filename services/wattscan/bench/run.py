@@ -10,19 +10,23 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from wattscan import plugins
+from wattscan import __version__, plugins
 from wattscan.artifacts import find_cards
 from wattscan.bench.awaiting import wait_for_source
+from wattscan.bench.lock import locked
+from wattscan.bench.models import Models, check_same, models_of
+from wattscan.bench.page import read_page
 from wattscan.bench.preflight import look
 from wattscan.bench.processes import Child
 from wattscan.bench.progress import Progress, duration
+from wattscan.bench.record import Record, read_record, write_record
 from wattscan.bench.recorder import Page, Recorder
-from wattscan.bench.resume import Record, finished_windows, read_record, write_record
+from wattscan.bench.resume import RECORDING, Past, complete, read_past
 from wattscan.bench.workload import IMAGES, write_images
 from wattscan.contracts import PRECISIONS, Target, WattscanError
-from wattscan.metrics import PROFILES, Profile
+from wattscan.metrics import MODEL_INFO, PROFILES, Profile
 from wattscan.targets import load_target
 
 _TARGET_SCRAPE_SECONDS = 1.0
@@ -31,8 +35,8 @@ _GENERATOR_SCRAPE_SECONDS = 5.0
 _GENERATOR_END_SECONDS = 30.0
 _WATCH_SECONDS = 0.5
 _CHECKOUT = Path(__file__).parents[3]
-WindowKey: TypeAlias = tuple[str, str, str]
-"""Task, precision, repeat."""
+# What `wattscan.collector.report.write` writes last.
+_REPORT = "report.html"
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,8 @@ class Options:
     sysfs: Path
 
 
-def record(options: Options) -> Path:
-    """Run; returns the folder with the recording.
+def record(options: Options, held: ExitStack) -> Path:
+    """Run; returns the folder with the recording, which stays locked until `held` is closed.
 
     Raises:
         WattscanError: the options are wrong, this machine can give no figure, or a process has
@@ -74,39 +78,57 @@ def record(options: Options) -> Path:
         sysfs=str(options.sysfs.absolute()),
     )
     progress = Progress()
-    _announce(progress, target, asked, options.out, frozenset())
+    _announce(progress, target, asked, options.out, Past(""))
     started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     folder = _new_folder(options.out, f"{started}-{target.name}-{options.profile}")
-    _Run(target, asked, folder, progress).go()
+    held.enter_context(locked(folder))
+    asked = replace(asked, run=folder.name, version=__version__)
+    # From here on the run can go on, wherever it is cut short.
+    write_record(folder, asked)
+    _Run(target, asked, folder, progress, Past(folder.name)).go()
     return folder
 
 
-def resume(folder: Path) -> None:
+def resume(folder: Path, held: ExitStack) -> None:
     """Measure the windows that a run cut short has left out, into the same recording.
 
-    Raises: as `record`; WattscanError also where nothing is missing.
+    Where they are all there, only the recording's end is written. The folder stays locked until
+    `held` is closed.
+
+    Raises: as `record`; WattscanError also where nothing is missing, or the run is still going on.
     """
+    read_record(folder)  # a folder that is no run's gets no lock
+    held.enter_context(locked(folder))
     asked = read_record(folder)
+    past = read_past(folder, asked)
+    asked = replace(asked, run=past.run, parts=past.parts + 1)
+    if len(past.done) == _windows(asked):
+        _finish(folder, replace(asked, parts=past.parts), past)
+        return
     target = load_target(asked.target)
     if _tasks(Path(asked.models), asked.tasks) != asked.tasks:
         raise WattscanError(f"{asked.models} no longer has the models of the run in {folder}")
-    done = frozenset((w.task, w.precision, w.repeat) for w in finished_windows(folder))
-    if len(done) == _windows(asked):
-        raise WattscanError(f"the run in {folder} is complete: nothing is missing")
     progress = Progress()
-    _announce(progress, target, asked, folder, done)
-    again = replace(asked, parts=asked.parts + 1)
-    _Run(target, again, folder, progress, done).go()
+    _announce(progress, target, asked, folder, past)
+    _Run(target, asked, folder, progress, past).go()
 
 
-def _announce(
-    progress: Progress, target: Target, asked: Record, out: Path, done: frozenset[WindowKey]
-) -> None:
+def _finish(folder: Path, asked: Record, past: Past) -> None:
+    """Every window is there. Raises: WattscanError: so is the rest."""
+    if past.complete and (folder / _REPORT).is_file():
+        raise WattscanError(f"the run in {folder} is complete: nothing is missing")
+    write_record(folder, asked)
+    if not past.complete:
+        complete(folder / RECORDING)
+
+
+def _announce(progress: Progress, target: Target, asked: Record, out: Path, past: Past) -> None:
     """What is to be measured, and what this machine can give. Raises: WattscanError: nothing."""
     profile = PROFILES[asked.profile]
-    windows = _windows(asked) - len(done)
+    windows = _windows(asked) - len(past.done)
     progress.say(look(target, Path(asked.sysfs), out, profile, windows).paragraph)
-    kept = f"{len(done)} of {_windows(asked)} windows are there already; " if done else ""
+    there = f"{len(past.done)} of {_windows(asked)} windows are there already; "
+    kept = there if past.done else ""
     progress.say(
         f"Measuring {', '.join(asked.tasks)} on {target.name}, FP32 against INT8: {kept}"
         f"{windows} windows, at most {duration(windows * _window_seconds(profile))}."
@@ -148,22 +170,17 @@ def _tasks(models: Path, asked: Sequence[str]) -> tuple[str, ...]:
 
 
 class _Run:
-    """One part of a run; `done` are the windows that earlier parts have measured."""
+    """One part of a run; `past` is what earlier parts have left."""
 
     def __init__(
-        self,
-        target: Target,
-        asked: Record,
-        folder: Path,
-        progress: Progress,
-        done: frozenset[WindowKey] = frozenset(),
+        self, target: Target, asked: Record, folder: Path, progress: Progress, past: Past
     ) -> None:
         self._target = target
         self._asked = asked
         self._folder = folder
-        self._done = done
+        self._past = past
         self._progress = progress
-        self._recorder = Recorder(folder / "recording.om")
+        self._recorder = Recorder(folder / RECORDING)
         self._locustfile = _CHECKOUT / "loadtest" / "locustfile.py"
         if not self._locustfile.is_file():
             raise WattscanError(
@@ -175,7 +192,7 @@ class _Run:
 
     def go(self) -> None:
         """The whole part. Whatever happens, nothing that it started is left."""
-        complete = False
+        is_complete = False
         with ExitStack() as stack:
             self._progress.start()
             stack.callback(self._progress.stop)
@@ -184,6 +201,12 @@ class _Run:
             stack.callback(server.stop)
             server.start()
             ready = self._ready(server)
+            check_same(
+                self._past.models,
+                _served_models(ready["metrics"]),
+                self._asked.tasks,
+                f"the run in {self._folder}",
+            )
             instance = self._asked.target_instance or _instance(ready["metrics"])
             self._asked = replace(self._asked, target_instance=instance)
             write_record(self._folder, self._asked)
@@ -191,9 +214,9 @@ class _Run:
             generator = self._generator(ready)
             stack.callback(generator.stop)
             generator.start()
-            stack.callback(lambda: self._recorder.stop(complete))
+            stack.callback(lambda: self._recorder.stop(is_complete))
             self._follow(generator, server, ready["metrics"])
-            complete = True
+            is_complete = True
 
     def _write_images(self) -> None:
         self._progress.say(f"Making {IMAGES} phantom images for each task ...")
@@ -224,7 +247,7 @@ class _Run:
         command += ["--headless", "--users", "1", "--only-summary", "--exit-code-on-error", "0"]
         command += ["--host", ready["grpc"], "--images", str(self._folder / "images")]
         command += ["--tasks", ",".join(asked.tasks), "--run-profile", asked.profile]
-        command += ["--seed", str(asked.seed), "--run-id", self._folder.name]
+        command += ["--seed", str(asked.seed), "--run-id", asked.run]
         # MLPerf's Offline holds as many in flight as the server takes.
         command += [
             "--rate",
@@ -235,14 +258,14 @@ class _Run:
         command += ["--target", ready["target"], "--target-instance", asked.target_instance]
         command += ["--target-metrics", ready["metrics"], "--metrics-port", "0"]
         command += ["--parts", str(asked.parts)]
-        if self._done:
+        if self._past.done:
             done = self._folder / "done.txt"
-            done.write_text("".join(f"{' '.join(key)}\n" for key in sorted(self._done)))
+            done.write_text("".join(f"{' '.join(key)}\n" for key in sorted(self._past.done)))
             command += ["--done", str(done)]
         return Child("the load generator", command, self._folder / "loadgen.log", self._env)
 
     def _follow(self, generator: Child, server: Child, target_page: str) -> None:
-        self._recorder.start(append=self._asked.parts > 1)
+        self._recorder.start()
         here = self._asked.target_instance
         self._recorder.add(Page(target_page, "wattscan-target", here, _TARGET_SCRAPE_SECONDS))
         while True:
@@ -286,6 +309,11 @@ class _Run:
         order = list(phases)
         rest = sum(phases[phase] for phase in order[order.index(event["phase"]) :])
         return float(rest + (event["of"] - event["window"]) * _window_seconds(p))
+
+
+def _served_models(page: str) -> Models:
+    """Raises: WattscanError."""
+    return models_of(s.labels for s in read_page(page) if s.name == MODEL_INFO.name)
 
 
 def _window_seconds(p: Profile) -> float:

@@ -1,0 +1,178 @@
+"""`run.json`: what a run was asked for, so that it can go on where it was cut short."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from wattscan import __version__
+from wattscan.contracts import WattscanError
+from wattscan.metrics import PROFILES, SCENARIOS
+
+_FILE = "run.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a run was asked for. The two instances are the labels that its pages' series have, also
+    where a later part of the run listens on other ports. `run` is its id, whatever its folder is
+    called later, and `version` that of the Wattscan that began it; both are empty in a record from
+    before they were written."""
+
+    target: str
+    profile: str
+    scenario: str
+    tasks: tuple[str, ...]
+    models: str
+    seed: int
+    rate: float
+    sysfs: str
+    parts: int = 1
+    target_instance: str = ""
+    generator_instance: str = ""
+    run: str = ""
+    version: str = ""
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Write it into the run's folder, whole or not at all. Raises: OSError."""
+    fresh = folder / f"{_FILE}.new"
+    with fresh.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(record), indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(folder / _FILE)
+
+
+def read_record(folder: Path) -> Record:
+    """What the run in a folder was asked for.
+
+    Raises:
+        WattscanError: it is no run's folder, its record is damaged, or another version of Wattscan
+            wrote what this one does not know.
+    """
+    if not folder.is_dir():
+        raise WattscanError(f"there is no run in {folder}: give the folder of one, below runs/")
+    path = folder / _FILE
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WattscanError(
+            f"{folder} has no {_FILE}, which says how its run was made: it cannot go on"
+        ) from None
+    except OSError as error:
+        raise WattscanError(f"{path} cannot be read: {error.strerror}") from None
+    except RecursionError:
+        raise _damaged(path, "it is nested too deep") from None
+    except ValueError as error:  # of JSON, of UTF-8, and of a number of thousands of digits
+        raise _damaged(path, str(error)) from None
+    if not isinstance(told, dict):
+        raise _damaged(path, "it is not a JSON object")
+    _check(path, told)
+    return Record(**{**told, "tasks": tuple(told["tasks"])})
+
+
+def _check(path: Path, told: Mapping[str, Any]) -> None:
+    """Raises: WattscanError."""
+    known = {field.name: field.default is MISSING for field in fields(Record)}
+    unknown = sorted(told.keys() - known)
+    if unknown:
+        raise _of_another_version(path, told, f"the field {unknown[0]!r}")
+    missing = [name for name, needed in known.items() if needed and name not in told]
+    if missing:
+        raise _damaged(path, f"it lacks {', '.join(missing)}")
+    for name, value in told.items():
+        is_right, wanted = _RULES[name]
+        if not is_right(value):
+            raise _damaged(path, f"{name} must be {wanted}, and is {_shown(value)}")
+    for name, choices in (("profile", PROFILES), ("scenario", SCENARIOS)):
+        if told[name] not in choices:
+            raise _of_another_version(path, told, f"the {name} {_shown(told[name])}")
+
+
+def _damaged(path: Path, why: str) -> WattscanError:
+    return WattscanError(
+        f"{path} does not say how a run was made: {why}; restore it, or start a new run"
+    )
+
+
+def _of_another_version(path: Path, told: Mapping[str, Any], what: str) -> WattscanError:
+    version = told.get("version")
+    known = _is_text(version) and version and version != __version__
+    made_by = f"Wattscan {version}" if known else "another version of Wattscan"
+    return WattscanError(
+        f"the run of {path} was made by {made_by}: this one, {__version__}, does not know {what}; "
+        "go on with the version that made it, or start a new run"
+    )
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 40 else f"{shown[:37]}..."
+
+
+def _is_text(value: object) -> bool:
+    """Whether it can be an argument of a process and part of a path."""
+    try:
+        return isinstance(value, str) and b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+
+
+def _is_name(value: object) -> bool:
+    return _is_text(value) and value != ""
+
+
+def _is_instance(value: object) -> bool:
+    """`host:port`, or empty: it is written into the recording as it stands."""
+    return isinstance(value, str) and value.isascii() and not set(value) & set('"\\ \n\r\t\0')
+
+
+def _are_tasks(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(map(_is_name, value))
+        and len(set(value)) == len(value)
+    )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_rate(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return 0 < float(value) < math.inf
+    except OverflowError:
+        return False
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+_NAME = (_is_name, "a text")
+_INSTANCE = (_is_instance, "host:port")
+_RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "target": _NAME,
+    "profile": _NAME,
+    "scenario": _NAME,
+    "tasks": (_are_tasks, "a list of different texts"),
+    "models": _NAME,
+    "seed": (_is_whole, "a whole number"),
+    "rate": (_is_rate, "a number above 0"),
+    "sysfs": _NAME,
+    "parts": (_is_count, "a whole number from 1 on"),
+    "target_instance": _INSTANCE,
+    "generator_instance": _INSTANCE,
+    "run": (_is_text, "a text"),
+    "version": (_is_text, "a text"),
+}
