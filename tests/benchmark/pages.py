@@ -86,6 +86,10 @@ def _target(
     yield "wattscan_power_watts", full, times, np.gradient(joules, times)
     yield "wattscan_sensor_covered_seconds_total", domain, times, times - times[0]
     yield "wattscan_energy_source_info", {**full, "use": "table"}, times, one
+    yield "wattscan_sensor_reading_age_seconds", domain, times, one * 0
+    yield "wattscan_sensor_interval_seconds", sensor, times, one * 0.1
+    yield "wattscan_sensor_update_period_seconds", sensor, times, one * 0.001
+    yield "wattscan_page_timestamp_seconds", own, times, times
     yield "wattscan_sensor_up", sensor, times, one
     yield "wattscan_sensor_uncertainty_ratio", domain, times, one * 0.01
     yield "wattscan_temperature_celsius", {**sensor, "zone": "gpu"}, times, one * 45
@@ -125,6 +129,7 @@ def _generator(
     facts = {"profile": "formal", "scenario": "SingleStream", "seed": "1", "version": "0"}
     yield "wattscan_run_info", {**run, **more, **facts}, times, np.ones_like(times)
     yield "wattscan_generator_cpu_ratio", run, times, np.full_like(times, 0.2)
+    yield "wattscan_page_timestamp_seconds", run, times, times
     for window in windows:
         own = {**run, "target": f"t{number}", "task": window.task, "precision": window.precision}
         own["repeat"] = str(window.repeat)
