@@ -9,11 +9,16 @@ from __future__ import annotations
 import http.client
 import json
 import math
+import queue
+import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,7 +28,13 @@ from wattscan.contracts import WattscanError
 from wattscan.settings import MOST
 
 _CHUNK_SECONDS = 3600.0
+# For a whole reply; Prometheus itself ends a query after two minutes.
 _TIMEOUT_SECONDS = 120.0
+# An hour at one sample a second is 0.1 MiB a series. At a stretch, a metric of a 24-hour run has a
+# few hundred.
+_LONGEST_REPLY_MIB = 256
+_PIECE_BYTES = 1 << 16
+_LONGEST_TEXT = 300
 _DAY_SECONDS = 86400.0
 # Where a run of unknown age is looked for: this far back, then further.
 _LOOK_BACK_SECONDS = (7 * _DAY_SECONDS, 366 * _DAY_SECONDS)
@@ -46,6 +57,7 @@ class Prometheus:
             raise WattscanError(f"{address} is not an http:// or https:// address")
         self.name = address.rstrip("/")
         self._token = token
+        self._told: set[str] = set()
 
     def select(
         self, metric: str, matchers: Mapping[str, str], start: float, end: float
@@ -114,20 +126,86 @@ class Prometheus:
         )
         if self._token:
             request.add_header("Authorization", f"Bearer {self._token}")
+        reply = self._reply(request)
+        answer = reply.document()
+        if reply.code != http.client.OK:
+            raise WattscanError(f"{self.name} refused a query: {reply.code} {_refusal(reply)}")
+        if isinstance(answer, dict) and answer.get("status") == "error":
+            raise WattscanError(f"{self.name} refused a query: {_refusal(reply)}")
         try:
-            with _OPENER.open(request, timeout=_TIMEOUT_SECONDS) as reply:
-                answer = json.load(reply)
+            self._check_whole(answer)
             result = [_checked(entry) for entry in answer["data"]["result"]]
-        except urllib.error.HTTPError as error:
-            raise WattscanError(f"{self.name} refused a query: {_refusal(error)}") from None
-        except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", error)
-            raise WattscanError(f"{self.name} cannot be reached: {reason}") from None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise WattscanError(
                 f"{self.name} does not answer like the Prometheus HTTP API"
             ) from None
-        return result
+        return [entry for entry in result if entry["values"]]
+
+    def _reply(self, request: urllib.request.Request) -> _Reply:
+        """The server's reply, read on a thread that may be left behind.
+
+        A timeout of the socket is one for each piece, however small: only a thread can be given up
+        while it reads headers or a body that drips.
+
+        Raises: WattscanError: there is none.
+        """
+        answers: queue.SimpleQueue[_Reply | BaseException] = queue.SimpleQueue()
+
+        def fetch() -> None:
+            try:
+                answers.put(_fetched(request))
+            except BaseException as error:
+                answers.put(error)
+
+        threading.Thread(target=fetch, name="query", daemon=True).start()
+        try:
+            answer = answers.get(timeout=_TIMEOUT_SECONDS)
+        except queue.Empty:
+            answer = WattscanError(f"has not answered a query within {_TIMEOUT_SECONDS:g} s")
+        if isinstance(answer, WattscanError):
+            raise WattscanError(f"{self.name} {answer}") from None
+        if isinstance(answer, OSError | http.client.HTTPException):
+            reason = getattr(answer, "reason", answer)
+            raise WattscanError(f"{self.name} cannot be reached: {_short(reason)}") from None
+        if isinstance(answer, ValueError | zlib.error):
+            raise WattscanError(f"{self.name} does not answer like HTTP: {_short(answer)}")
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def _check_whole(self, answer: Mapping[str, Any]) -> None:
+        """Raises: WattscanError: the server says that series or samples may be missing."""
+        warnings = [str(warning) for warning in answer.get("warnings") or ()]
+        # Prometheus's remarks on how it computes begin so; every other warning is of a store.
+        remarks = [each for each in warnings if each.startswith("PromQL ")]
+        doubts = [each for each in warnings if each not in remarks]
+        if answer.get("isPartial"):
+            doubts = warnings or ["isPartial is true"]
+        if doubts:
+            raise WattscanError(
+                f"{self.name} says that its answer may lack samples, and tables of it would be "
+                f"wrong: {_short('; '.join(doubts))}. Ask again when all of its stores answer"
+            )
+        for remark in remarks:
+            if remark not in self._told:
+                self._told.add(remark)
+                print(f"{self.name} remarks: {_short(remark)}", file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True)
+class _Reply:
+    """A reply, read whole."""
+
+    code: int
+    reason: str
+    body: bytes
+
+    def document(self) -> Any:
+        """What it says; None where that is not JSON."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -148,6 +226,8 @@ def _checked(entry: Any) -> dict[str, Any]:
     for name, value in entry["metric"].items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise TypeError("a label is not text")
+        if not _is_text(value):
+            raise ValueError("a label holds half of a surrogate pair")
     pairs = entry["values"] if "values" in entry else [entry["value"]]
     values = [(float(at), float(value)) for at, value in pairs]
     return {"metric": entry["metric"], "values": values}
@@ -161,17 +241,79 @@ def _is_http(address: str) -> bool:
         return False
 
 
-def _refusal(error: urllib.error.HTTPError) -> str:
+def _fetched(request: urllib.request.Request) -> _Reply:
+    """Raises: OSError, HTTPException, ValueError, zlib.error; WattscanError, without the subject:
+    it is too long, or in an encoding that nobody asked for."""
+    reply: Any
     try:
-        return f"{error.code} {json.load(error)['error']}"
-    except (ValueError, KeyError, TypeError, OSError):
-        return f"{error.code} {error.reason}"
+        reply = _OPENER.open(request, timeout=_TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as error:
+        reply = error
+    with reply:
+        encoding = (reply.headers.get("Content-Encoding") or "identity").strip().lower()
+        if encoding not in ("identity", "gzip", "x-gzip"):
+            raise WattscanError(
+                f"answers in the encoding {_short(encoding)}, which was not asked for"
+            )
+        # 16: a gzip header is expected.
+        unpacking = None if encoding == "identity" else zlib.decompressobj(zlib.MAX_WBITS | 16)
+        body, got, begun = bytearray(), 0, time.monotonic()
+        # Counted here: before Python 3.13 `read1` does not, and would wait behind the last byte.
+        expected: int | None = reply.length
+        while piece := reply.read1(_PIECE_BYTES if expected is None else expected - got):
+            got += len(piece)
+            body += _unpacked(unpacking, piece) if unpacking else piece
+            if len(body) > _LONGEST_REPLY_MIB << 20:
+                raise WattscanError(
+                    f"answers a query with more than {_LONGEST_REPLY_MIB} MiB, which is more than "
+                    "a run has: is it the address of a Prometheus HTTP API?"
+                )
+            if got == expected:
+                break
+            if time.monotonic() - begun > _TIMEOUT_SECONDS:
+                break  # nobody waits for it any more
+        if (expected is not None and got < expected) or (unpacking and not unpacking.eof):
+            raise http.client.HTTPException(f"its answer ends after {got} bytes, too early")
+        return _Reply(reply.status or 0, str(reply.reason), bytes(body))
+
+
+def _unpacked(unpacking: Any, piece: bytes) -> bytes:
+    # A thousand times its size may come of a piece: no more than would be too long anyway.
+    return bytes(unpacking.decompress(piece, (_LONGEST_REPLY_MIB << 20) + 1))
+
+
+def _refusal(reply: _Reply) -> str:
+    answer = reply.document()
+    told = answer.get("error") if isinstance(answer, dict) else None
+    return _short(told if isinstance(told, str) and told else reply.reason)
+
+
+def _short(text: object) -> str:
+    """What another machine says, as much of it as a message has room for."""
+    told = str(text)
+    return told if len(told) <= _LONGEST_TEXT else f"{told[:_LONGEST_TEXT]}..."
 
 
 def _selector(metric: str, matchers: Mapping[str, str]) -> str:
-    # A JSON string is a PromQL string.
-    inner = ",".join(f"{name}={json.dumps(value)}" for name, value in sorted(matchers.items()))
+    """Raises: WattscanError: a value is not Unicode text, so no label is that."""
+    for value in matchers.values():
+        if not _is_text(value):
+            raise WattscanError(f"{value!r} holds what is not Unicode text: no label is that")
+    # A JSON string is a PromQL string, but for surrogates: what is not ASCII stands as it is.
+    inner = ",".join(
+        f"{name}={json.dumps(value, ensure_ascii=False)}"
+        for name, value in sorted(matchers.items())
+    )
     return f"{metric}{{{inner}}}"
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written in UTF-8: half of a surrogate pair cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _labels(entry: Mapping[str, Any]) -> dict[str, str]:
