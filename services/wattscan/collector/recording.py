@@ -13,7 +13,9 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -21,12 +23,18 @@ from wattscan.collector.series import LATEST, Labels, Last, Series, key, present
 from wattscan.contracts import WattscanError
 
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
-_LABEL = r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\.)*)"'
+_TEXT = r'"((?:[^"\\\n]|\\.)*)"'
+# OpenMetrics 1.1, as Prometheus 3 writes it: a name of any characters stands in quotation marks, a
+# metric's as the first of the labels.
+_LABEL = rf"(?:([a-zA-Z_][a-zA-Z0-9_]*)|{_TEXT})={_TEXT}"
 _SERIES = re.compile(rf"({_NAME})(?:\{{((?:{_LABEL},?)*)\}})?")
-_EXEMPLAR = re.compile(rb"([^{ ]+(?:\{(?:[^\"}]|\"(?:[^\"\\]|\\.)*\")*\})? \S+ \S+) # .*")
+_QUOTED_SERIES = re.compile(rf"\{{{_TEXT}(?:,((?:{_LABEL},?)*))?\}}")
+_EXEMPLAR = re.compile(rb"([^{ ]*(?:\{(?:[^\"}]|\"(?:[^\"\\]|\\.)*\")*\})? \S+ \S+) # .*")
 _LABELS = re.compile(_LABEL)
 _ESCAPE = re.compile(r"\\(.)")
 _GZIP = b"\x1f\x8b"
+_LONGEST_LINE = 1 << 20
+"""Bytes. A line of ours has a few hundred."""
 _COMMENT = (b"# TYPE ", b"# HELP ", b"# UNIT ")
 
 
@@ -108,12 +116,18 @@ def parse_recording(content: bytes, name: str) -> Recording:
     return _parsed(io.BytesIO(content), name)
 
 
-def _parsed(lines: Iterable[bytes], name: str) -> Recording:
+def _parsed(content: BinaryIO | gzip.GzipFile, name: str) -> Recording:
     columns: list[_Column] = []
     appends: dict[bytes, tuple[Callable[[float], None], Callable[[float], None]]] = {}
     complete = False
     stamp, seconds = b"", 0.0
-    for number, line in enumerate(lines, 1):
+    # Not by iteration: a file of one line would be read whole before anything is known of it.
+    for number, line in enumerate(iter(partial(content.readline, _LONGEST_LINE), b""), 1):
+        if len(line) == _LONGEST_LINE and line[-1:] != b"\n":
+            raise WattscanError(
+                f"line {number} of {name} is longer than {_LONGEST_LINE >> 20} MiB: "
+                "this is not a recording"
+            )
         if line[:1] == b"#":
             complete = _is_end(line, number, name) or complete
             continue
@@ -175,12 +189,20 @@ def _without_exemplar(line: bytes) -> bytes:
 
 
 def _column(series: bytes) -> _Column:
-    found = _SERIES.fullmatch(series.decode("utf-8"))
-    if not found:
+    text = series.decode("utf-8")
+    found, quoted = _SERIES.fullmatch(text), _QUOTED_SERIES.fullmatch(text)
+    if found:
+        metric, inner = found[1], found[2]
+    elif quoted:
+        metric, inner = _unescaped(quoted[1]), quoted[2]
+    else:
         raise ValueError(series)
-    labels = {name: _unescaped(value) for name, value in _LABELS.findall(found[2] or "")}
+    labels = {
+        name or _unescaped(quoted_name): _unescaped(value)
+        for name, quoted_name, value in _LABELS.findall(inner or "")
+    }
     # An empty label is no label.
-    return _Column(found[1], {name: value for name, value in labels.items() if value})
+    return _Column(metric, {name: value for name, value in labels.items() if value})
 
 
 def _unescaped(value: str) -> str:

@@ -2,6 +2,7 @@
 
 import gzip
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -144,3 +145,39 @@ def test_a_gzipped_recording_that_is_damaged_is_told(tmp_path, damage):
 def test_times_in_milliseconds_are_told():
     with pytest.raises(WattscanError, match="line 1 of r has its time, 1732286400000, in milli"):
         parse_recording(b"a 1 1732286400000\n", "r")
+
+
+def test_names_of_any_characters_are_read():
+    """OpenMetrics as Prometheus 3 writes it: somebody else's series do not spoil a recording."""
+    text = (
+        b'{"http.server.duration",job="x y"} 1 10.000\n'
+        b'{"a # b"} 1 10.000 # {trace_id="t"} 0.7 9.9\n'
+        b'{"a",job="quoted"} 3 10.000\n'
+        b'a{"service.name"="q\\"}",job="j"} 2 10.000\n'
+    )
+    source = parse_recording(text + b"# EOF\n", "r")
+    assert [(s.labels, s.values[0]) for s in source.select("a", {}, 0, 99)] == [
+        ({"job": "j", "service.name": 'q"}'}, 2.0),
+        ({"job": "quoted"}, 3.0),
+    ]
+    assert source.last("http.server.duration", {}, None, None)[0].labels == {"job": "x y"}
+    assert source.last("a # b", {}, None, None)[0].value == 1.0
+
+
+@pytest.mark.parametrize("line", [b'{"a"="b"} 1 10.0', b'{"a" 1 10.0', b'a{"b"} 1 10.0'])
+def test_quotation_marks_alone_make_no_series(line):
+    with pytest.raises(WattscanError, match="line 1 of r is not OpenMetrics"):
+        parse_recording(line + b"\n", "r")
+
+
+@pytest.mark.parametrize("begin", [b"", b"# ", b"a 1 10.0 "])
+def test_a_line_without_end_is_told_before_it_fills_the_memory(tmp_path, begin):
+    path = tmp_path / "recording.om"
+    path.write_bytes(gzip.compress(b"a 1 9.0\n" + begin + b" " * (64 << 20)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(WattscanError, match=r"^line 2 of .* is longer than 1 MiB"):
+            read_recording(path)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
