@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from wattscan.contracts import Correction, EnergyReading, Method, PowerReading, Scope
 from wattscan.telemetry.integrate import (
+    JUMP,
     NOTHING,
     RESET,
     STILL,
@@ -42,7 +43,9 @@ class Domain:
         uncertainty_ratio: float,
         interval: Seconds,
         correction: Correction | None = None,
+        update_period: Seconds = Seconds(0.0),  # noqa: B008 - a number
     ) -> None:
+        """`update_period`: how often the source renews its figure."""
         self.key = key
         self.uncertainty_ratio = correction.uncertainty_ratio if correction else uncertainty_ratio
         self._correction = correction
@@ -51,8 +54,11 @@ class Domain:
         self.power: Watts | None = None
         self.present = False
         self._interval = interval
+        self._slack = Seconds(interval + update_period)
         self._owed = Joules(0.0)
         self._last: tuple[Seconds, EnergyReading | PowerReading] | None = None
+        # One that did not follow from the last: the next one shows which of the two is right.
+        self._odd: tuple[Seconds, EnergyReading | PowerReading] | None = None
         self._power_since: tuple[Seconds, Joules] | None = None
 
     @property
@@ -66,7 +72,11 @@ class Domain:
         self.present = True
         if step is STILL:
             return step
-        self._last = (now, reading)
+        if step is RESET or step is JUMP:
+            self._odd = (now, reading)
+            self._power_since = None
+            return step
+        self._last, self._odd = (now, reading), None
         self.energy = Joules(self.energy + step.energy)
         self.covered = Seconds(self.covered + step.covered)
         self._update_power(now, reading, step)
@@ -82,15 +92,28 @@ class Domain:
         """What it says is not believed: nothing is joined over this time, as it would be over one
         in which a counter could not be read."""
         self.lose()
-        self._last = None
+        self._last = self._odd = None
 
     def _step(self, now: Seconds, reading: EnergyReading | PowerReading) -> Step:
         if self._last is None:
             return NOTHING
-        then, previous = self._last
+        if self._odd is not None:
+            # A counter that was reset goes on from there; a torn reading was none.
+            step = self._step_from(self._odd, now, reading)
+            if step is not RESET and step is not JUMP:
+                return step
+        return self._step_from(self._last, now, reading)
+
+    def _step_from(
+        self,
+        base: tuple[Seconds, EnergyReading | PowerReading],
+        now: Seconds,
+        reading: EnergyReading | PowerReading,
+    ) -> Step:
+        then, previous = base
         elapsed = Seconds(now - then)
         if isinstance(reading, EnergyReading) and isinstance(previous, EnergyReading):
-            return counter_step(previous, reading, elapsed)
+            return counter_step(previous, reading, elapsed, self._slack)
         if isinstance(reading, PowerReading) and isinstance(previous, PowerReading):
             return power_step(previous.power, reading.power, elapsed, self._interval)
         return NOTHING
@@ -115,7 +138,7 @@ class Domain:
             if self._correction is not None:
                 self.power = corrected(self._correction, reading.power)
             return
-        if self._power_since is None or step is NOTHING or step is RESET:
+        if self._power_since is None or step is NOTHING:
             self._power_since = (now, self.energy)
             return
         then, before = self._power_since

@@ -18,10 +18,11 @@ from wattscan.contracts import (
     SensorChoice,
     TemperatureReading,
 )
+from wattscan.telemetry.integrate import most_power
 from wattscan.telemetry.proof import PERIODS
 from wattscan.units import Joules, Seconds, Watts, mean_power
 
-FROZEN, BELOW_FLOOR, NEGATIVE = "frozen", "below_floor", "negative"
+FROZEN, BELOW_FLOOR, NEGATIVE, TOO_MUCH = "frozen", "below_floor", "negative", "too_much"
 _Reading = TypeVar("_Reading", PowerReading, EnergyReading, TemperatureReading)
 # A counter refreshes every 20 to 100 ms: its mean power means little over less.
 _COUNTER_WINDOW = Seconds(1.0)
@@ -76,6 +77,8 @@ class Doubt:
         if isinstance(reading, PowerReading):
             if reading.power < 0:
                 return NEGATIVE
+            if reading.power > most_power(reading.scope):
+                return TOO_MUCH
             if self._power_stands(now, reading):
                 return FROZEN
             return BELOW_FLOOR if floor is not None and reading.power < floor else ""
@@ -117,6 +120,7 @@ def _name(reading: PowerReading | EnergyReading | TemperatureReading) -> str:
 
 EXPLAINED = {
     NEGATIVE: "it shows a power below zero: is the meter connected the wrong way round?",
+    TOO_MUCH: "it shows more power than any device takes",
     FROZEN: "its time, its count or its power stands still",
     BELOW_FLOOR: "it shows less power than the target's floor_watts",
 }

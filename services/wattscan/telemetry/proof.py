@@ -16,15 +16,14 @@ from wattscan.contracts import (
     EnergySensor,
     PowerReading,
     PowerSensor,
-    Scope,
     Sensor,
     SensorAbsent,
     SensorChoice,
     SensorFailed,
     Updating,
 )
-from wattscan.telemetry.integrate import MOST_POWER
-from wattscan.units import Joules, Seconds, Watts, energy
+from wattscan.telemetry.integrate import most_power
+from wattscan.units import Joules, Seconds, energy
 
 PERIODS = 5
 """A source that has not moved for so many of its update periods stands still."""
@@ -37,8 +36,6 @@ _TO_COMPARE = Seconds(0.25)
 _SPIN = Seconds(0.005)
 # A machine that stalls may let the time pass between two readings.
 _LEAST_ROUNDS = 10
-# An inlet may feed a rack.
-_MOST_SYSTEM_POWER = Watts(10 * MOST_POWER)
 
 
 def update_period(sensor: Sensor, choice: SensorChoice) -> Seconds:
@@ -93,20 +90,16 @@ class Proof:
     def _moved(self, now: Seconds, reading: EnergyReading | PowerReading) -> bool:
         then, first = self._first.setdefault(reading.domain, (now, reading))
         if isinstance(reading, PowerReading) and isinstance(first, PowerReading):
-            if not 0 < reading.power <= _most_power(reading.scope):
+            if not 0 < reading.power <= most_power(reading.scope):
                 return False
             return (reading.power, reading.stamp) != (first.power, first.stamp)
         if isinstance(reading, EnergyReading) and isinstance(first, EnergyReading):
             counted = reading.count - first.count
-            if 0 <= counted <= energy(_most_power(reading.scope), Seconds(now - then)):
+            if 0 <= counted <= energy(most_power(reading.scope), Seconds(now - then)):
                 return counted > 0
         # It was reset, or it jumped by more than any device takes: it is watched anew.
         self._first[reading.domain] = (now, reading)
         return False
-
-
-def _most_power(scope: Scope) -> Watts:
-    return _MOST_SYSTEM_POWER if scope == "system" else MOST_POWER
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from wattscan.telemetry.attribution import Ledger, Source
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.domains import Domain, DomainKey
 from wattscan.telemetry.doubt import EXPLAINED
-from wattscan.telemetry.integrate import RESET
+from wattscan.telemetry.integrate import JUMP, RESET, most_power
 from wattscan.telemetry.reader import PATIENCE
 from wattscan.telemetry.schedule import Schedule
-from wattscan.telemetry.state import SensorState
+from wattscan.telemetry.state import COUNTER_JUMP, SensorState
 from wattscan.telemetry.table_source import TableSource
 from wattscan.units import Seconds
 
@@ -205,13 +205,18 @@ class Sampler:
             state.domains[name].lose()
         for reading in readings:
             domain = state.domains[reading.domain]
-            since = domain.last_read
             step = domain.add(now, reading)
             if step is RESET:
                 state.errors[COUNTER_RESET] += 1
                 log.warning("sensor %s: %s was reset", state.sensor.name, reading.domain)
-            if domain is self._source.domain and since is not None and step.covered > 0:
-                self._ledger.settle(since, now, step.energy)
+            elif step is JUMP:
+                state.errors[COUNTER_JUMP] += 1
+                log.warning(
+                    "sensor %s: the count of %s has gone up by more than %g W can: it is left out",
+                    *(state.sensor.name, reading.domain, most_power(reading.scope)),
+                )
+            elif domain is self._source.domain and step.covered > 0:
+                self._ledger.settle(Seconds(now - step.covered), now, step.energy)
         total = state.total
         if total is not None and (news := total.news()) and total is self._source.domain:
             self._ledger.settle(*news)
@@ -237,5 +242,6 @@ def _know(state: SensorState, reading: EnergyReading | PowerReading, method: Met
     if reading.domain not in state.domains:
         key = DomainKey(state.sensor.name, reading.domain, reading.scope, method)
         correction = state.corrections.get(reading.domain)
-        domain = Domain(key, state.uncertainty_ratio, state.wanted_interval, correction)
-        state.domains[reading.domain] = domain
+        state.domains[reading.domain] = Domain(
+            *(key, state.uncertainty_ratio, state.wanted_interval, correction, state.update_period)
+        )

@@ -25,6 +25,9 @@ from wattscan.telemetry.proof import Proof, update_period
 from wattscan.telemetry.reader import Reader
 from wattscan.units import Celsius, Joules, Seconds
 
+COUNTER_JUMP = "counter_jump"
+"""The `reason` of a read error for a counter that has gone up by more than any device takes."""
+
 _INTERVAL_WINDOW = Seconds(60.0)
 
 
@@ -61,7 +64,7 @@ class SensorState:
         self.errors: Counter[str] = Counter()
         if isinstance(found.sensor, EnergySensor):
             # There from the start: a reader needs the zero before it.
-            self.errors[COUNTER_RESET] = 0
+            self.errors[COUNTER_RESET] = self.errors[COUNTER_JUMP] = 0
         self.domains: dict[str, Domain] = {}
         self.total: Total | None = None
         """Where several domains are the device: their sum."""

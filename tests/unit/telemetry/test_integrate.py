@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from wattscan.contracts import EnergyReading, PowerReading
 from wattscan.telemetry.domains import Domain, DomainKey
-from wattscan.telemetry.integrate import GAP_INTERVALS, NOTHING, RESET, counter_step, power_step
+from wattscan.telemetry.integrate import (
+    GAP_INTERVALS,
+    JUMP,
+    NOTHING,
+    RESET,
+    counter_step,
+    power_step,
+)
 from wattscan.units import Joules, Seconds, Watts
 
 INTERVAL = Seconds(0.1)
@@ -122,3 +129,61 @@ def test_a_counters_power_is_its_slope_over_at_least_half_an_interval():
         if t == 0.101:
             assert domain.power == pytest.approx(60.0)
     assert domain.power == pytest.approx(60.0)
+
+
+@pytest.mark.parametrize(
+    ("scope", "joules", "slack", "step"),
+    [
+        ("chip", 199.0, 0.0, 199.0),
+        ("chip", 201.0, 0.0, JUMP),
+        ("chip", 100_000.0, 0.0, JUMP),
+        ("system", 1999.0, 0.0, 1999.0),
+        ("system", 2001.0, 0.0, JUMP),
+        # A counter that is renewed once a second may move by a second's energy in 0.1 s.
+        ("chip", 1500.0, 1.0, 1500.0),
+    ],
+)
+@pytest.mark.parametrize("wraps_at", [None, Joules(WRAPS_AT)])
+def test_a_count_goes_up_by_no_more_than_a_device_takes(scope, joules, slack, step, wraps_at):
+    def count(joules):
+        return EnergyReading("package-0", scope, Joules(joules), wraps_at)
+
+    found = counter_step(count(10.0), count(10.0 + joules), Seconds(0.1), Seconds(slack))
+    assert found is JUMP if step is JUMP else found.energy == pytest.approx(step)
+
+
+def test_a_reset_near_the_end_of_the_range_is_no_wrap():
+    before = EnergyReading("package-0", "chip", Joules(250_000.0), Joules(WRAPS_AT))
+    after = EnergyReading("package-0", "chip", Joules(3.0), Joules(WRAPS_AT))
+    assert counter_step(before, after, Seconds(0.1)) is RESET
+
+
+@pytest.mark.parametrize("odd", [[1e5], [3.0], [0.0, 0.0], [1e5, 3.0], [3.0, 1e5, 7e4]])
+@pytest.mark.parametrize("wraps_at", [None, Joules(WRAPS_AT)])
+def test_readings_that_do_not_follow_leave_the_energy_right(odd, wraps_at):
+    """Torn ones, or a glitch: 60 W before, 60 W after, and nothing of what was between."""
+    domain = Domain(DomainKey("rapl", "package-0", "chip", "counter"), 0.05, INTERVAL)
+
+    def add(tick, joules):
+        reading = EnergyReading("package-0", "chip", Joules(joules), wraps_at)
+        return domain.add(Seconds(tick * INTERVAL), reading)
+
+    for tick in range(20):
+        right = 9000.0 + 6.0 * tick
+        add(tick, odd[tick - 10] if 10 <= tick < 10 + len(odd) else right)
+    assert domain.energy == pytest.approx(19 * 6.0)
+    assert domain.covered == pytest.approx(1.9)
+    assert domain.power == pytest.approx(60.0)
+
+
+@pytest.mark.parametrize(("offset", "told"), [(1e5, JUMP), (-9000.0, RESET)])
+def test_a_counter_that_goes_on_elsewhere_loses_one_interval(offset, told):
+    domain = Domain(DomainKey("rapl", "package-0", "chip", "counter"), 0.05, INTERVAL)
+    for tick in range(20):
+        count = 9000.0 + 6.0 * tick + (offset if tick >= 10 else 0.0)
+        step = domain.add(
+            Seconds(tick * INTERVAL), EnergyReading("package-0", "chip", Joules(count))
+        )
+        assert (step is told) == (tick == 10)
+    assert domain.energy == pytest.approx(18 * 6.0)
+    assert domain.covered == pytest.approx(1.8)

@@ -70,6 +70,36 @@ def test_a_hardware_counter_that_starts_anew_is_counted_and_adds_nothing(rig):
     assert rig.value("wattscan_energy_joules_total", **COUNTER) == pytest.approx(3.0)
 
 
+def test_a_counter_that_jumps_is_told_and_gives_a_request_nothing(rig, caplog):
+    labels = {"sensor": "rapl", "reason": "counter_jump"}
+    assert rig.value("wattscan_sensor_read_errors_total", **labels) == 0
+    before = rig.value("wattscan_sensor_covered_seconds_total", sensor="rapl", domain="package-0")
+    account = rig.ledger.open("chest-xray", "int8")
+    account.start()
+    rig.tick(joules=100_000.0)
+    rig.tick()
+    account.stop()
+    share = account.close(ok=True)
+    assert share.energy == pytest.approx(1.0) and share.method == "counter"
+    assert rig.value("wattscan_sensor_read_errors_total", **labels) == 1
+    assert rig.value("wattscan_energy_joules_total", **COUNTER) == pytest.approx(4.0)
+    after = rig.value("wattscan_sensor_covered_seconds_total", sensor="rapl", domain="package-0")
+    assert after == pytest.approx(before + 0.1)
+    assert "the count of package-0 has gone up by more than 2000 W can" in caplog.text
+
+
+def test_a_power_that_no_device_takes_is_not_believed(rig):
+    before = rig.value("wattscan_energy_joules_total", **METER)
+    rig.meter.watts = 9e9
+    rig.tick()
+    assert rig.value("wattscan_power_watts", **METER) is None
+    labels = {"sensor": "ina3221", "reason": "too_much"}
+    assert rig.value("wattscan_sensor_read_errors_total", **labels) >= 1
+    rig.meter.watts = 4.0
+    rig.tick()
+    assert rig.value("wattscan_energy_joules_total", **METER) == pytest.approx(before)
+
+
 def test_a_meter_that_comes_back_has_a_gap(rig):
     rig.meter.failure = SensorFailed("unreadable")
     rig.tick(seconds=2.0)
