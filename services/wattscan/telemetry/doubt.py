@@ -75,17 +75,20 @@ class Doubt:
             return FROZEN if still else ""
         floor = self._choice.floors.get(reading.domain)
         if isinstance(reading, PowerReading):
-            if reading.power < 0:
-                return NEGATIVE
-            if reading.power > most_power(reading.scope):
-                return TOO_MUCH
-            if self._power_stands(now, reading):
-                return FROZEN
-            return BELOW_FLOOR if floor is not None and reading.power < floor else ""
+            return self._doubt_of_power(now, reading, floor)
         rests = reading.domain in self._choice.may_be_zero
         if not rests and self._still(reading.domain, now, reading.count, self._still_after):
             return FROZEN
         return BELOW_FLOOR if floor is not None and self._low(now, reading, floor) else ""
+
+    def _doubt_of_power(self, now: Seconds, reading: PowerReading, floor: Watts | None) -> str:
+        if reading.power < 0:
+            return NEGATIVE
+        if reading.power > most_power(reading.scope):
+            return TOO_MUCH
+        if self._power_stands(now, reading):
+            return FROZEN
+        return BELOW_FLOOR if floor is not None and reading.power < floor else ""
 
     def _power_stands(self, now: Seconds, reading: PowerReading) -> bool:
         if reading.stamp is not None:
