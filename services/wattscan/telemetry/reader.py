@@ -19,8 +19,8 @@ PATIENCE = Seconds(1.0)
 """So long a reading may take. The slowest bus that sensors hang on, SMBus, gives up after 35 ms."""
 
 Done: TypeAlias = Callable[[Seconds, Any, bool], None]
-"""Is told when the reading was made; the reading, or the exception that there was instead; and
-whether it is one of the schedule's."""
+"""Is told when the reading was made, which is the middle of the time that it took; the reading, or
+the exception that there was instead; and whether it is one of the schedule's."""
 
 
 class Reader:
@@ -85,15 +85,17 @@ class Reader:
     def _run(self) -> None:
         while (as_scheduled := self._next()) is not None:
             answer: Any
+            begun = self._clock()
             try:
                 answer = self._read()
             except BaseException as error:  # the driver's, whatever it is
                 answer = error
-            now = Seconds(self._clock())
+            # A plug takes most of a second, and nobody knows when in it the plug has measured.
+            middle = Seconds((begun + self._clock()) / 2)
             # A reading that comes too late is of no moment that anybody knows.
             late, self._since = self.blocked, None
             if not late:
-                self._done(now, answer, as_scheduled)
+                self._done(middle, answer, as_scheduled)
 
     def _next(self) -> bool | None:
         """Sleep until it is to read; whether that is as scheduled. None: it is to end."""

@@ -63,6 +63,14 @@ def test_a_reading_comes_with_its_time(rig):
     assert rig.ask(lambda: 4) == (7.0, 4, False)
 
 
+def test_a_reading_is_of_the_middle_of_the_time_that_it_took():
+    times, answers = iter([10.0, 10.7]), SimpleQueue()
+    made = Reader("plug", lambda: next(times), lambda: 3, lambda *answer: answers.put(answer))
+    made.ask()
+    assert answers.get(timeout=2) == (pytest.approx(10.35), 3, False)
+    made.close()
+
+
 @pytest.mark.parametrize("kind", [ZeroDivisionError, SystemExit, KeyboardInterrupt, GeneratorExit])
 def test_what_the_sensor_raises_is_its_answer_and_the_next_reading_works(rig, kind):
     def end():
