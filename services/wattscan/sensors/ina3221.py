@@ -24,7 +24,13 @@ from wattscan.contracts import (
 )
 from wattscan.settings import check_keys, uncertainty
 from wattscan.sysfs import read_int, read_label
-from wattscan.units import Seconds, Watts, watts_from_millivolts_milliamperes, watts_from_milliwatts
+from wattscan.units import (
+    Joules,
+    Seconds,
+    Watts,
+    watts_from_millivolts_milliamperes,
+    watts_from_milliwatts,
+)
 
 # TI's data sheet SBOS576: a gain error of 0.25 % at most in each voltage, and 80 uV of offset,
 # which is 16 mA over the 5 milliohm, 1 % shunts of NVIDIA's design guide DG-09840: 2 % from 3 A on.
@@ -161,6 +167,10 @@ class Ina3221Sensor:
     def __init__(self, domains: Sequence[_Domain], uncertainty_ratio: float) -> None:
         self.uncertainty_ratio = uncertainty_ratio
         self._domains = domains
+
+    def device_domains(self, _moved: Mapping[str, Joules]) -> Sequence[str]:
+        """See `contracts.Covering`: the board, where the target or a label says what it is."""
+        return [self._domains[0].name]
 
     def read_power(self) -> Sequence[PowerReading]:
         """One reading a domain that can be read. Raises: SensorFailed when none can."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import EnergyReading, Method, Scope, Sensor, SensorAbsent, SensorFailed
 from wattscan.rapl_domains import KINDS, UPDATE_PERIOD, device_domains
 from wattscan.settings import check_keys, uncertainty
-from wattscan.sysfs import available, read_int, read_label
+from wattscan.sysfs import read_int, read_label
 from wattscan.units import Joules, joules_from_microjoules
 
 _CONTROL_TYPES = ("intel-rapl", "amd-rapl")
@@ -26,7 +25,7 @@ class _Zone:
     domain: str
     scope: Scope
     counter: Path
-    wraps_at: Joules
+    wraps_at: Joules | None
 
 
 def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:
@@ -36,13 +35,16 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:
     """
     check_keys(settings, {"uncertainty_ratio"})
     powercap = sysfs / "class" / "powercap"
-    folders = [f for kind in _CONTROL_TYPES for f in sorted(powercap.glob(f"{kind}:*"))]
+    # Two control types would be two views of the same counters.
+    listings = [sorted(powercap.glob(f"{kind}:*")) for kind in _CONTROL_TYPES]
+    folders = next((listing for listing in listings if listing), [])
     if not folders:
         raise SensorAbsent(
             f"no RAPL zone under {powercap}: not an x86 processor with RAPL, a virtual machine, "
             "or a container without powercap mounted"
         )
-    sensor = RaplSensor(sorted(_zones(folders, powercap), key=_preference), uncertainty(settings))
+    zones, unreadable = _zones(folders, powercap)
+    sensor = RaplSensor(sorted(zones, key=_preference), uncertainty(settings), unreadable)
     try:
         sensor.read_energy()
     except SensorFailed as error:
@@ -51,26 +53,43 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:
     return [sensor]
 
 
-def _zones(folders: Sequence[Path], powercap: Path) -> list[_Zone]:
-    """Those that can be described. Raises: SensorAbsent: none can."""
-    try:
-        return list(available({f: partial(_zone, f, powercap) for f in folders}).values())
-    except SensorFailed as error:
-        raise SensorAbsent(f"no RAPL zone can be read: {error}") from None
+def _zones(folders: Sequence[Path], powercap: Path) -> tuple[list[_Zone], dict[str, str]]:
+    """Those that can be described; why each other domain cannot.
+
+    Raises: SensorAbsent: none can.
+    """
+    zones: list[_Zone] = []
+    unreadable: dict[str, str] = {}
+    for folder, domain in zip(folders, _names(folders), strict=True):
+        try:
+            zones.append(_zone(folder, domain, powercap))
+        except SensorFailed as error:
+            unreadable[domain] = str(error)
+    if not zones:
+        raise SensorAbsent(f"no RAPL zone can be read: {list(unreadable.values())[-1]}")
+    return zones, unreadable
 
 
-def _zone(folder: Path, powercap: Path) -> _Zone:
+def _names(folders: Sequence[Path]) -> list[str]:
+    """A name of its own for each zone: a kernel may give one twice, or none."""
+    names: list[str] = []
+    for folder in folders:
+        _, *indices = folder.name.split(":")
+        name = read_label(folder / "name") or "zone"
+        if len(indices) > 1:
+            # A subzone such as `dram` needs its package's number to be one of a kind.
+            name = f"{name}-{indices[0]}"
+        names.append(f"{name}:{indices[-1]}" if name in names else name)
+    return names
+
+
+def _zone(folder: Path, domain: str, powercap: Path) -> _Zone:
     """Raises: SensorFailed."""
-    name = read_label(folder / "name")
-    wraps_at = read_int(folder / "max_energy_range_uj")
-    _, *indices = folder.name.split(":")
-    if len(indices) > 1:
-        # A subzone such as `dram` needs its package's number to be one of a kind.
-        name = f"{name}-{indices[0]}"
-    scope: Scope = "system" if name == "psys" else "chip"
-    return _Zone(
-        name, scope, powercap / folder.name / "energy_uj", joules_from_microjoules(wraps_at)
-    )
+    microjoules = read_int(folder / "max_energy_range_uj")
+    # A range that cannot be is not known.
+    wraps_at = joules_from_microjoules(microjoules) if microjoules > 0 else None
+    scope: Scope = "system" if domain == "psys" else "chip"
+    return _Zone(domain, scope, powercap / folder.name / "energy_uj", wraps_at)
 
 
 def _preference(zone: _Zone) -> tuple[int, str]:
@@ -85,18 +104,37 @@ class RaplSensor:
     method: Method = "counter"
     update_period = UPDATE_PERIOD
 
-    def __init__(self, zones: Sequence[_Zone], uncertainty_ratio: float) -> None:
+    def __init__(
+        self,
+        zones: Sequence[_Zone],
+        uncertainty_ratio: float,
+        unreadable: Mapping[str, str],
+    ) -> None:
+        """`unreadable`: domains that are listed and have no zone, and why."""
         self.uncertainty_ratio = uncertainty_ratio
         self._zones = zones
+        self._never_readable = unreadable
+        self.unreadable = dict(unreadable)
+        """Listed domains that could not be read the last time, and why."""
 
     def device_domains(self, moved: Mapping[str, Joules]) -> Sequence[str]:
-        """See `contracts.Covering`: the platform, else all packages."""
-        return device_domains(moved)
+        """See `contracts.Covering`: the platform, else all packages that are listed."""
+        listed = [zone.domain for zone in self._zones]
+        return device_domains(moved, sorted([*listed, *self._never_readable]))
 
     def read_energy(self) -> Sequence[EnergyReading]:
         """One reading a zone that can be read. Raises: SensorFailed when none can."""
-        counts = available({zone: partial(read_int, zone.counter) for zone in self._zones})
-        return [
-            EnergyReading(z.domain, z.scope, joules_from_microjoules(count), z.wraps_at)
-            for z, count in counts.items()
-        ]
+        readings: list[EnergyReading] = []
+        unreadable = dict(self._never_readable)
+        failure: SensorFailed | None = None
+        for zone in self._zones:
+            try:
+                count = joules_from_microjoules(read_int(zone.counter))
+                readings.append(EnergyReading(zone.domain, zone.scope, count, zone.wraps_at))
+            except SensorFailed as error:
+                unreadable[zone.domain] = str(error)
+                failure = error
+        self.unreadable = unreadable
+        if failure and not readings:
+            raise failure
+        return readings

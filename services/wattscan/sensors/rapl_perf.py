@@ -18,14 +18,13 @@ import sys
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import EnergyReading, Method, Scope, Sensor, SensorAbsent, SensorFailed
 from wattscan.rapl_domains import UPDATE_PERIOD, device_domains
 from wattscan.settings import check_keys, uncertainty
-from wattscan.sysfs import available, read_int, read_label
+from wattscan.sysfs import read_int, read_label
 from wattscan.units import Joules, joules_from_scaled_count
 
 # As of `rapl`: package RAPL is within a few percent of external meters on servers since Haswell.
@@ -72,8 +71,8 @@ def find(settings: Mapping[str, Any], sysfs: Path) -> Sequence[Sensor]:
             f"no RAPL events under {pmu}: not an x86 processor with RAPL, a virtual machine, or "
             "the kernel's module is not loaded (modprobe rapl)"
         ) from None
-    counters = _open_counters(pmu, pmu_type, _packages(sysfs, read_label(pmu / "cpumask")))
-    return [RaplPerfSensor(counters, ratio)]
+    packages = _packages(sysfs, read_label(pmu / "cpumask"))
+    return [RaplPerfSensor(*_open_counters(pmu, pmu_type, packages), ratio)]
 
 
 def attributes(pmu_type: int, config: int) -> bytes:
@@ -97,21 +96,28 @@ def open_event(pmu_type: int, config: int, cpu: int) -> int:
     return descriptor
 
 
-def _packages(sysfs: Path, cpumask: str) -> dict[int, int]:
-    """Processor of the mask, which has one for each package -> the package's number."""
+def _packages(sysfs: Path, cpumask: str) -> dict[int, str]:
+    """Processor of the mask, which has one for each package or die -> its name, as powercap has it:
+    `0`, or `0-die-1` where several dies share a package's number."""
     cpus: list[int] = []
     for first, last in re.findall(r"(\d+)(?:-(\d+))?", cpumask):
         cpus += range(int(first), int(last or first) + 1)
     topology = sysfs / "devices" / "system" / "cpu"
     numbers = [read_label(topology / f"cpu{c}/topology/physical_package_id") for c in cpus]
-    if all(n.isdecimal() for n in numbers) and len(set(numbers)) == len(cpus):
-        return {cpu: int(n) for cpu, n in zip(cpus, numbers, strict=True)}
-    # Several dies share a package's number, or it is not told.
-    return {cpu: index for index, cpu in enumerate(cpus)}
+    if not all(n.isdecimal() for n in numbers):
+        return {cpu: str(index) for index, cpu in enumerate(cpus)}
+    if len(set(numbers)) == len(cpus):
+        return dict(zip(cpus, numbers, strict=True))
+    dies = [f"{n}-die-{numbers[:index].count(n)}" for index, n in enumerate(numbers)]
+    return dict(zip(cpus, dies, strict=True))
 
 
-def _open_counters(pmu: Path, pmu_type: int, packages: Mapping[int, int]) -> list[_Counter]:
+def _open_counters(
+    pmu: Path, pmu_type: int, packages: Mapping[int, str]
+) -> tuple[list[_Counter], dict[str, str]]:
+    """Those that may be opened; why each other domain may not. Raises: SensorAbsent: none may."""
     counters: list[_Counter] = []
+    refused: dict[str, str] = {}
     refusal = "it lists no event in joules"
     for event, name in _EVENTS.items():
         described = _described(pmu / "events" / event)
@@ -126,10 +132,10 @@ def _open_counters(pmu: Path, pmu_type: int, packages: Mapping[int, int]) -> lis
             try:
                 counters.append(_Counter(domain, scope, open_event(pmu_type, config, cpu), scale))
             except OSError as error:
-                refusal = _refusal(error)
+                refusal = refused[domain] = _refusal(error)
     if not counters:
         raise SensorAbsent(f"the RAPL events under {pmu} cannot be counted: {refusal}")
-    return counters
+    return counters, refused
 
 
 def _described(file: Path) -> tuple[int, float] | None:
@@ -165,25 +171,41 @@ class RaplPerfSensor:
     method: Method = "counter"
     update_period = UPDATE_PERIOD
 
-    def __init__(self, counters: Sequence[_Counter], uncertainty_ratio: float) -> None:
+    def __init__(
+        self, counters: Sequence[_Counter], refused: Mapping[str, str], uncertainty_ratio: float
+    ) -> None:
+        """`refused`: domains that are listed and could not be opened, and why."""
         self.uncertainty_ratio = uncertainty_ratio
         self._counters = counters
+        self._refused = refused
+        self.unreadable = dict(refused)
+        """Listed domains that could not be read the last time, and why."""
         weakref.finalize(self, _close, [counter.descriptor for counter in counters])
 
     def device_domains(self, moved: Mapping[str, Joules]) -> Sequence[str]:
-        """See `contracts.Covering`: the platform, else all packages."""
-        return device_domains(moved)
+        """See `contracts.Covering`: the platform, else all packages that are listed."""
+        listed = [counter.domain for counter in self._counters]
+        return device_domains(moved, sorted([*listed, *self._refused]))
 
     def read_energy(self) -> Sequence[EnergyReading]:
         """One reading an event and package that answers, in joules since the opening.
 
         Raises: SensorFailed when none does.
         """
-        counts = available({counter: partial(_count, counter) for counter in self._counters})
-        return [
-            EnergyReading(c.domain, c.scope, joules_from_scaled_count(count, c.joules_per_count))
-            for c, count in counts.items()
-        ]
+        readings: list[EnergyReading] = []
+        unreadable = dict(self._refused)
+        failure: SensorFailed | None = None
+        for counter in self._counters:
+            try:
+                count = joules_from_scaled_count(_count(counter), counter.joules_per_count)
+                readings.append(EnergyReading(counter.domain, counter.scope, count))
+            except SensorFailed as error:
+                unreadable[counter.domain] = str(error)
+                failure = error
+        self.unreadable = unreadable
+        if failure and not readings:
+            raise failure
+        return readings
 
 
 def _count(counter: _Counter) -> int:

@@ -17,6 +17,7 @@ from wattscan.contracts import (
     Target,
     WattscanError,
 )
+from wattscan.telemetry.parts import Seen, device_of
 from wattscan.telemetry.proof import Evidence, is_modelled, measures, prove
 from wattscan.units import Seconds
 
@@ -36,6 +37,21 @@ class FoundSensor:
     choice: SensorChoice
     evidence: Evidence = _UNKNOWN
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether some of its domains are proven, and a part of its device is missing."""
+        seen = self.evidence
+        present = seen.proven | self.choice.may_be_zero
+        device = device_of(
+            self.sensor, Seen(seen.domains, seen.proven, present, seen.counted, seen.doubts)
+        )
+        return bool(seen.proven) and bool(device.lacking)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it measures, and its device is proven."""
+        return measures(self.sensor) and bool(self.evidence.proven) and not self.is_partial
+
 
 @dataclass(frozen=True)
 class Found:
@@ -54,7 +70,7 @@ def discover(target: Target, sysfs: Path) -> Found:
 
     A counter that stands still is absent, and the next source takes its place. One whose search
     takes longer than `PATIENCE` is awaited. A `modelled` source is left out when a measured one is
-    proven: it is there for when nothing measures, and for as long as nothing is proven to.
+    proven whole: it is there for when nothing measures, and for as long as nothing is proven to.
 
     Raises:
         WattscanError: a sensor's settings are wrong.
@@ -63,7 +79,7 @@ def discover(target: Target, sysfs: Path) -> Found:
     absent: dict[str, str] = {}
     awaited: list[SensorChoice] = []
     for choice in target.sensors:
-        if any(each.choice.name == choice.unless for each in sensors):
+        if any(each.choice.name == choice.unless and not each.is_partial for each in sensors):
             absent[choice.name] = f"not needed: {choice.unless} is here"
             continue
         try:
@@ -78,7 +94,7 @@ def discover(target: Target, sysfs: Path) -> Found:
             raise WattscanError(f"target {target.name}, sensor {choice.name}: {error}") from None
         except Exception as error:  # a driver's bug must not keep the others from being found
             absent[choice.name] = f"its driver failed: {type(error).__name__}: {error}"
-    if any(measures(each.sensor) and each.evidence.proven for each in sensors):
+    if any(each.is_whole for each in sensors):
         for each in [s for s in sensors if is_modelled(s.sensor)]:
             absent[each.sensor.name] = "not needed: power or energy is measured here"
             sensors.remove(each)

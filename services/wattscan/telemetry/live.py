@@ -14,8 +14,9 @@ from wattscan.telemetry.state import SensorState
 class Row:
     """A domain, a zone, or a sensor that is not here. In W, J, degrees Celsius, s; None: has none.
 
-    `state` is `table` (the domain that tables read), `up`, `proving` (it has not moved yet), `down`
-    or `absent`; `why` says why it is one of the last three.
+    `state` is `table` (the domain that tables read), `up`, `incomplete` (a part of its device is
+    missing), `proving` (it has not moved yet), `down` or `absent`; `why` says why it is one of the
+    last four.
     """
 
     sensor: str
@@ -61,3 +62,5 @@ def _sensor(state: SensorState, sampler: Sampler) -> Iterator[Row]:
         )
     for zone, temperature in state.temperatures.items():
         yield Row(name, zone, "up", temperature=temperature, interval=interval)
+    if state.lacking:
+        yield Row(name, "", "incomplete", why=state.lacking)

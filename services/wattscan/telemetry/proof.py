@@ -7,6 +7,7 @@ figure for ever. A source that has not moved yet feeds no series, no table and n
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ from wattscan.contracts import (
     SensorFailed,
     Updating,
 )
+from wattscan.telemetry.compare import Comparison
 from wattscan.telemetry.integrate import most_power
 from wattscan.units import Joules, Seconds, energy
 
@@ -31,11 +33,12 @@ PERIODS = 5
 # The wait for one source at the start: on a busy machine a quick one may come late, and a slow one
 # is proven while it is read.
 _LEAST, _LONGEST = Seconds(1.0), Seconds(3.0)
-# Two counters are told apart, or found to be one, by what they count over this time.
-_TO_COMPARE = Seconds(0.25)
 _SPIN = Seconds(0.005)
 # A machine that stalls may let the time pass between two readings.
 _LEAST_ROUNDS = 10
+_STILL = "its count stands still"
+_STEADY = "its power stands still or is 0"
+_TOO_MUCH = "it shows more power than any device takes"
 
 
 def update_period(sensor: Sensor, choice: SensorChoice) -> Seconds:
@@ -58,10 +61,29 @@ def measures(sensor: Sensor) -> bool:
 class Proof:
     """Which domains of one sensor have moved."""
 
-    def __init__(self, choice: SensorChoice, proven: Iterable[str] = ()) -> None:
-        """`proven`: the domains that have been seen to move before."""
+    def __init__(
+        self,
+        choice: SensorChoice,
+        proven: Iterable[str] = (),
+        counted: Mapping[str, Joules] | None = None,
+        update_period: Seconds = UPDATE_PERIOD,
+    ) -> None:
+        """Begin with what was seen before.
+
+        Args:
+            choice: the target's entry.
+            proven: the domains that have been seen to move.
+            counted: what they have counted over one and the same time.
+            update_period: how often the source renews its figure.
+        """
         self._may_be_zero = choice.may_be_zero
         self._proven = set(proven)
+        self._comparison = Comparison(update_period)
+        self.counted = dict(counted or {})
+        """What the proven domains have counted over one and the same time, where it is known;
+        those that show one counter, the same."""
+        self.doubts: dict[str, str] = {}
+        """Why each other domain is not believed."""
         self._first: dict[str, tuple[Seconds, EnergyReading | PowerReading]] = {}
 
     @property
@@ -79,8 +101,18 @@ class Proof:
         for reading in readings:
             if reading.domain not in self._proven and self._moved(now, reading):
                 self._proven.add(reading.domain)
+                self.doubts.pop(reading.domain, None)
+        if not self._proven <= self.counted.keys():
+            self._compare(now, readings)
         known = self._proven | self._may_be_zero if self._proven else self._proven
         return [reading for reading in readings if reading.domain in known]
+
+    def _compare(self, now: Seconds, readings: Sequence[EnergyReading | PowerReading]) -> None:
+        """A domain that is proven later is compared with all others, over a time of its own."""
+        self._comparison.add(now, [r for r in readings if r.domain in self._proven])
+        if self._comparison.is_settled:
+            self.counted = self._comparison.counted()
+            self._comparison.clear()
 
     def is_decided(self, readings: Iterable[EnergyReading | PowerReading]) -> bool:
         """Whether nothing more is to be learnt of these domains."""
@@ -90,12 +122,16 @@ class Proof:
     def _moved(self, now: Seconds, reading: EnergyReading | PowerReading) -> bool:
         then, first = self._first.setdefault(reading.domain, (now, reading))
         if isinstance(reading, PowerReading) and isinstance(first, PowerReading):
-            if not 0 < reading.power <= most_power(reading.scope):
+            plausible = reading.power <= most_power(reading.scope)
+            self.doubts[reading.domain] = _STEADY if plausible else _TOO_MUCH
+            if not plausible or reading.power <= 0:
                 return False
             return (reading.power, reading.stamp) != (first.power, first.stamp)
         if isinstance(reading, EnergyReading) and isinstance(first, EnergyReading):
             counted = reading.count - first.count
-            if 0 <= counted <= energy(most_power(reading.scope), Seconds(now - then)):
+            plausible = counted <= energy(most_power(reading.scope), Seconds(now - then))
+            self.doubts[reading.domain] = _STILL if plausible else _TOO_MUCH
+            if plausible and counted >= 0:
                 return counted > 0
         # It was reset, or it jumped by more than any device takes: it is watched anew.
         self._first[reading.domain] = (now, reading)
@@ -107,11 +143,14 @@ class Evidence:
     """What was seen of a sensor at the start.
 
     `proven` are the domains that moved; `counted` is what each of them counted over one and the
-    same time, empty for power.
+    same time, empty for power. `domains` are all that it gave, in their order, and `doubts` says
+    why each one that is not proven is not.
     """
 
     proven: frozenset[str] = frozenset()
     counted: Mapping[str, Joules] = field(default_factory=dict)
+    domains: tuple[str, ...] = ()
+    doubts: Mapping[str, str] = field(default_factory=dict)
 
 
 def prove(sensor: Sensor, choice: SensorChoice) -> Evidence:
@@ -121,29 +160,52 @@ def prove(sensor: Sensor, choice: SensorChoice) -> Evidence:
     may be steady, and what it feeds may not be the processor.
 
     Raises:
-        SensorAbsent: a counter stands still.
+        SensorAbsent: a counter stands still, or counts what none can.
     """
-    limit = Seconds(PERIODS * update_period(sensor, choice))
+    period = update_period(sensor, choice)
+    limit = Seconds(PERIODS * period)
     if not measures(sensor) or limit > _LONGEST:
         return Evidence()
     limit = max(limit, _LEAST)
-    proof = Proof(choice)
-    rounds: list[Mapping[str, Joules]] = []
+    proof, comparison = Proof(choice), Comparison(period)
+    domains: dict[str, None] = {}
+    rounds = 0
     begin = time.monotonic()
-    while (elapsed := time.monotonic() - begin) <= limit or 0 < len(rounds) < _LEAST_ROUNDS:
+    while time.monotonic() - begin <= limit or 0 < rounds < _LEAST_ROUNDS:
         readings = _read(sensor)
-        proof.believed(Seconds(time.monotonic()), readings)
-        if readings:
-            rounds.append({r.domain: r.count for r in readings if isinstance(r, EnergyReading)})
-        if proof.is_decided(readings) and (len(readings) == 1 or elapsed >= _TO_COMPARE):
+        now = Seconds(time.monotonic())
+        _check_names(readings)
+        proof.believed(now, readings)
+        comparison.add(now, readings)
+        domains |= dict.fromkeys(reading.domain for reading in readings)
+        rounds += bool(readings)
+        alone = len(readings) == 1 or not isinstance(sensor, EnergySensor)
+        if proof.is_decided(readings) and (alone or comparison.is_settled):
             break
         _spin()
-    if isinstance(sensor, EnergySensor) and not proof.proven and any(rounds):
-        raise SensorAbsent(
-            f"listed, but its count stands still: it did not move for {limit:g} s under load, as "
-            "is usual in virtual machines"
+    if isinstance(sensor, EnergySensor) and not proof.proven and rounds:
+        raise SensorAbsent(_why_not(proof, limit))
+    counted = {d: joules for d, joules in comparison.counted().items() if d in proof.proven}
+    return Evidence(proof.proven, counted, tuple(domains), proof.doubts)
+
+
+def _check_names(readings: Sequence[EnergyReading | PowerReading]) -> None:
+    """Raises: SensorAbsent."""
+    names = Counter(reading.domain for reading in readings)
+    for name, times in names.items():
+        if times > 1:
+            raise SensorAbsent(f"it gives {times} figures of one name, {name}: which is which?")
+
+
+def _why_not(proof: Proof, limit: Seconds) -> str:
+    if _TOO_MUCH in proof.doubts.values():
+        return "listed, but not believed: " + "; ".join(
+            f"{domain}: {why}" for domain, why in proof.doubts.items()
         )
-    return Evidence(proof.proven, _counted(rounds, proof.proven))
+    return (
+        f"listed, but its count stands still: it did not move for {limit:g} s under load, as is "
+        "usual in virtual machines"
+    )
 
 
 def _read(sensor: Sensor) -> Sequence[EnergyReading | PowerReading]:
@@ -154,15 +216,6 @@ def _read(sensor: Sensor) -> Sequence[EnergyReading | PowerReading]:
         return sensor.read_power() if isinstance(sensor, PowerSensor) else []
     except SensorFailed:
         return []
-
-
-def _counted(rounds: Sequence[Mapping[str, Joules]], proven: frozenset[str]) -> dict[str, Joules]:
-    whole = [counts for counts in rounds if counts.keys() >= proven]
-    if not whole:
-        return {}
-    first, last = whole[0], whole[-1]
-    # One that was reset meanwhile is compared with nothing.
-    return {d: Joules(max(0.0, last[d] - first[d])) for d in last if d in proven and d in first}
 
 
 def _spin() -> None:

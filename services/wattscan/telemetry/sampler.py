@@ -125,6 +125,7 @@ class Sampler:
             for state in states:
                 if state not in asked or state.answers == asked[state]:
                     self._fail(state, "blocked", _BLOCKED)
+            self._note_parts()
             self._elect(Seconds(self._clock()))
 
     def _watch(self) -> None:
@@ -133,6 +134,7 @@ class Sampler:
                 for state in self.states:
                     if state.reader.blocked:
                         self._fail(state, "blocked", _BLOCKED)
+                self._note_parts()
                 self._elect(Seconds(self._clock()))
 
     def _take(self, state: SensorState, now: Seconds, answer: Any, as_scheduled: bool) -> None:
@@ -169,6 +171,15 @@ class Sampler:
         elif not state.up and state.errors.total():
             log.warning("sensor %s is back", state.sensor.name)
         state.up = True
+
+    def _note_parts(self) -> None:
+        for state in self.states:
+            if state.up and state.measures and state.find_lacking():
+                name = state.sensor.name
+                if state.lacking:
+                    log.warning("sensor %s: %s", name, state.lacking)
+                else:
+                    log.info("sensor %s is whole: no part of its device is missing", name)
 
     def _fail(self, state: SensorState, reason: str, detail: str) -> None:
         if state.up or not state.errors.total():

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from wattscan.contracts import (
-    Covering,
     EnergySensor,
     Hasty,
     Method,
@@ -21,9 +20,10 @@ from wattscan.metrics import COUNTER_RESET
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.domains import AnyDomain, Domain, Total
 from wattscan.telemetry.doubt import Doubt
+from wattscan.telemetry.parts import Device, Listing, Seen, device_of
 from wattscan.telemetry.proof import Proof, update_period
 from wattscan.telemetry.reader import Reader
-from wattscan.units import Celsius, Joules, Seconds
+from wattscan.units import Celsius, Seconds
 
 COUNTER_JUMP = "counter_jump"
 """The `reason` of a read error for a counter that has gone up by more than any device takes."""
@@ -50,7 +50,8 @@ class SensorState:
         self.wanted_interval = _interval(found, interval)
         self.update_period = update_period(found.sensor, found.choice)
         self.doubt = Doubt(found.choice, self.update_period)
-        self.proof = Proof(found.choice, found.evidence.proven)
+        evidence = found.evidence
+        self.proof = Proof(found.choice, evidence.proven, evidence.counted, self.update_period)
         self.corrections = {
             domain: correction
             for (name, domain), correction in found.choice.corrections.items()
@@ -61,6 +62,9 @@ class SensorState:
         self.proving = False
         """It is read, and none of its domains has moved yet: nothing of it is shown."""
         self.trouble = "it has not been read yet"
+        self.lacking = ""
+        """Why it does not stand for its device, though some of its domains are believed."""
+        self._looked = False
         self.errors: Counter[str] = Counter()
         if isinstance(found.sensor, EnergySensor):
             # There from the start: a reader needs the zero before it.
@@ -68,7 +72,6 @@ class SensorState:
         self.domains: dict[str, Domain] = {}
         self.total: Total | None = None
         """Where several domains are the device: their sum."""
-        self._counted = found.evidence.counted
         self.temperatures: dict[str, Celsius] = {}
         self.throttled: bool | None = None
         """None: it does not tell."""
@@ -88,24 +91,32 @@ class SensorState:
             yield self.total
 
     def device(self) -> AnyDomain | None:
-        """What stands for its device in the tables; None: it does not tell of it now.
-
-        Of each sensor its first domain, unless it says which of them are the device together: a
-        rail does not stand for its board.
-        """
-        if not isinstance(self.sensor, Covering):
-            first = next(iter(self.domains.values()), None)
-            return first if first is not None and first.present else None
-        moved = {d: self._counted.get(d, Joules(0.0)) for d in self.domains
-                 if d in self.proof.proven}  # fmt: skip
-        parts = [self.domains[name] for name in self.sensor.device_domains(moved)]
-        if not parts or not all(part.present for part in parts):
+        """What stands for its device in the tables; None: it does not tell of it now."""
+        device = self._device()
+        if device.lacking or not device.domains:
             return None
+        parts = [self.domains[name] for name in device.domains]
         if len(parts) == 1:
             return parts[0]
         if self.total is None or self.total.parts != tuple(parts):
             self.total = Total(parts)
         return self.total
+
+    def find_lacking(self) -> bool:
+        """Look whether a part of its device is missing; whether that has changed."""
+        unreadable = isinstance(self.sensor, Listing) and bool(self.sensor.unreadable)
+        quiet = not unreadable and all(domain.present for domain in self.domains.values())
+        if quiet and self._looked and not self.lacking:
+            return False  # nothing is asked: a driver may take long to answer
+        self._looked = True
+        before, self.lacking = self.lacking, self._device().lacking
+        return self.lacking != before
+
+    def _device(self) -> Device:
+        proof = self.proof
+        present = {name for name, domain in self.domains.items() if domain.present}
+        seen = Seen(self.domains.keys(), proof.proven, present, proof.counted, proof.doubts)
+        return device_of(self.sensor, seen)
 
     @property
     def interval(self) -> Seconds | None:

@@ -70,6 +70,11 @@ def test_a_nanos_milliwatts_become_watts_and_its_input_comes_first(nano):
     assert readings["POM_5V_CPU"] == ("rail", pytest.approx(0.41))
 
 
+def test_the_board_stands_for_the_device_even_while_it_cannot_be_read(nano):
+    sensor, readings = read(nano)
+    assert list(sensor.device_domains({"POM_5V_GPU": 0.0})) == list(readings)[:1]
+
+
 def test_a_rail_at_zero_is_a_reading(nano):
     assert read(nano)[1]["POM_5V_GPU"] == ("rail", 0.0)
 

@@ -59,7 +59,7 @@ else:
         states.append({s.name: state(s) for s in found})
         throttled += [ask(s.throttled) for s in found if hasattr(s, "throttled")]
     devices = {
-        s.name: s.device_domains({d: 0.0 for d in states[0][s.name]})
+        s.name: s.device_domains({})  # whether they have moved or not
         for s in found
         if isinstance(s, Covering)
     }

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from wattscan.contracts import SensorAbsent, SensorFailed
@@ -101,3 +103,49 @@ def test_a_count_that_none_can_have_is_garbage(sysfs):
         (zone / "energy_uj").write_text("9" * 16)
     with pytest.raises(SensorAbsent, match=r"beyond 1e\+15"):
         rapl.find(SETTINGS, sysfs)
+
+
+@pytest.mark.parametrize("microjoules", [0, -5])
+def test_a_range_that_cannot_be_is_not_known(sysfs, microjoules):
+    (sysfs / "class/powercap/intel-rapl:0/max_energy_range_uj").write_text(f"{microjoules}\n")
+    assert read(sysfs)[1]["package-0"].wraps_at is None
+
+
+@pytest.mark.parametrize(
+    ("name", "domains"),
+    [("package-0\n", ["package-0", "package-0:1"]), ("\n", ["package-0", "zone"])],
+)
+def test_each_zone_has_a_name_of_its_own(sysfs, name, domains):
+    (sysfs / "class/powercap/intel-rapl:1/name").write_text(name)
+    sensor, readings = read(sysfs)
+    assert set(readings) == {*domains, "dram-0", "core-0"}
+    assert readings[domains[1]].count == pytest.approx(40.0)
+    moved = dict.fromkeys(readings, 3.0)
+    assert list(sensor.device_domains(moved)) == [d for d in domains if "package" in d]
+
+
+def test_a_second_control_type_is_the_same_hardware(sysfs):
+    powercap = sysfs / "class/powercap"
+    shutil.copytree(powercap / "intel-rapl:0", powercap / "amd-rapl:0")
+    read_ = read(sysfs)[0].read_energy()
+    assert [r.domain for r in read_] == ["package-0", "psys", "dram-0", "core-0"]
+
+
+@pytest.mark.parametrize(
+    ("file", "why"), [("energy_uj", "a number"), ("max_energy_range_uj", "No such file")]
+)
+def test_a_package_that_is_listed_and_cannot_be_read_is_a_part_of_the_machine(sysfs, file, why):
+    second = sysfs / "class/powercap/intel-rapl:1"
+    (second / "name").write_text("package-1\n")
+    text = (second / file).read_text()
+    if file == "energy_uj":
+        (second / file).write_text("x\n")
+    else:
+        (second / file).unlink()
+    sensor, readings = read(sysfs)
+    assert list(readings) == ["package-0", "dram-0", "core-0"]
+    assert why in sensor.unreadable["package-1"]
+    assert list(sensor.device_domains({"package-0": 3.0})) == ["package-0", "package-1"]
+    (second / file).write_text(text)
+    sensor.read_energy()
+    assert not sensor.unreadable or file == "max_energy_range_uj"

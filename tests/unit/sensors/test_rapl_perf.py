@@ -97,7 +97,9 @@ def test_dies_that_share_a_packages_number_are_counted_apart(sysfs, kernel):
     (sysfs / "devices/system/cpu/cpu28/topology/physical_package_id").write_text("0")
     sensor = find(sysfs)
     feed(kernel, {})
-    assert [r.domain for r in sensor.read_energy()][:2] == ["package-0", "package-1"]
+    names = [r.domain for r in sensor.read_energy()][:2]
+    assert names == ["package-0-die-0", "package-0-die-1"], "as powercap has them"
+    assert sensor.device_domains(dict.fromkeys(names, 5.0)) == ("package-0-die-0",), "mirrors"
 
 
 @pytest.mark.parametrize(

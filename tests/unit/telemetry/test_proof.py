@@ -161,7 +161,15 @@ def test_counters_that_stand_still_are_absent_and_the_model_takes_over(tmp_path)
         pytest.param({"package-0": 3, "psys": 1}, ["package-0"], id="one that is not calibrated"),
         pytest.param({"psys": 9}, ["psys"], id="a platform alone"),
         pytest.param(
-            {"package-0-die-0": 3.0, "package-0-die-1": 3.01}, ["package-0-die-0"], id="a mirror"
+            {"package-0-die-0": 3.0, "package-0-die-1": 3.0}, ["package-0-die-0"], id="a mirror"
+        ),
+        pytest.param(
+            {"package-0-die-0": 3.0, "package-0-die-1": 3.01},
+            ["package-0-die-0", "package-0-die-1"],
+            id="two dies that take nearly the same",
+        ),
+        pytest.param(
+            {"package-0-die-0": 3.0, "package-0-die-1": 0.0}, [], id="dies that are not compared"
         ),
         pytest.param(
             {"package-0-die-0": 3.0, "package-0-die-1": 4.0},

@@ -86,9 +86,10 @@ class NvmlEnergy:
         self._channels = channels
         self._computing = computing
 
-    def device_domains(self, moved: Mapping[str, Joules]) -> Sequence[str]:
-        """See `contracts.Covering`: the GPUs that the models run on."""
-        return self._computing.of(moved)
+    def device_domains(self, _moved: Mapping[str, Joules]) -> Sequence[str]:
+        """See `contracts.Covering`: the GPUs that the models run on, whether they have moved or
+        not."""
+        return self._computing.of(self._channels)
 
     def read_energy(self) -> Sequence[EnergyReading]:
         """One reading a GPU that answers. Raises: SensorFailed when none does."""
@@ -119,9 +120,10 @@ class NvmlPower:
         self._channels = channels
         self._computing = computing
 
-    def device_domains(self, moved: Mapping[str, Joules]) -> Sequence[str]:
-        """See `contracts.Covering`: the GPUs that the models run on."""
-        return self._computing.of(moved)
+    def device_domains(self, _moved: Mapping[str, Joules]) -> Sequence[str]:
+        """See `contracts.Covering`: the GPUs that the models run on, whether they have moved or
+        not."""
+        return self._computing.of(self._channels)
 
     def read_power(self) -> Sequence[PowerReading]:
         """One reading a GPU that answers. Raises: SensorFailed when none does."""
