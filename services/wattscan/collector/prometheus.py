@@ -30,8 +30,8 @@ from wattscan.settings import MOST
 _CHUNK_SECONDS = 3600.0
 # For a whole reply; Prometheus itself ends a query after two minutes.
 _TIMEOUT_SECONDS = 120.0
-# An hour at one sample a second is 0.1 MiB a series. At a stretch, a metric of a 24-hour run has a
-# few hundred.
+# What is asked for with all its samples comes hour by hour: at one a second, 0.1 MiB a series, of
+# which such a metric has tens. Of the thousands of a histogram only the last sample is asked for.
 _LONGEST_REPLY_MIB = 256
 _PIECE_BYTES = 1 << 16
 _LONGEST_TEXT = 300
