@@ -182,12 +182,12 @@ def documents(source, run, out):
 
 
 def alike(one, other, least=1e-9):
-    """The same, numbers to the sixth digit, and what comes from times of day to a microsecond:
+    """The same, numbers to the sixth digit, and what comes from times of day to some microseconds:
     VictoriaMetrics keeps 15 digits of a number."""
     if isinstance(one, dict):
         assert one.keys() == other.keys()
         for key, value in one.items():
-            alike(value, other[key], 1e-6 if key == "clocks" else least)
+            alike(value, other[key], 1e-5 if key == "clocks" else least)
     elif isinstance(one, list):
         assert len(one) == len(other)
         for pair in zip(one, other, strict=True):

@@ -117,13 +117,22 @@ class Covering(Protocol):
     """What a sensor adds whose device may be more than its first domain: two sockets, two GPUs."""
 
     def device_domains(self, moved: Mapping[str, Joules]) -> Sequence[str]:
-        """The domains whose sum is the device. None of them overlaps another.
+        """The domains whose sum is the device. None of them overlaps another; one that has not
+        moved may be among them: without it the sensor does not stand for its device.
 
         Args:
             moved: the domains that are proven, in their order, each with what it has counted over
                 one and the same time; 0 where that is not known.
         """
         ...
+
+
+@runtime_checkable
+class Listing(Protocol):
+    """What a sensor adds that knows of domains which it cannot read now."""
+
+    unreadable: Mapping[str, str]
+    """Domain -> why it cannot be read."""
 
 
 Sensor: TypeAlias = PowerSensor | EnergySensor | TemperatureSensor

@@ -8,20 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
-from wattscan.contracts import Covering, Sensor
+from wattscan.contracts import Covering, Listing, Sensor
 from wattscan.units import Joules
 
 _SILENT = "it cannot be read, or is not believed"
-
-
-@runtime_checkable
-class Listing(Protocol):
-    """What a sensor adds that knows of domains which it cannot read now."""
-
-    unreadable: Mapping[str, str]
-    """Domain -> why it cannot be read."""
 
 
 @dataclass(frozen=True)

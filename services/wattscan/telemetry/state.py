@@ -10,6 +10,7 @@ from typing import Any
 from wattscan.contracts import (
     EnergySensor,
     Hasty,
+    Listing,
     Method,
     PowerSensor,
     Sensor,
@@ -20,7 +21,7 @@ from wattscan.metrics import COUNTER_RESET
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.domains import AnyDomain, Domain, Total
 from wattscan.telemetry.doubt import Doubt
-from wattscan.telemetry.parts import Device, Listing, Seen, device_of
+from wattscan.telemetry.parts import Device, Seen, device_of
 from wattscan.telemetry.proof import Proof, update_period
 from wattscan.telemetry.reader import Reader
 from wattscan.units import Celsius, Seconds
