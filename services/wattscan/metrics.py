@@ -39,6 +39,11 @@ class Profile:
     cooldown: float
     repeats: int
 
+    @property
+    def window_seconds(self) -> float:
+        """One repeat of one variant, at most."""
+        return self.idle + self.warmup + self.load + self.cooldown
+
 
 PROFILES = {
     "quick": Profile(idle=5, warmup=3, load=10, cooldown=5, repeats=2),

@@ -11,11 +11,11 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from wattscan import __version__, plugins
-from wattscan.bench.resume import RECORDING
+from wattscan.collector.run_folder import RECORDING, WARNINGS
 from wattscan.contracts import WattscanError
 from wattscan.telemetry.machine import machine_facts
 
-_FILES = ("run.json", RECORDING, "tables.md", "tables.json", "cells.om", "report.html")
+_FILES = ("run.json", WARNINGS, RECORDING, "tables.md", "tables.json", "cells.om", "report.html")
 _LOGS = ("serve.log", "loadgen.log")
 
 

@@ -11,21 +11,29 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from wattscan.bench.bundle import write_bundle
+from wattscan.bench.progress import duration
 from wattscan.bench.record import read_record
-from wattscan.bench.resume import RECORDING
 from wattscan.bench.run import Options, record, resume
 from wattscan.collector.report import collect, write
-from wattscan.contracts import WattscanError
+from wattscan.collector.run_folder import RECORDING
+from wattscan.contracts import PRECISIONS, WattscanError
 from wattscan.metrics import PROFILES, SCENARIOS
 from wattscan.serving.cli import add_target_arguments
+
+# What is shipped: each in FP32 and in INT8.
+_TASKS = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of a run."""
     add_target_arguments(parser)
     add = parser.add_argument
-    profiles = "; ".join(f"{n}: {p.repeats} x {p.load:g} s of load" for n, p in PROFILES.items())
-    add("--profile", choices=sorted(PROFILES), default="quick", help=f"{profiles} (default quick)")
+    profiles = "; ".join(
+        f"{name}: {p.repeats} x {p.load:g} s of load for each variant, at most "
+        f"{duration(_TASKS * len(PRECISIONS) * p.repeats * p.window_seconds)} for {_TASKS} tasks"
+        for name, p in PROFILES.items()
+    )
+    add("--profile", choices=list(PROFILES), default="quick", help=f"{profiles} (default quick)")
     add(
         "--scenario",
         choices=SCENARIOS,
@@ -84,7 +92,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _folder(given: Path, out: Path) -> Path:
     """A run is named by its folder, by a link to it, or by what the folder is called below out."""
-    return Path(os.path.realpath(given if given.is_dir() else out / given))
+    is_name = len(given.parts) == 1
+    folder = out / given if is_name and not given.is_dir() else given
+    return Path(os.path.realpath(folder)) if folder.is_dir() else folder
 
 
 def _reduce(folder: Path, bundle: bool) -> None:

@@ -29,6 +29,7 @@ _MOST_CLOCK_STEP = Seconds(0.01)
 # 2024-01-01: a board without a battery for its clock begins in 1970.
 _EARLIEST = 1_704_067_200.0
 _BUSY_CORES = 0.2
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def look(target: Target, sysfs: Path, out: Path, profile: Profile, windows: int)
     _check_ports()
     found = discover(target, sysfs)
     source = _source(target, found)
-    warnings = [*_clock_and_load(), *_other_services()]
+    warnings = [*_clock_and_load(found), *_other_services()]
     return Outlook(_machine(), source, tuple(warnings))
 
 
@@ -135,7 +136,7 @@ def _said(source: FoundSensor | None) -> str:
     if _method(source) == "modelled":
         return (
             f"No sensor here measures power: it is modelled from the service's processor time, "
-            f"±{ratio:.0%}, and no figure is better than indicative."
+            f"±{100 * ratio:.0f} % (1 sigma), and no figure is better than indicative."
         )
     how = "counts energy" if _method(source) == "counter" else "measures power"
     domains = ", ".join(sorted(source.evidence.proven))
@@ -146,7 +147,7 @@ def _method(found: FoundSensor) -> Method | None:
     return found.sensor.method if isinstance(found.sensor, EnergySensor) else "integrated"
 
 
-def _clock_and_load() -> Iterator[str]:
+def _clock_and_load(found: Found) -> Iterator[str]:
     """Whether the clock steps, and who else computes, over one short time."""
     import psutil
 
@@ -161,14 +162,33 @@ def _clock_and_load() -> Iterator[str]:
         )
     using = _processor_seconds(psutil.process_iter(["pid", "name", "cpu_times"]))
     busy = {who: (using[who] - used.get(who, using[who])) / elapsed for who in using}
-    others = sorted(((load, name) for (_, name), load in busy.items()), reverse=True)
+    others = sorted(((load, who) for who, load in busy.items()), reverse=True)
     total = sum(load for load, _ in others)
     if total > _BUSY_CORES:
-        names = ", ".join(name for load, name in others[:3] if load > _BUSY_CORES / 4)
-        yield (
-            f"Other processes keep {total:.1f} cores busy ({names}): end them, for they slow the "
-            "service and draw power."
-        )
+        named = [
+            f"{name}, process {pid}"
+            for load, (pid, name) in others[:_MOST_NAMED]
+            if load > _BUSY_CORES / 4
+        ]
+        yield _busy(total, named, _measures(found))
+
+
+def _busy(cores: float, named: Sequence[str], measured: bool) -> str:
+    """What other processes do to the figures: a model does not see the power that they draw."""
+    who = f" ({'; '.join(named)})" if named else ""
+    effect = "they slow the service, and the figures include that"
+    if measured:
+        effect = "the figures include the power that they draw, and they slow the service"
+    return f"Other processes keep {cores:.1f} cores busy{who}: {effect}."
+
+
+def _measures(found: Found) -> bool:
+    return any(
+        isinstance(each.sensor, PowerSensor | EnergySensor)
+        and _method(each) != "modelled"
+        and each.evidence.proven
+        for each in found.sensors
+    )
 
 
 def _processor_seconds(processes: Iterator[object]) -> dict[tuple[int, str], float]:
@@ -194,9 +214,15 @@ def _other_services() -> Iterator[str]:
         if process.info["pid"] not in mine and _is_ours(process.info["cmdline"] or [])
     ]
     if pids:
+        several = len(pids) > 1
+        who = (
+            "Other Wattscan services or runs are"
+            if several
+            else "Another Wattscan service or run is"
+        )
         yield (
-            f"Another Wattscan service or run is on this machine (process {', '.join(pids)}): one "
-            "measurement at a time, or each counts the other's energy."
+            f"{who} on this machine (process{'es' * several} {', '.join(pids)}): measure one at a "
+            "time, for they slow each other, and a sensor counts the energy of all."
         )
 
 

@@ -11,10 +11,10 @@ from wattscan import metrics
 from wattscan.bench.models import Models, models_of
 from wattscan.bench.record import Record
 from wattscan.collector.recording import Recording, read_recording
+from wattscan.collector.run_folder import RECORDING
 from wattscan.collector.windows import Window, find_run
 from wattscan.contracts import WattscanError
 
-RECORDING = "recording.om"
 _PHASES = ("idle", "warmup", "load", "cooldown")
 _GZIP = b"\x1f\x8b"
 WindowKey: TypeAlias = tuple[str, str, str]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,11 @@ from wattscan.bench.processes import Child
 from wattscan.bench.progress import Progress, duration
 from wattscan.bench.record import Record, read_record, write_record
 from wattscan.bench.recorder import Page, Recorder
-from wattscan.bench.resume import RECORDING, Past, complete, read_past
+from wattscan.bench.resume import Past, complete, read_past
 from wattscan.bench.workload import IMAGES, write_images
+from wattscan.collector.run_folder import RECORDING, WARNINGS
 from wattscan.contracts import PRECISIONS, Target, WattscanError
-from wattscan.metrics import MODEL_INFO, PROFILES, Profile
+from wattscan.metrics import MODEL_INFO, PROFILES
 from wattscan.targets import load_target
 
 _TARGET_SCRAPE_SECONDS = 1.0
@@ -78,13 +81,16 @@ def record(options: Options, held: ExitStack) -> Path:
         sysfs=str(options.sysfs.absolute()),
     )
     progress = Progress()
-    _announce(progress, target, asked, options.out, Past(""))
+    warnings = _announce(progress, target, asked, options.out, Past(""))
     started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     folder = _new_folder(options.out, f"{started}-{target.name}-{options.profile}")
     held.enter_context(locked(folder))
+    held.push(partial(_tell_if_interrupted, folder))
     asked = replace(asked, run=folder.name, version=__version__)
     # From here on the run can go on, wherever it is cut short.
     write_record(folder, asked)
+    _keep_warnings(folder, "When the run began", warnings)
+    progress.say(f"The run's folder: {folder}")
     _Run(target, asked, folder, progress, Past(folder.name)).go()
     return folder
 
@@ -99,6 +105,7 @@ def resume(folder: Path, held: ExitStack) -> None:
     """
     read_record(folder)  # a folder that is no run's gets no lock
     held.enter_context(locked(folder))
+    held.push(partial(_tell_if_interrupted, folder))
     asked = read_record(folder)
     past = read_past(folder, asked)
     asked = replace(asked, run=past.run, parts=past.parts + 1)
@@ -109,7 +116,9 @@ def resume(folder: Path, held: ExitStack) -> None:
     if _tasks(Path(asked.models), asked.tasks) != asked.tasks:
         raise WattscanError(f"{asked.models} no longer has the models of the run in {folder}")
     progress = Progress()
-    _announce(progress, target, asked, folder, past)
+    warnings = _announce(progress, target, asked, folder, past)
+    _keep_warnings(folder, f"When part {asked.parts} began", warnings)
+    progress.say(f"The run's folder: {folder}")
     _Run(target, asked, folder, progress, past).go()
 
 
@@ -122,17 +131,56 @@ def _finish(folder: Path, asked: Record, past: Past) -> None:
         complete(folder / RECORDING)
 
 
-def _announce(progress: Progress, target: Target, asked: Record, out: Path, past: Past) -> None:
-    """What is to be measured, and what this machine can give. Raises: WattscanError: nothing."""
+def how_to_go_on(folder: Path) -> str:
+    """How a run that was cut short goes on: what is missing, and the command.
+
+    Raises: WattscanError: the folder is no run's.
+    """
+    asked = read_record(folder)
+    missing = _windows(asked) - len(read_past(folder, asked).done)
+    verb = "is" if missing == 1 else "are"
+    what = f"{missing} of {_windows(asked)} windows {verb}" if missing else "Only the report is"
+    own = Path(sys.argv[0])
+    program = str(own) if own.name == "wattscan" else ".venv/bin/wattscan"
+    words = [program, "bench", "--resume", str(folder)]
+    return f"{what} missing. To go on: {shlex.join(words)}"
+
+
+def _tell_if_interrupted(
+    folder: Path, kind: type[BaseException] | None, _error: BaseException | None, _trace: object
+) -> None:
+    if kind is not None and issubclass(kind, KeyboardInterrupt):
+        # A record that cannot be read any more is told by whoever resumes.
+        with suppress(WattscanError, OSError):
+            print(how_to_go_on(folder), file=sys.stderr)
+
+
+def _keep_warnings(folder: Path, when: str, warnings: Sequence[str]) -> None:
+    """Beside the recording: the report shows them. Raises: OSError."""
+    if warnings:
+        with (folder / WARNINGS).open("a", encoding="utf-8") as file:
+            file.writelines(f"{when}: {warning}\n" for warning in warnings)
+
+
+def _announce(
+    progress: Progress, target: Target, asked: Record, out: Path, past: Past
+) -> tuple[str, ...]:
+    """Say what is to be measured, and what this machine can give; returns the warnings.
+
+    Raises: WattscanError: it can give nothing.
+    """
     profile = PROFILES[asked.profile]
     windows = _windows(asked) - len(past.done)
-    progress.say(look(target, Path(asked.sysfs), out, profile, windows).paragraph)
+    outlook = look(target, Path(asked.sysfs), out, profile, windows)
+    progress.say(outlook.paragraph)
     there = f"{len(past.done)} of {_windows(asked)} windows are there already; "
     kept = there if past.done else ""
     progress.say(
         f"Measuring {', '.join(asked.tasks)} on {target.name}, FP32 against INT8: {kept}"
-        f"{windows} windows, at most {duration(windows * _window_seconds(profile))}."
+        f"{windows} window{'s' * (windows != 1)}, at most "
+        f"{duration(windows * profile.window_seconds)}."
     )
+    return outlook.warnings
 
 
 def _windows(asked: Record) -> int:
@@ -308,16 +356,12 @@ class _Run:
         phases = {"idle": p.idle, "warmup": p.warmup, "load": p.load, "cooldown": p.cooldown}
         order = list(phases)
         rest = sum(phases[phase] for phase in order[order.index(event["phase"]) :])
-        return float(rest + (event["of"] - event["window"]) * _window_seconds(p))
+        return float(rest + (event["of"] - event["window"]) * p.window_seconds)
 
 
 def _served_models(page: str) -> Models:
     """Raises: WattscanError."""
     return models_of(s.labels for s in read_page(page) if s.name == MODEL_INFO.name)
-
-
-def _window_seconds(p: Profile) -> float:
-    return p.idle + p.warmup + p.load + p.cooldown
 
 
 def _instance(url: str) -> str:

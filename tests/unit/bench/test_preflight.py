@@ -2,12 +2,14 @@
 
 import errno
 import importlib.util
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from moving_rapl import moving, zones
@@ -27,7 +29,7 @@ def look(tmp_path, target=CPU):
 def test_without_a_sensor_it_says_that_power_is_modelled(tmp_path):
     told = look(tmp_path)
     assert "No sensor here measures power: it is modelled" in told.source
-    assert "±50%" in told.source
+    assert "±50 % (1 sigma)" in told.source
     assert told.machine.startswith("This machine: ")
 
 
@@ -101,7 +103,18 @@ def test_busy_processes_are_told(tmp_path):
         busy.kill()
         busy.wait()
     # Which three are named depends on what else this machine does.
-    assert any("cores busy (" in warning for warning in warnings)
+    told = next(warning for warning in warnings if "cores busy" in warning)
+    assert re.search(r"cores busy \([^;]+, process \d+", told)
+    assert "they slow the service, and the figures include that" in told
+    assert "end them" not in told
+
+
+def test_a_sensor_counts_what_other_processes_draw():
+    told = preflight._busy(1.04, ["python3, process 12"], measured=True)
+    assert told == (
+        "Other processes keep 1.0 cores busy (python3, process 12): the figures include the power "
+        "that they draw, and they slow the service."
+    )
 
 
 def test_another_service_is_told(tmp_path):
@@ -113,7 +126,25 @@ def test_another_service_is_told(tmp_path):
     finally:
         other.kill()
         other.wait()
-    assert any("Another Wattscan service" in w and str(other.pid) in w for w in warnings)
+    # Other ones may be there, too.
+    told = next(w for w in warnings if "Wattscan service" in w)
+    assert re.search(rf"\(process(es)? (\d+, )*{other.pid}\b", told)
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ([13915], "Another Wattscan service or run is on this machine (process 13915): "),
+        ([5, 6], "Other Wattscan services or runs are on this machine (processes 5, 6): "),
+    ],
+)
+def test_other_services_are_told_in_the_right_number(others, said, monkeypatch):
+    import psutil
+
+    found = [SimpleNamespace(info={"pid": p, "cmdline": ["wattscan", "serve"]}) for p in others]
+    monkeypatch.setattr(psutil, "process_iter", lambda _: iter(found))
+    (told,) = preflight._other_services()
+    assert told.startswith(said)
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,18 @@ import contextlib
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from wattscan.bench import cli, run
 from wattscan.bench.lock import locked
+from wattscan.bench.preflight import Outlook
 from wattscan.bench.record import Record, read_record, write_record
 from wattscan.bench.recorder import Recorder
 from wattscan.bench.resume import Past, read_past, reopen
 from wattscan.bench.run import resume
+from wattscan.collector.run_folder import read_warnings
 from wattscan.contracts import WattscanError
 
 RECORD = Record("cpu", "quick", "SingleStream", ("brain-mri",), "models", 2022, 20.0, "/sys")
@@ -172,7 +175,7 @@ def test_a_folder_that_is_no_runs_gets_no_lock(tmp_path):
 def test_a_run_that_was_cut_short_before_its_recording_simply_begins(made, monkeypatch):
     parts = []
     monkeypatch.setattr(run, "_tasks", lambda _, tasks: tasks)
-    monkeypatch.setattr(run, "_announce", lambda *_: None)
+    monkeypatch.setattr(run, "_announce", lambda *_: ())
     monkeypatch.setattr(run._Run, "go", lambda part: parts.append(part._asked))
     (made / "recording.om").unlink()
     go_on(made)
@@ -187,6 +190,49 @@ def test_a_run_is_found_by_whatever_leads_to_it(made, monkeypatch, given):
     out = made.parent if given == "below" else made.parent / "nowhere"
     told = made.name if given == "below" else given
     assert cli._folder(type(made)(told), out) == made
+
+
+@pytest.mark.parametrize("given", ["nope", "runs/nope"])
+def test_a_run_that_is_not_there_is_named_as_it_was_given(tmp_path, monkeypatch, given):
+    monkeypatch.chdir(tmp_path)
+    folder = cli._folder(Path(given), Path("runs"))
+    with pytest.raises(WattscanError, match="there is no run in runs/nope: "):
+        go_on(folder)
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("there", "program", "said"),
+    [
+        (1, "/x/.venv/bin/wattscan", "3 of 4 windows are missing. To go on: /x/.venv/bin/wattscan"),
+        (3, "x/wattscan/__main__.py", "1 of 4 windows is missing. To go on: .venv/bin/wattscan"),
+        (4, "wattscan", "Only the report is missing. To go on: wattscan"),
+    ],
+)
+def test_an_interrupted_run_says_how_it_goes_on(made, monkeypatch, capsys, there, program, said):
+    recording(made, ALL[:there])
+    monkeypatch.setattr(sys, "argv", [program])
+    for name in ("_tasks", "_announce"):
+        monkeypatch.setattr(run, name, lambda _, *rest: rest[0] if len(rest) == 1 else ())
+    monkeypatch.setattr(run._Run, "go", interrupted)
+    monkeypatch.setattr(run, "_finish", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        go_on(made)
+    assert f"{said} bench --resume '{made}'\n" in capsys.readouterr().err
+
+
+def test_what_was_warned_of_is_kept_beside_the_recording(made, monkeypatch):
+    recording(made, ALL[:1])
+    monkeypatch.setattr(run, "_tasks", lambda _, tasks: tasks)
+    monkeypatch.setattr(run, "look", lambda *_: Outlook("Machine.", "Source.", ("It is busy.",)))
+    monkeypatch.setattr(run._Run, "go", lambda _: None)
+    go_on(made)
+    assert read_warnings(made / "recording.om") == ("When part 2 began: It is busy.",)
+    go_on(made)
+    assert len(read_warnings(made / "recording.om")) == 1, "told once"
 
 
 def test_what_cannot_be_written_is_said_of_the_runs_own_folder(made, monkeypatch, capsys):
