@@ -16,7 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--source",
         required=True,
         metavar="URL-or-recording",
-        help="a recording that bench wrote, or the address of a Prometheus HTTP API "
+        help="a recording that bench wrote, the folder of its run, or the address of a Prometheus "
+        "HTTP API "
         f"(a bearer token is taken from {TOKEN_VARIABLE})",
     )
     parser.add_argument("--run", metavar="ID", help="the run; the newest if left out")
@@ -40,7 +41,9 @@ def run(args: argparse.Namespace) -> int:
     report = collect(args.source, args.run)
     sys.stdout.write(report.table("paper") if args.paper else report.markdown())
     if args.out:
-        write(report, args.out)
+        # The tables are on standard output.
+        written = write(report, args.out)
+        sys.stderr.write(f"All tables: {written[0]}\nReport: {written[-1]}\n")
     if not args.require:
         return 0
     least = VERDICTS.index(args.require)

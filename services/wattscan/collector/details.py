@@ -10,7 +10,7 @@ from wattscan.collector.energy_table import ratio_text
 from wattscan.collector.facts import NOT_ON_RECORD, told
 from wattscan.collector.load import Queries
 from wattscan.collector.measure import Measured
-from wattscan.collector.tables import NOT_MEASURED, Column, Row, Table, Value, number, title_of
+from wattscan.collector.tables import NOT_MEASURED, Column, Row, Table, Value, number
 
 _CELLS = (
     Column("task", "task"),
@@ -136,7 +136,7 @@ def _window(cell: Cell, window: WindowFigures) -> dict[str, Value]:
 
 
 def _names(cell: Cell) -> dict[str, Value]:
-    return {"task": title_of(cell.task), "precision": title_of(cell.precision)}
+    return {"task": cell.task, "precision": cell.precision}
 
 
 def _parts(cell: Cell, kind: Kind) -> str | None:

@@ -8,10 +8,11 @@ from wattscan.collector.device import EnergySource
 from wattscan.collector.facts import clocks_text
 from wattscan.collector.measure import Measured
 from wattscan.collector.ratio import Ratio
-from wattscan.collector.tables import Column, Row, Table, Value, number
+from wattscan.collector.tables import Column, Row, Table, Value, number, title_of
 from wattscan.units import milliseconds_from_seconds
 
 ORDER = 1
+ONE_SCAN = "A scan is one image here: a frame, a slice or a radiograph."
 
 _COLUMNS = (
     Column("target", "target", shown=False),
@@ -58,6 +59,7 @@ _COLUMNS = (
     Column("reasons", "reasons", shown=False),
 )
 _NOTES = (
+    f"{ONE_SCAN} J/image is joules for one scan.",
     "Gross is the load's whole energy over the images answered; net is that less the mean idle "
     "power before it. A figure is the mean over the repeats.",
     "± is half the 95 % interval, from 4 repeats on: scatter over the repeats, the error bound of "
@@ -89,11 +91,22 @@ def measured_by(source: EnergySource | None) -> str:
     if source is None:
         return "Energy was not measured: the target named no domain for the tables."
     unsure = source.uncertainty_ratio
-    stated = "not stated" if unsure is None else f"±{unsure:.1%} of the reading (1 sigma)"
+    if source.method == "modelled":
+        stated = "not stated" if unsure is None else f"±{percent_text(unsure)} (1 sigma)"
+        return (
+            f"Power is modelled, not measured: by {source.sensor}, domain {source.domain}, scope "
+            f"{source.scope}; uncertainty {stated}."
+        )
+    stated = "not stated" if unsure is None else f"±{percent_text(unsure)} of the reading (1 sigma)"
     return (
         f"Sensor {source.sensor}, domain {source.domain}, scope {source.scope}, "
         f"method {source.method}; sensor uncertainty {stated}."
     )
+
+
+def percent_text(ratio: float) -> str:
+    """Such as `50 %` or `0.5 %`."""
+    return f"{100 * ratio:.3g} %"
 
 
 def ratio_text(ratio: Ratio | None, note: str = "") -> str | None:
@@ -215,7 +228,7 @@ def _reasons(measured: Measured) -> tuple[str, ...]:
     for cell in measured.cells:
         for reason in (*cell.reasons, *cell.net_reasons):
             key = (reason.verdict, reason.code, reason.sentence)
-            cells.setdefault(key, []).append(f"{cell.task} {cell.precision}")
+            cells.setdefault(key, []).append(f"{title_of(cell.task)} {title_of(cell.precision)}")
     return tuple(
         f"{verdict}, {code}: {sentence} ({', '.join(names)})"
         for (verdict, code, sentence), names in cells.items()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from wattscan.collector.clocks import Clocks
 from wattscan.collector.device import Device
 
@@ -12,7 +14,7 @@ _MACHINE = {
     "cores": "Cores",
     "kernel": "Kernel",
     "virtualization": "Virtual machine",
-    "driver": "Driver",
+    "driver": "NVIDIA driver",
     "python": "Python",
     "wattscan": "Wattscan on the target",
 }
@@ -22,9 +24,18 @@ def machine(device: Device) -> list[tuple[str, str]]:
     """The machine's facts, each with its heading."""
     told = device.machines or ({},)
     return [
-        (title, ", then ".join(dict.fromkeys(m.get(label) or NOT_ON_RECORD for m in told)))
+        (title, ", then ".join(dict.fromkeys(_fact(label, m.get(label, "")) for m in told)))
         for label, title in _MACHINE.items()
     ]
+
+
+def _fact(label: str, text: str) -> str:
+    """A fact under its heading, which says part of it already."""
+    if label == "virtualization":
+        text = "no" if text == "none" else re.sub("^virtual machine", "yes", text)
+    if label == "driver":
+        text = "not installed" if text == "none" else text.removeprefix("NVIDIA ")
+    return text or NOT_ON_RECORD
 
 
 def clocks_text(clocks: Clocks | None) -> str:

@@ -8,23 +8,62 @@ from typing import Literal
 from wattscan.collector.cells import Cell, Verdict, gross_figure, worst
 from wattscan.collector.measure import Measured
 from wattscan.collector.tables import number, title_of
+from wattscan.contracts import PRECISIONS
 
 Tone = Literal["good", "bad", "neutral"]
+_FIRST_LOOK = "The figures are indicative: good for a first look, not for publication."
 _MEANING: dict[Verdict, str] = {
     "valid": "The figures are valid: fit for publication.",
-    "indicative": "The figures are indicative: sound to compare on one machine, not to publish.",
+    "indicative": "The figures are indicative: fit to compare variants on one machine, not for "
+    "publication.",
     "invalid": "Some figures are invalid: they are shown, marked, with the reasons.",
 }
+# Two repeats that lie further apart than this part of their mean are told.
+_MOST_DIFFERENCE = 0.1
 
 
-def headline(measured: Measured) -> str:
-    """What one scan costs, what INT8 saves, and what the figures are worth."""
-    return f"{costs(measured)} {savings(measured)} {_MEANING[verdict(measured)]}"
+def headline(measured: Measured, warnings: Sequence[str] = ()) -> str:
+    """What one scan costs, what INT8 saves, and what the figures are worth.
+
+    `warnings` is what `bench` warned of when the run began.
+    """
+    return f"{costs(measured)} {summary(measured, warnings)}"
 
 
-def summary(measured: Measured) -> str:
+def summary(measured: Measured, warnings: Sequence[str] = ()) -> str:
     """The headline after its first sentence."""
-    return f"{savings(measured)} {_MEANING[verdict(measured)]}"
+    said = [savings(measured), _meaning(measured, warnings), _difference_of_repeats(measured)]
+    return " ".join(filter(None, said))
+
+
+def _meaning(measured: Measured, warnings: Sequence[str]) -> str:
+    grade = verdict(measured)
+    ratios = (measured.ratios[task].gross for task in measured.tasks)
+    # Without an interval, or on a machine that was not quiet, not even a comparison is sound.
+    compared = all(ratio is not None and ratio.low is not None for ratio in ratios)
+    if grade == "indicative" and (warnings or not compared):
+        return _FIRST_LOOK
+    return _MEANING[grade]
+
+
+def _difference_of_repeats(measured: Measured) -> str:
+    """Which variants of two repeats have repeats that lie far apart: they have no interval."""
+    told = []
+    for cell in measured.cells:
+        joules = cell.values(gross_figure)
+        if len(joules) == 2 and sum(joules) > 0:
+            part = abs(joules[0] - joules[1]) / (sum(joules) / 2)
+            if part > _MOST_DIFFERENCE:
+                told.append(
+                    f"{100 * part:.0f} % on {title_of(cell.task)} in {title_of(cell.precision)}"
+                )
+    return f"The two repeats differ by {_listed(told)}." if told else ""
+
+
+def is_incomplete(measured: Measured) -> bool:
+    """Whether the run was cut short, or a variant lacks repeats."""
+    every = (reason.code for cell in measured.cells for reason in cell.reasons)
+    return measured.run.cut_short or "incomplete_run" in every
 
 
 def verdict(measured: Measured) -> Verdict:
@@ -37,7 +76,7 @@ def task_saving(measured: Measured, task: str) -> str:
     ratio = measured.ratios[task]
     saving = ratio.saving()
     if ratio.gross is None or saving is None:
-        return ratio.note or "energy was not measured"
+        return _no_ratio(measured, task)
     if measured.verdict_of(task) == "invalid":
         return "no saving is claimed"
     if ratio.gross.shows_a_difference is False:
@@ -48,6 +87,18 @@ def task_saving(measured: Measured, task: str) -> str:
     if saving < 0:
         return f"INT8 costs {about}{-saving:.0%} more than FP32"
     return f"INT8 saves {about}{saving:.0%}"
+
+
+def _no_ratio(measured: Measured, task: str) -> str:
+    """Why the two variants of a task are not compared."""
+    cells = {p: measured.cell(task, p) for p in PRECISIONS}
+    known = [p for p, cell in cells.items() if scan_joules(cell) is not None]
+    if len(known) == 1:
+        (other,) = set(PRECISIONS) - set(known)
+        if is_incomplete(measured):
+            return f"the run was cut short, and {title_of(other)} is missing"
+        return f"only {title_of(known[0])} was measured"
+    return measured.ratios[task].note or "energy was not measured"
 
 
 def tone(measured: Measured, task: str) -> Tone:

@@ -22,7 +22,10 @@ def how(measured: Measured) -> str:
         said.append("Energy is the sensor's counter over the load, interpolated at its edges.")
     if measured.run.parts > 1:
         said.append(f"The run was interrupted and resumed: it has {measured.run.parts} parts.")
-    said.append("Every figure comes from the recorded series and from nothing else.")
+    said.append(
+        'Every figure of this run comes from the recorded series; those marked "paper\'s own" are '
+        "published ones."
+    )
     return " ".join(said)
 
 
@@ -47,7 +50,7 @@ def order(run: Run) -> str:
 def command(measured: Measured) -> str:
     """The command that makes such a run again."""
     run = measured.run
-    words = ["wattscan", "bench", "--target", run.target]
+    words = [".venv/bin/wattscan", "bench", "--target", run.target]
     for option in ("profile", "scenario", "seed"):
         value = getattr(run, option)
         words += [f"--{option}", value] if value else []

@@ -13,7 +13,7 @@ from wattscan.collector import paper_figures
 from wattscan.collector.cells import in_order
 from wattscan.collector.measure import Measured
 from wattscan.collector.series import Series
-from wattscan.collector.tables import NOT_MEASURED, Column, Layout, Row, Table, number
+from wattscan.collector.tables import NOT_MEASURED, Column, Layout, Row, Table, number, title_of
 from wattscan.collector.windows import Window
 from wattscan.units import Watts, milliwatts_from_watts
 
@@ -162,7 +162,7 @@ def _layout(measured: Measured, readings: Sequence[_Reading], rows: Sequence[Row
         theirs = [_paper(task, measure, name) for name in paper_figures.TARGETS]
         body.append(
             (
-                task,
+                title_of(task),
                 f"{measure} [{group[0].values['unit']}]",
                 *(_signed(row) for row in group),
                 *("none" if figure is None else f"{figure:+g}" for figure in theirs),
@@ -180,16 +180,31 @@ def _signed(row: Row) -> str:
 
 
 def _notes(measured: Measured) -> tuple[str, ...]:
-    paper, target = measured.paper, measured.run.target
-    stated = (
-        f"precision {paper.precision or 'not stated'}, power domain "
-        f"{paper.domain or 'not stated'}, temperature zone {paper.zone or 'not stated'}"
-    )
-    notes = [f"What the paper's table used on {target}: {stated}."]
-    if measured.device.paper is None:
-        notes.append("The paper's rail is not there: the table domain's figure stands alone.")
-    notes.append(
+    return (
+        *_used(measured),
         f'Columns marked "paper\'s own" are the published figures of {paper_figures.PAPER}, '
-        "Table 2, in the same units; Wattscan did not measure them."
+        "Table 2, in the same units; Wattscan did not measure them.",
     )
-    return tuple(notes)
+
+
+def _used(measured: Measured) -> list[str]:
+    """What the paper read on this target, as far as it tells."""
+    paper, target = measured.paper, measured.run.target
+    facts = {
+        "precision": paper.precision,
+        "power domain": paper.domain,
+        "temperature zone": paper.zone,
+    }
+    stated = [f"{name} {fact}" for name, fact in facts.items() if fact]
+    if not stated and target not in paper_figures.TARGETS:
+        return [f"The paper did not measure the target {target}: it has no column for it."]
+    missing = [name for name, fact in facts.items() if not fact]
+    notes = [f"What the paper read on {target}: {', '.join(stated)}."] if stated else []
+    if missing:
+        notes.append(f"The paper does not state the {' or the '.join(missing)} of {target}.")
+    if paper.domain and measured.device.paper is None:
+        notes.append(
+            f"The paper's power domain, {paper.domain}, is not in this recording: the figure of "
+            "the table's domain stands alone."
+        )
+    return notes

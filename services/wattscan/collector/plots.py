@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wattscan.collector.cells import Cell, gross_figure, net_figure
+from wattscan.collector.clocks import moved
 from wattscan.collector.measure import Measured
 from wattscan.collector.series import FloatArray, Series
 from wattscan.collector.svg import (
+    CARD,
     FP32,
     HEAT,
     INT8,
@@ -30,6 +32,7 @@ from wattscan.collector.svg import (
 )
 from wattscan.collector.tables import number, title_of
 from wattscan.collector.windows import Run
+from wattscan.units import Seconds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,7 +110,7 @@ def timeline(measured: Measured, page: Page = WIDE) -> str | None:
     with style():
         figure, panels = drawing(page, len(traces), 1, 0.9 + 1.5 * len(traces), sharex=True)
         for axes, (label, colour, series) in zip(panels, traces, strict=True):
-            _shade(axes, run)
+            _shade(axes, measured, series)
             times, values = broken(*thinned(series.times, series.values), series)
             axes.plot((times - run.start) / _SECONDS_PER_MINUTE, values, color=colour, lw=1.3)
             axes.set_ylabel(label)
@@ -151,8 +154,15 @@ def _bar(axes: Axes, place: int, cell: Cell) -> None:
     axes.bar(place, mean, width=0.62, color=colour, alpha=1.0 if cell.verdict != "invalid" else 0.4)
     repeats = cell.values(gross_figure)
     spread = np.linspace(-0.18, 0.18, len(repeats)) if len(repeats) > 1 else [0.0]
+    # Filled like the page: they are seen on a bar of any colour, and above it.
     axes.scatter(
-        place + np.asarray(spread), repeats, s=9, color=TEXT, alpha=0.55, linewidths=0, zorder=3
+        place + np.asarray(spread),
+        repeats,
+        s=20,
+        color=CARD,
+        edgecolors=TEXT,
+        linewidths=1,
+        zorder=5,
     )
     top = max(repeats)
     figure = cell.joules("gross")
@@ -220,15 +230,39 @@ def _log_seconds(axes: Axes) -> None:
     axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
 
 
-def _shade(axes: Axes, run: Run) -> None:
-    for window in run.windows:
-        for name, phase in window.phases.items():
-            if phase.end is None or name == "cooldown":
-                continue
-            colour = _PRECISION.get(window.precision, OTHER) if name == "load" else OTHER
-            alpha = {"load": 0.28, "warmup": 0.14, "idle": 0.07}.get(name, 0.0)
-            begin, end = ((t - run.start) / _SECONDS_PER_MINUTE for t in (phase.start, phase.end))
-            axes.axvspan(begin, end, color=colour, alpha=alpha, lw=0)
+def has_cut_short(run: Run) -> bool:
+    """Whether the timeline shows a load that counts in no figure, or whose end is missing."""
+    windows = (*run.windows, *run.repeated)
+    return any("load" in w.phases for w in run.repeated) or any(
+        name == "load" and phase.end is None for w in windows for name, phase in w.phases.items()
+    )
+
+
+def _shade(axes: Axes, measured: Measured, series: Series) -> None:
+    run, clocks = measured.run, measured.clocks
+    offset = clocks.offset if clocks else Seconds(0.0)
+    phases = [(w, name, phase) for w in run.windows for name, phase in w.phases.items()]
+    repeated = [(w, name, moved(p, offset)) for w in run.repeated for name, p in w.phases.items()]
+    for window, name, phase in (*phases, *repeated):
+        if name == "cooldown":
+            continue
+        worthless = window in run.repeated or phase.end is None
+        end = watched_until(series, phase.start) if phase.end is None else phase.end
+        colour = _PRECISION.get(window.precision, OTHER) if name == "load" else OTHER
+        alpha = {"load": 0.28, "warmup": 0.14, "idle": 0.07}.get(name, 0.0)
+        span = [(t - run.start) / _SECONDS_PER_MINUTE for t in (phase.start, end)]
+        axes.axvspan(*span, color=colour, alpha=alpha, lw=0)
+        if worthless and name == "load":
+            axes.axvspan(*span, fill=False, edgecolor=colour, lw=1.2, linestyle=(0, (3, 2)))
+
+
+def watched_until(series: Series, start: float) -> float:
+    """The last sample before the first gap after a moment: when its part of the run ended."""
+    times = series.times[series.times >= start]
+    if not times.size:
+        return start
+    gaps = np.flatnonzero(np.diff(times) > _MOST_SPACINGS * series.median_spacing())
+    return float(times[gaps[0]] if gaps.size else times[-1])
 
 
 def _name_tasks(page: Page, axes: Axes, run: Run) -> None:

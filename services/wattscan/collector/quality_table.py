@@ -5,7 +5,7 @@ from __future__ import annotations
 from wattscan.collector import paper_figures
 from wattscan.collector.measure import Measured
 from wattscan.collector.quality import QualityFigure
-from wattscan.collector.tables import NOT_MEASURED, Column, Layout, Row, Table, number
+from wattscan.collector.tables import NOT_MEASURED, Column, Layout, Row, Table, number, title_of
 
 ORDER = 3
 
@@ -33,7 +33,7 @@ def build(measured: Measured) -> Table:
     """Rows for each score; shown with FP32 and INT8 side by side, the paper's own beside them."""
     rows = tuple(
         row
-        for task in _tasks(measured)
+        for task in measured.tasks
         for row in (_rows(measured, task) or [_nothing(measured, task)])
     )
     return Table(
@@ -45,10 +45,6 @@ def build(measured: Measured) -> Table:
         notes=_notes(measured),
         layout=_layout(measured),
     )
-
-
-def _tasks(measured: Measured) -> list[str]:
-    return list(dict.fromkeys([*measured.tasks, *(f.task for f in measured.quality)]))
 
 
 def _rows(measured: Measured, task: str) -> list[Row]:
@@ -85,17 +81,17 @@ def _layout(measured: Measured) -> Layout:
     headings = ("task", "metric", "data set", "FP32", "INT8", "INT8 - FP32 (95 %)", "PTQ alone")
     theirs = ("paper's own: FP32", "paper's own: INT8")
     body: list[tuple[str, ...]] = []
-    for task in _tasks(measured):
+    for task in measured.tasks:
         mine = [f for f in measured.quality if f.task == task and f.served]
         sets = list(dict.fromkeys((figure.metric, figure.dataset) for figure in mine))
         if not sets:
-            body.append((task, *[NOT_MEASURED] * 6, *_papers(task, None)))
+            body.append((title_of(task), *[NOT_MEASURED] * 6, *_papers(task, None)))
         for metric, dataset in sets:
             fp32, int8 = (_lowest(mine, metric, dataset, p) for p in ("fp32", "int8"))
             named = f"{dataset} (phantom)" if _phantom(dataset) else dataset
             title = _METRIC_TITLES.get(metric, metric)
             figures = (_score(fp32), _score(int8), _difference(fp32, int8), _ptq(int8))
-            body.append((task, title, named, *figures, *_papers(task, metric)))
+            body.append((title_of(task), title, named, *figures, *_papers(task, metric)))
     return Layout(headings + theirs, tuple(body))
 
 
@@ -146,20 +142,22 @@ def _phantom(dataset: str) -> bool:
 
 def _notes(measured: Measured) -> tuple[str, ...]:
     notes = []
-    if any(_phantom(figure.dataset) for figure in measured.quality):
+    quality = [figure for figure in measured.quality if figure.task in measured.tasks]
+    if any(_phantom(figure.dataset) for figure in quality):
         notes.append(
             "A phantom is a synthetic, labelled set that comes with Wattscan: its scores compare "
             "variants of a model, and say nothing of patients."
         )
-    if any(figure.ptq is not None for figure in measured.quality):
+    if any(figure.ptq is not None for figure in quality):
         notes.append(
             "PTQ alone: the same network, quantized after a calibration without being trained with "
             "rounding. The interval of INT8 - FP32 is a paired bootstrap over the held-out set."
         )
-    others = [figure for figure in measured.quality if not figure.served]
+    others = [figure for figure in quality if not figure.served]
     notes += [
-        f"{figure.task} {figure.precision}: a {figure.metric} of {number(figure.value, 3)} belongs "
-        "to another artifact than the one that was measured, and is left out above."
+        f"{title_of(figure.task)} {title_of(figure.precision)}: a score of "
+        f"{number(figure.value, 3)} ({_METRIC_TITLES.get(figure.metric, figure.metric)}) is that "
+        "of another model file than the one that was measured, and left out above."
         for figure in others
     ]
     notes.append(

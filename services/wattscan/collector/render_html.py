@@ -9,10 +9,11 @@ from datetime import datetime, timezone
 from wattscan import plugins
 from wattscan.collector import details, facts, method
 from wattscan.collector.cells import VERDICTS, Cell, Verdict
-from wattscan.collector.energy_table import measured_by, ratio_text
+from wattscan.collector.energy_table import ONE_SCAN, measured_by, percent_text, ratio_text
 from wattscan.collector.headline import (
     Tone,
     costs,
+    is_incomplete,
     scan_joules,
     summary,
     task_saving,
@@ -21,6 +22,7 @@ from wattscan.collector.headline import (
 )
 from wattscan.collector.measure import Measured
 from wattscan.collector.tables import NOT_MEASURED, Table, number, title_of
+from wattscan.collector.windows import Run
 
 _TEMPLATE = "report.html.j2"
 
@@ -61,8 +63,11 @@ class _Shown:
     notes: tuple[str, ...]
 
 
-def html(measured: Measured, tables: Sequence[Table]) -> str:
-    """The page. Every value is escaped. Raises: WattscanError without the `report` extra."""
+def html(measured: Measured, tables: Sequence[Table], warnings: Sequence[str] = ()) -> str:
+    """The page. Every value is escaped. `warnings`: what `bench` warned of when the run began.
+
+    Raises: WattscanError without the `report` extra.
+    """
     jinja2 = plugins.sdk("jinja2", "report")
     plugins.sdk("matplotlib", "report")
     from wattscan.collector import plots
@@ -82,7 +87,10 @@ def html(measured: Measured, tables: Sequence[Table]) -> str:
     page: str = environment.get_template(_TEMPLATE).render(
         run=measured.run,
         headline=costs(measured),
-        summary=summary(measured),
+        summary=summary(measured, warnings),
+        warnings=warnings,
+        one_scan=ONE_SCAN,
+        has_cut_short=plots.has_cut_short(measured.run),
         verdict=verdict(measured),
         tiles=[_tile(measured, task) for task in measured.tasks],
         tables=[_shown(table) for table in tables],
@@ -124,8 +132,10 @@ def _how(measured: Measured) -> str:
     if table is None:
         return ""
     unsure = table.uncertainty_ratio
-    said = "modelled, " if table.method == "modelled" else ""
-    return f"{said}sensor ±{unsure:.0%}" if unsure is not None else said.rstrip(", ")
+    modelled = table.method == "modelled"
+    if unsure is None:
+        return "modelled" if modelled else ""
+    return f"{'modelled,' if modelled else 'sensor'} ±{percent_text(unsure)} (1 sigma)"
 
 
 def _joules(cell: Cell | None) -> str:
@@ -146,10 +156,15 @@ def _shown(table: Table) -> _Shown:
         name=table.name,
         title=table.title,
         caption=table.caption,
-        headings=tuple(zip(shown.headings, keys, strict=True)),
+        headings=tuple(zip(map(_heading, shown.headings), keys, strict=True)),
         body=tuple(tuple(zip(row, keys, strict=True)) for row in shown.body),
         notes=table.notes,
     )
+
+
+def _heading(text: str) -> str:
+    """No line ends within `95 %`, nor before a unit."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%").replace(" [", "\N{NO-BREAK SPACE}[")
 
 
 def _explained(measured: Measured) -> list[_Explained]:
@@ -182,20 +197,28 @@ def _facts(measured: Measured) -> list[tuple[str, str]]:
         ("Wattscan version", run.version),
         ("Energy", measured_by(measured.device.table)),
         ("Temperature", f"{zone.sensor}, zone {zone.zone}" if zone else NOT_MEASURED),
-        ("Run length", _length(run.end - run.start)),
+        ("Run length", _run_length(run)),
         ("Clocks", facts.clocks_text(measured.clocks)),
         ("Parts", str(run.parts)),
-        ("Complete", "no" if _incomplete(measured) else "yes"),
+        ("Complete", "no" if is_incomplete(measured) else "yes"),
     ]
 
 
-def _incomplete(measured: Measured) -> bool:
-    every = (reason.code for cell in measured.cells for reason in cell.reasons)
-    return measured.run.cut_short or "incomplete_run" in every
+def _run_length(run: Run) -> str:
+    """Of a run in parts, the time that was measured apart from the time that has passed."""
+    passed = _length(run.end - run.start)
+    if run.parts == 1:
+        return passed
+    phases = [phase for window in run.windows for phase in window.phases.values()]
+    measured = sum(phase.end - phase.start for phase in phases if phase.end is not None)
+    return f"{_length(measured)} measured in {run.parts} parts, {passed} from start to end"
 
 
 def _length(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 

@@ -18,13 +18,17 @@ SCHEMA_VERSION = 1
 SCHEMA = Path(__file__).with_name("tables.schema.json")
 
 
-def json_text(measured: Measured, tables: tuple[Table, ...], source: str) -> str:
+def json_text(
+    measured: Measured, tables: tuple[Table, ...], source: str, warnings: tuple[str, ...] = ()
+) -> str:
     """The report as JSON text with a closing newline."""
-    document = json_document(measured, tables, source)
+    document = json_document(measured, tables, source, warnings)
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def json_document(measured: Measured, tables: tuple[Table, ...], source: str) -> dict[str, Any]:
+def json_document(
+    measured: Measured, tables: tuple[Table, ...], source: str, warnings: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """The report as what `json` takes."""
     run, table, zone = measured.run, measured.device.table, measured.device.zone
     names = ("sensor", "domain", "scope", "method", "uncertainty_ratio")
@@ -48,7 +52,8 @@ def json_document(measured: Measured, tables: tuple[Table, ...], source: str) ->
         },
         "clocks": asdict(measured.clocks) if measured.clocks else None,
         "verdict": verdict(measured),
-        "headline": headline(measured),
+        "headline": headline(measured, warnings),
+        "warnings": list(warnings),
         "energy_source": {name: getattr(table, name) for name in names} if table else None,
         "temperature_zone": {"sensor": zone.sensor, "zone": zone.zone} if zone else None,
         "cells": [_cell(cell) for cell in measured.cells],

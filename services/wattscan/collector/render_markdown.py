@@ -7,9 +7,14 @@ from collections.abc import Sequence
 from wattscan.collector.tables import Table
 
 
-def markdown(title: str, summary: str, tables: Sequence[Table]) -> str:
-    """A page: title, summary, tables. Every value is escaped."""
-    parts = [f"# {escaped(title)}", escaped(summary), *(markdown_table(t) for t in tables)]
+def markdown(
+    title: str, summary: str, tables: Sequence[Table], warnings: Sequence[str] = ()
+) -> str:
+    """A page: title, summary, warnings, tables. Every value is escaped."""
+    parts = [f"# {escaped(title)}", escaped(summary)]
+    if warnings:
+        parts.append("\n".join(f"- Warning. {escaped(warning)}" for warning in warnings))
+    parts += [markdown_table(table) for table in tables]
     return "\n\n".join(parts) + "\n"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wattscan.collector.cells import Verdict
@@ -16,6 +16,7 @@ from wattscan.collector.render_csv import csv_table
 from wattscan.collector.render_json import json_text
 from wattscan.collector.render_markdown import markdown, markdown_table
 from wattscan.collector.render_openmetrics import openmetrics
+from wattscan.collector.run_folder import read_warnings, recording_in
 from wattscan.collector.series import Source
 from wattscan.collector.tables import Table, build_tables
 from wattscan.contracts import WattscanError
@@ -25,11 +26,13 @@ TOKEN_VARIABLE = "WATTSCAN_PROMETHEUS_TOKEN"  # noqa: S105 - a variable's name
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """A run, reduced: its figures, its tables, and where they came from."""
+    """A run, reduced: its figures, its tables, where they came from, and what `bench` warned of
+    when the run began."""
 
     measured: Measured
     tables: tuple[Table, ...]
     source: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -39,12 +42,12 @@ class Report:
     @property
     def headline(self) -> str:
         """What it says in plain words."""
-        return headline(self.measured)
+        return headline(self.measured, self.warnings)
 
     def markdown(self) -> str:
         """Every table as one Markdown page."""
         run = self.measured.run
-        return markdown(f"Wattscan: run {run.name}", self.headline, self.tables)
+        return markdown(f"Wattscan: run {run.name}", self.headline, self.tables, self.warnings)
 
     def table(self, name: str) -> str:
         """One table as Markdown."""
@@ -53,7 +56,8 @@ class Report:
 
 
 def open_source(source: str) -> Source:
-    """A recording's path, or the address of a Prometheus HTTP API (http:// or https://).
+    """A recording's path, that of a run's folder, or the address of a Prometheus HTTP API (http://
+    or https://).
 
     A bearer token for the server is taken from the environment variable TOKEN_VARIABLE.
 
@@ -62,14 +66,16 @@ def open_source(source: str) -> Source:
     """
     if "://" in source:
         return Prometheus(source, os.environ.get(TOKEN_VARIABLE))
-    return read_recording(Path(source))
+    return read_recording(recording_in(Path(source)))
 
 
 def collect(source: str, run: str | None = None) -> Report:
     """Reduce a run, the newest where none is named. Raises: WattscanError."""
     with slowly(f"Reading {source}"):
-        opened = open_source(source)
-        return report_of(opened, run)
+        report = report_of(open_source(source), run)
+    is_server = "://" in source
+    warnings = () if is_server else read_warnings(recording_in(Path(source)))
+    return replace(report, warnings=warnings)
 
 
 def report_of(source: Source, run: str | None = None) -> Report:
@@ -92,9 +98,9 @@ def write(report: Report, out: Path) -> list[Path]:
     measured = report.measured
     files = {"tables.md": report.markdown()}
     files |= {f"{table.name}.csv": csv_table(table) for table in report.tables}
-    files["tables.json"] = json_text(measured, report.tables, report.source)
+    files["tables.json"] = json_text(measured, report.tables, report.source, report.warnings)
     files["cells.om"] = openmetrics(measured)
-    files["report.html"] = html(measured, report.tables)
+    files["report.html"] = html(measured, report.tables, report.warnings)
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():

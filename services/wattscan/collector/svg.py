@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TEXT, GRID, FP32, INT8, OTHER, POWER, HEAT = (
+TEXT, GRID, FP32, INT8, OTHER, POWER, HEAT, CARD = (
     "#010101",
     "#020202",
     "#030303",
@@ -25,6 +25,7 @@ TEXT, GRID, FP32, INT8, OTHER, POWER, HEAT = (
     "#050505",
     "#060606",
     "#070707",
+    "#080808",
 )
 _CSS = {
     TEXT: "currentColor",
@@ -34,6 +35,7 @@ _CSS = {
     OTHER: "var(--other)",
     POWER: "var(--power)",
     HEAT: "var(--heat)",
+    CARD: "var(--card)",
 }
 _STYLE: Any = {
     "svg.hashsalt": "wattscan",

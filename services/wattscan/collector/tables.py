@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Value: TypeAlias = str | float | None
 NOT_MEASURED = "not measured"
 _DIGITS = 4
+# What a reader sees as words; in CSV and JSON they stay as they are.
+_LABELS = ("task", "precision")
 _SPELLED = {"mri": "MRI", "ct": "CT", "xray": "X-ray"}
 
 
@@ -86,8 +88,13 @@ class Table:
         if self.layout:
             return self.layout
         columns = [column for column in self.columns if column.shown]
-        body = tuple(tuple(row.text(column.key) for column in columns) for row in self.rows)
+        body = tuple(tuple(_shown(row, column.key) for column in columns) for row in self.rows)
         return Layout(tuple(column.title for column in columns), body)
+
+
+def _shown(row: Row, key: str) -> str:
+    text = row.text(key)
+    return title_of(text) if key in _LABELS and row.values.get(key) is not None else text
 
 
 def build_tables(measured: Measured) -> tuple[Table, ...]:

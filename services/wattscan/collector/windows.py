@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wattscan import metrics
-from wattscan.collector.series import EARLIEST, LATEST, Last, Source, label
+from wattscan.collector.series import EARLIEST, LATEST, Last, Series, Source, label
 from wattscan.contracts import WattscanError
 
 # One generator stays until two scrapes after the last phase; scrapes may be a minute apart.
@@ -71,6 +71,9 @@ class Run:
     """The instances that told of it: one, unless several generators share its name."""
     parts: int = 1
     """In how many parts it was made: more than one where it was resumed."""
+    repeated: tuple[Window, ...] = ()
+    """Phases that an interruption made worthless, by the generator's clock: their windows were
+    measured again. Each in a window of its own; they count in no figure."""
 
     @property
     def start(self) -> float:
@@ -128,7 +131,7 @@ def find_run(source: Source, name: str | None) -> Run:
     labels = mine[0].labels
     parts = source.last(metrics.RUN_PARTS.name, {"run": name}, None, None)
     _check_times(name, starts, ends)
-    return Run(
+    run = Run(
         name=name,
         target=labels["target"],
         target_instance=labels["target_instance"],
@@ -143,6 +146,35 @@ def find_run(source: Source, name: str | None) -> Run:
         generators=tuple(sorted({info.labels.get("instance", "") for info in mine})),
         parts=max([1, *(int(part.value) for part in parts)]),
     )
+    return replace(run, repeated=_repeated(source, run)) if run.parts > 1 else run
+
+
+def _repeated(source: Source, run: Run) -> tuple[Window, ...]:
+    """Raises: WattscanError."""
+    begun, ended = (
+        _values_by_phase(source.select(metric.name, {"run": run.name}, *run.span))
+        for metric in (metrics.RUN_PHASE_START, metrics.RUN_PHASE_END)
+    )
+    kept = {phase.start for window in run.windows for phase in window.phases.values()}
+    found = []
+    for key, starts in begun.items():
+        task, precision, repeat, name = key
+        in_order = sorted(starts)
+        for start, following in zip(in_order, [*in_order[1:], math.inf], strict=True):
+            ends = [end for end in ended.get(key, ()) if start <= end < following]
+            if start not in kept:
+                phase = Phase(start, min(ends, default=None))
+                found.append(Window(task, precision, repeat, {name: phase}))
+    return tuple(sorted(found, key=lambda window: window.start))
+
+
+def _values_by_phase(every: Sequence[Series]) -> dict[tuple[str, str, str, str], set[float]]:
+    found: dict[tuple[str, str, str, str], set[float]] = {}
+    for series in every:
+        if all(name in series.labels for name in _PHASE_LABELS):
+            task, precision, repeat, phase = (series.labels[name] for name in _PHASE_LABELS)
+            found.setdefault((task, precision, repeat, phase), set()).update(series.values.tolist())
+    return found
 
 
 def _check_times(name: str, starts: Sequence[Last], ends: Sequence[Last]) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import http.server
+import json
 import threading
 
 import pytest
@@ -29,7 +30,9 @@ def collect(*arguments):
 def test_prints_and_writes(recordings, tmp_path, capsys):
     out = tmp_path / "new" / "folder"
     assert collect("--source", recordings / "valid.om", "--out", out) == 0
-    assert capsys.readouterr().out == (out / "tables.md").read_text("utf-8")
+    told = capsys.readouterr()
+    assert told.out == (out / "tables.md").read_text("utf-8")
+    assert told.err == f"All tables: {out / 'tables.md'}\nReport: {out / 'report.html'}\n"
     assert {path.name for path in out.iterdir()} == {
         "tables.md",
         "energy.csv",
@@ -39,6 +42,21 @@ def test_prints_and_writes(recordings, tmp_path, capsys):
         "cells.om",
         "report.html",
     }
+
+
+def test_a_run_s_folder_stands_for_its_recording_and_its_warnings(recordings, tmp_path, capsys):
+    (tmp_path / "recording.om").write_bytes((recordings / "quick.om").read_bytes())
+    assert collect("--source", tmp_path) == 0
+    assert "Warning" not in capsys.readouterr().out
+    (tmp_path / "warnings.txt").write_text("When the run began: It is busy.\n\n")
+    assert collect("--source", tmp_path, "--out", tmp_path / "new") == 0
+    told = capsys.readouterr().out
+    assert "- Warning. When the run began: It is busy.\n" in told
+    assert "It is busy" in (tmp_path / "new" / "report.html").read_text("utf-8")
+    document = json.loads((tmp_path / "new" / "tables.json").read_text("utf-8"))
+    assert document["warnings"] == ["When the run began: It is busy."]
+    with pytest.raises(WattscanError, match=r"new is a folder without a recording\.om: give a rec"):
+        collect("--source", tmp_path / "new")
 
 
 def test_paper_only(recordings, capsys):

@@ -240,7 +240,9 @@ def test_quality_of_another_artifact_is_not_ours():
     edits = (changed("wattscan_model_quality_ratio", foreign, precision="int8"),)
     report = reduced(Spec(profile="quick", edits=edits))
     assert rows(report, "quality")[1]["served"] == "no"
-    assert "belongs to another artifact" in report.table("quality")
+    assert "brain MRI INT8: a score of 0.897 (Dice) is that of another model file" in report.table(
+        "quality"
+    )
 
 
 def test_the_edge_tpu_has_no_ratio():
