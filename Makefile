@@ -158,13 +158,16 @@ $(READY): requirements.txt pyproject.toml
 			"($(or $(PYTHON_VERSION),it does not run)): make setup PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Setting up .venv with Python $(PYTHON_VERSION): about 100 packages, 1 GB;" \
 		"one to three minutes."
+	@test "$(PYTHON_VERSION)" != 3.14 || echo "Wattscan is tested with Python 3.11 to 3.13," \
+		"not with 3.14."
 	@test "$(PYTHON_VERSION)" = "$(VENV_VERSION)" || rm -rf .venv
 	@$(PYTHON) -m venv .venv || { \
 		echo "Debian keeps venv in a package of its own; installing python$(PYTHON_VERSION)-venv."; \
 		rm -rf .venv; apt-get update -qq && apt-get install -y -qq python$(PYTHON_VERSION)-venv \
 		&& $(PYTHON) -m venv .venv; }
-	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python docs/install.py --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation -e .
 	@$(BIN)/python docs/left_out.py $(EXTRAS)
 	@touch $@
 
@@ -212,5 +215,5 @@ $(FUZZ_READY): $(READY) tests/fuzz/requirements.txt
 $(TRAIN_READY): $(READY) requirements-train.txt
 	@test "$(PYTHON_VERSION)" = 3.11 || { echo "Training is pinned for Python 3.11 alone, and .venv" \
 		"has $(PYTHON_VERSION): make setup-train PYTHON=/path/to/python3.11"; exit 1; }
-	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-train.txt
+	@$(BIN)/python docs/install.py -r requirements-train.txt
 	@touch $@

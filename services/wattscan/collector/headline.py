@@ -48,16 +48,22 @@ def _meaning(measured: Measured, warnings: Sequence[str]) -> str:
 
 def _difference_of_repeats(measured: Measured) -> str:
     """Which variants of two repeats have repeats that lie far apart: they have no interval."""
-    told = []
+    told: list[tuple[float, str]] = []
     for cell in measured.cells:
         joules = cell.values(gross_figure)
         if len(joules) == 2 and sum(joules) > 0:
             part = abs(joules[0] - joules[1]) / (sum(joules) / 2)
             if part > _MOST_DIFFERENCE:
-                told.append(
-                    f"{100 * part:.0f} % on {title_of(cell.task)} in {title_of(cell.precision)}"
-                )
-    return f"The two repeats differ by {_listed(told)}." if told else ""
+                told.append((100 * part, f"{title_of(cell.task)} in {title_of(cell.precision)}"))
+    if not told:
+        return ""
+    most, who = max(told, key=lambda each: round(each[0]))
+    if len(told) > 2:
+        return (
+            f"The two repeats of {len(told)} variants differ by more than "
+            f"{100 * _MOST_DIFFERENCE:.0f} %, those of {who} by {most:.0f} %."
+        )
+    return f"The two repeats differ by {_listed([f'{p:.0f} % on {who}' for p, who in told])}."
 
 
 def is_incomplete(measured: Measured) -> bool:

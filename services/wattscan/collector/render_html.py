@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -163,8 +164,8 @@ def _shown(table: Table) -> _Shown:
 
 
 def _heading(text: str) -> str:
-    """No line ends within `95 %`, nor before a unit."""
-    return text.replace(" %", "\N{NO-BREAK SPACE}%").replace(" [", "\N{NO-BREAK SPACE}[")
+    """No line ends within `± 95 %`."""
+    return re.sub(" (?=%)|(?<=±) ", "\N{NO-BREAK SPACE}", text)
 
 
 def _explained(measured: Measured) -> list[_Explained]:

@@ -23,7 +23,11 @@ def test_a_provider_that_the_build_has_not(provider, advice):
     "target, advice",
     [
         ("quadro-p6000", "CUDA 12"),
-        ("jetson-nano", "no build for Python 3.10 is known"),
+        (
+            "jetson-nano",
+            "of its release: build ONNX Runtime 1.11 from source (for JetPack 4, no build for "
+            "Python 3.10 is known)",
+        ),
         ("jetson-orin", "pypi.jetson-ai-lab.io/jp6"),
         ("rtx-a6000", "wattscan[nvidia]"),
     ],

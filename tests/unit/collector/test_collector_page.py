@@ -187,6 +187,14 @@ def test_two_repeats_that_lie_far_apart_are_told_at_the_end(wobble, said):
         assert told.endswith(f"The two repeats differ by {' and '.join(each)}.")
 
 
+def test_of_many_variants_only_the_worst_is_named():
+    told = reduced(profile="quick", tasks=("brain-mri", "chest-xray"), wobble=(1.0, 1.31)).headline
+    assert told.endswith(
+        "The two repeats of 4 variants differ by more than 10 %, those of brain MRI in FP32 by "
+        "27 %."
+    )
+
+
 def test_a_run_cut_short_before_int8_says_so():
     lost = without("wattscan_run_phase_end_timestamp_seconds", precision="int8", phase="load")
     report = reduced(profile="quick", edits=(lost,), end=False)
@@ -206,10 +214,10 @@ def test_a_scan_is_explained_beside_the_headline():
 def test_a_model_is_not_called_a_sensor():
     report = reduced(profile="quick", source=MODELLED)
     text = page(report)
-    assert "(modelled, ±5 % (1 sigma))" in text
+    assert "per scan in INT8; modelled, ±5 % (1 sigma)" in text
     assert "Power is modelled, not measured: by cpu_model" in report.table("energy")
     assert "sensor ±" not in text and "of the reading" not in text
-    assert "(sensor ±5 % (1 sigma))" in page(reduced(profile="quick"))
+    assert "per scan in INT8; sensor ±5 % (1 sigma)" in page(reduced(profile="quick"))
 
 
 def test_only_the_tasks_of_the_run_have_a_row_of_quality():
