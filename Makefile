@@ -112,8 +112,8 @@ benchmark-serving: $(READY) $(PEERS:%=build/benchmark/peers/%/.ready) ## This se
 benchmark-telemetry: $(READY) ## The error of each class of power source, and what sampling costs
 	$(BIN)/python -m wattscan.bench.telemetry --write docs/telemetry-benchmark.md $(TELEMETRY)
 
-# Needs no .venv and no network: Python 3.10 or later with numpy, nvidia-ml-py and, for the load on
-# the GPU, PyTorch. Of the repository it needs all but models/*-fp32 (23 MB without them).
+# Needs no .venv and no network: Python 3.11 or later (or 3.10 with tomli) with numpy, nvidia-ml-py
+# and, for the load on the GPU, PyTorch. Of the repository it needs all but models/*-fp32 (23 MB without them).
 verify-nvidia: ## Verify an NVIDIA GPU's sensors, on a bare machine with PyTorch (3 minutes; VERIFY_PYTHON=python3)
 	PYTHONPATH=services $(VERIFY_PYTHON) -m wattscan.telemetry verify --target nvidia $(VERIFY)
 

@@ -14,6 +14,7 @@ import pytest
 
 from commands import WATTSCAN
 from wattscan import plugins
+from wattscan.collector.tables import title_of
 
 TASKS = plugins.names("tasks")
 
@@ -28,9 +29,11 @@ def test_it_shows_progress_the_table_and_the_report(quick_run):
     assert f"[window 1 of {windows}]" in progress and f"[window {windows} of {windows}]" in progress
     assert " left" in progress
     for task in TASKS:
-        for precision in ("fp32", "int8"):
-            assert re.search(rf"^\| {task} +\| {precision} +\| \d\.\d+ ", output, re.MULTILINE)
+        for precision in ("FP32", "INT8"):
+            row = rf"^\| {title_of(task)} +\| {precision} +\| \d\.\d+ "
+            assert re.search(row, output, re.MULTILINE)
     assert "one scan costs" in output
+    assert f"The run's folder: {folder}" in progress
     assert output.strip().endswith(f"Report: {folder / 'report.html'}")
 
 
@@ -217,7 +220,7 @@ def cut_short(command, when, meanwhile=lambda: None):
                 meanwhile()
                 process.send_signal(2)
                 break
-        process.stderr.read()
+        told.append(process.stderr.read())
     assert process.wait(60) == 130
     return "".join(told)
 
@@ -234,8 +237,11 @@ def with_another_model(folder, copy):
 def test_a_run_cut_short_goes_on_with_what_is_missing(tmp_path):
     out, task = tmp_path / "runs", TASKS[-1]
     # Before anything is recorded: the service is being started.
-    cut_short(bench(out, "--task", task), "Starting the service")
+    told = cut_short(bench(out, "--task", task), "Starting the service")
     (folder,) = out.iterdir()
+    assert (
+        f"4 of 4 windows are missing. To go on: .venv/bin/wattscan bench --resume {folder}" in told
+    )
     assert not (folder / "recording.om").exists()
     going_on = []
     told = cut_short(
@@ -244,6 +250,9 @@ def test_a_run_cut_short_goes_on_with_what_is_missing(tmp_path):
         lambda: going_on.append(refused(bench(out, "--resume", str(folder)))),
     )
     assert "there already" not in told
+    assert (
+        f"3 of 4 windows are missing. To go on: .venv/bin/wattscan bench --resume {folder}" in told
+    )
     assert "still going on" in going_on[0] and str(folder) in going_on[0]
     other = with_another_model(folder, tmp_path / "other")
     changed = refused(bench(out, "--resume", str(other)))

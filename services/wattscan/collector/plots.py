@@ -31,7 +31,8 @@ from wattscan.collector.svg import (
     style,
 )
 from wattscan.collector.tables import number, title_of
-from wattscan.collector.windows import Run
+from wattscan.collector.windows import Phase, Run
+from wattscan.metrics import PROFILES
 from wattscan.units import Seconds
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def timeline(measured: Measured, page: Page = WIDE) -> str | None:
             times, values = broken(*thinned(series.times, series.values), series)
             axes.plot((times - run.start) / _SECONDS_PER_MINUTE, values, color=colour, lw=1.3)
             axes.set_ylabel(label)
-            axes.set_xlim(0, (run.end - run.start) / _SECONDS_PER_MINUTE)
+            axes.set_xlim(0, (_end(run, series) - run.start) / _SECONDS_PER_MINUTE)
             axes.set_ylim(bottom=0 if colour == POWER else None)
         _name_tasks(page, panels[0], run)
         panels[-1].set_xlabel("minutes since the run began")
@@ -247,13 +248,28 @@ def _shade(axes: Axes, measured: Measured, series: Series) -> None:
         if name == "cooldown":
             continue
         worthless = window in run.repeated or phase.end is None
-        end = watched_until(series, phase.start) if phase.end is None else phase.end
+        end = _last_moment(run, series, name, phase)
         colour = _PRECISION.get(window.precision, OTHER) if name == "load" else OTHER
         alpha = {"load": 0.28, "warmup": 0.14, "idle": 0.07}.get(name, 0.0)
         span = [(t - run.start) / _SECONDS_PER_MINUTE for t in (phase.start, end)]
         axes.axvspan(*span, color=colour, alpha=alpha, lw=0)
         if worthless and name == "load":
             axes.axvspan(*span, fill=False, edgecolor=colour, lw=1.2, linestyle=(0, (3, 2)))
+
+
+def _end(run: Run, series: Series) -> float:
+    """The run's end, that of a load that was cut short last included."""
+    phases = [(name, phase) for window in run.windows for name, phase in window.phases.items()]
+    return max(run.end, *(_last_moment(run, series, name, phase) for name, phase in phases))
+
+
+def _last_moment(run: Run, series: Series, name: str, phase: Phase) -> float:
+    """A phase's end; of one that was cut short, when it was watched last."""
+    if phase.end is not None:
+        return phase.end
+    profile = PROFILES.get(run.profile)
+    longest = float(getattr(profile, name, np.inf))
+    return min(watched_until(series, phase.start), phase.start + longest)
 
 
 def watched_until(series: Series, start: float) -> float:

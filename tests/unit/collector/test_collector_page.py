@@ -328,6 +328,19 @@ def test_a_load_without_an_end_is_shaded_too():
     assert plots.timeline(measured).count("stroke-dasharray") == 2
 
 
+def test_the_last_load_is_seen_where_the_run_was_cut_short_in_it():
+    last = {"repeat": "2", "precision": "fp32"}
+    lost = (
+        without("wattscan_run_phase_end_timestamp_seconds", phase="load", **last),
+        without("wattscan_run_phase_start_timestamp_seconds", phase="cooldown", **last),
+        without("wattscan_run_phase_end_timestamp_seconds", phase="cooldown", **last),
+    )
+    measured = reduced(profile="quick", interval=1.0, edits=lost, end=False).measured
+    assert measured.run.end == BEGIN + 68
+    # Its series goes on, but no load of the profile is longer than this.
+    assert plots._end(measured.run, measured.device.table.power) == BEGIN + 78
+
+
 def test_the_length_of_a_resumed_run_tells_measured_from_elapsed():
     said = "1 min 20 s measured in 2 parts, 1 min 20 s from start to end"
     assert said in page(resumed())
