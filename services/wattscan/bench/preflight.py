@@ -119,7 +119,7 @@ def _source(target: Target, found: Found) -> str:
             f"would be no joules ({why or 'the target names no sensor'}). Set one of these right, "
             "or measure with --target cpu, which models power where nothing measures it"
         )
-    proven = [each for each in metered if each.evidence.proven]
+    proven = [each for each in metered if each.is_whole]
     model = next((each for each in metered if _method(each) == "modelled"), None)
     proving = [each.sensor.name for each in metered if each not in proven and each is not model]
     said = _said(proven[0] if proven else model)
