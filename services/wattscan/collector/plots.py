@@ -180,7 +180,7 @@ def _bar(axes: Axes, place: int, cell: Cell) -> None:
     axes.annotate(
         f"{number(mean, 3)} J" + ("\ninvalid" if invalid else ""),
         (place, top),
-        xytext=(0, 5),
+        xytext=(0, 8),
         textcoords="offset points",
         ha="center",
         fontweight="bold",
