@@ -187,9 +187,8 @@ def _nothing(found: Found, blocked: Collection[str] = ()) -> str:
         *(f"{name}: {BLOCKED if name in blocked else _STANDS}" for name in names),
         *(f"{name}: {why}" for name, why in found.absent.items()),
     ]
-    return (
-        f"there is nothing to verify: no source of power or energy is proven; {'; '.join(reasons)}"
-    )
+    said = "there is nothing to verify: no source of power or energy is proven"
+    return "\n  ".join([f"{said}:", *reasons] if reasons else [said])
 
 
 def _conditions(target: Target, plan: Plan, load: Load) -> dict[str, str]:
