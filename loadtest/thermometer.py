@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from wattscan.metrics import TEMPERATURE_CELSIUS
 
 _WITHIN_CELSIUS = 2.0
-_EVERY_SECONDS = 1.0
+_EVERY_SECONDS, _PAGE_SECONDS = 1.0, 5.0
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +35,9 @@ class Thermometer:
         """Cooldowns that lasted their longest for want of a temperature."""
 
     def wait_idle(self, seconds: float) -> None:
-        """Let the idle phase pass; the first one sets the reference."""
+        """Let the idle phase pass; the first one that has a temperature sets the reference."""
         end = time.monotonic() + seconds
-        if self._reference is None:
+        if not self._reference:
             gevent.sleep(max(0.0, seconds - _EVERY_SECONDS))
             self._reference = self._read()
         gevent.sleep(max(0.0, end - time.monotonic()))
@@ -66,7 +66,11 @@ class Thermometer:
         if self._url is None:
             return {}
         try:
-            with urlopen(self._url, timeout=5) as page:  # noqa: S310
+            # The second limit is of a read alone: a page may come byte by byte.
+            with (
+                gevent.Timeout(_PAGE_SECONDS, TimeoutError("it takes too long")),
+                urlopen(self._url, timeout=_PAGE_SECONDS) as page,  # noqa: S310
+            ):
                 text = page.read().decode()
             return {
                 f"{sample.labels['sensor']}/{sample.labels['zone']}": sample.value

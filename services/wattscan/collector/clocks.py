@@ -3,8 +3,9 @@ stamps samples.
 
 A page carries the time at which it was made, and its samples that at which it was scraped: page
 less stamp is the generator's clock less the recorder's, and what making the page took, which is
-never less than nothing. The smaller of two neighbours leaves out a page that was slow; the median
-over the run is the offset, and how far the others keep from it shows a drift or a step.
+never less than nothing. The smallest of five neighbours leaves out pages that were slow; the median
+over the run is the offset, and how far the others keep from it shows a drift or a step. A page that
+a proxy shows again counts when it is first seen.
 
 A recording without these times tells less. A phase's start is on the page from that moment on, so
 its first sample comes between 0 and one scrape interval later: `seen - start` = offset + (0 ...
@@ -32,7 +33,7 @@ _SEARCH_SECONDS = 90.0
 # A page is made in a few milliseconds, or in tens of them on a busy machine.
 _LONGEST_SCRAPE_SECONDS = 0.1
 _USUAL_SCRAPE_SECONDS = 0.01
-_LEAST_PAGES = 4
+_LEAST_PAGES, _NEIGHBOURS = 4, 2
 # A clock may show another zone's time.
 _MOST_OFFSET_SECONDS = 86400.0
 
@@ -91,10 +92,14 @@ def clocks_of_pages(pages: Series, run: Run) -> Clocks | None:
     Args:
         pages: Unix seconds by the generator's clock, stamped by the recorder's.
     """
-    if pages.times.size < _LEAST_PAGES:
+    fresh = np.concatenate([[True], np.diff(pages.values) != 0])
+    times, values = pages.times[fresh], pages.values[fresh]
+    if times.size < _LEAST_PAGES:
         return None
-    ahead = pages.values - pages.times
-    smaller = np.minimum(ahead[:-1], ahead[1:])
+    ends = (np.inf,) * _NEIGHBOURS
+    padded = np.concatenate([ends, values - times, ends])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEIGHBOURS + 1)
+    smaller = windows.min(axis=1)
     offset = float(np.median(smaller))
     if not all(_page_near(pages, moment - offset) for w in run.windows for moment in w.span):
         return None

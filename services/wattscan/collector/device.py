@@ -153,7 +153,9 @@ def _energy_source(target: TargetSeries, labels: Labels) -> EnergySource:
     counter = next((series for series in every if _has(series, how)), None)
     covered = target.one(metrics.SENSOR_COVERED_SECONDS, **one)
     age = _of_the_same_scrapes(counter, target.one(metrics.SENSOR_READING_AGE_SECONDS, **one))
-    interval = target.largest(metrics.SENSOR_INTERVAL_SECONDS, sensor) or Seconds(0.0)
+    told = target.largest(metrics.SENSOR_INTERVAL_SECONDS, sensor)
+    # What is not on record is no better than what the samples show.
+    interval = told or (counter.median_spacing() if counter else Seconds(0.0))
     period = target.largest(metrics.SENSOR_UPDATE_PERIOD_SECONDS, sensor)
     lag = lag_of(how["method"], interval, period, age_told=age is not None)
     return EnergySource(

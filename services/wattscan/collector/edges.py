@@ -6,7 +6,9 @@ true value at a part u of the way lies off the line by no more than
 
     h max(min((high - m) u, (m - low)(1 - u)), min((m - low) u, (high - m)(1 - u)))
 
-which is a quarter of h (high - low) at most, and 0 at the readings themselves.
+which is a quarter of h (high - low) at most, and 0 at the readings themselves. Where m itself lies
+beyond the powers around, the energy that it is too much or too little by may lie anywhere between
+the two readings, and is added.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ class Around:
     """A moment between two readings.
 
     `spacing` lies between these, s; `place` is the part of it that has passed, 0 to 1; `mean` is
-    the power between them; `low` and `high` are the least and the greatest power around. W.
+    the power between them; `low` and `high` are the least and the greatest power around, which
+    `mean` may lie beyond. W.
     """
 
     spacing: Seconds
@@ -39,10 +42,11 @@ class Around:
 
     def unresolved(self) -> Joules:
         """The most that interpolation may be off, J."""
-        above, below = self.high - self.mean, self.mean - self.low
+        usual = min(max(self.mean, self.low), self.high)
+        above, below = self.high - usual, usual - self.low
         u, v = self.place, 1 - self.place
         most = max(min(above * u, below * v), min(below * u, above * v))
-        return Joules(self.spacing * most)
+        return Joules(self.spacing * (most + abs(self.mean - usual) * max(u, v)))
 
     def bound(self, lag: Lag, clock: Seconds) -> Joules:
         """The most that the counter's value at this moment may be off, J.
@@ -51,7 +55,7 @@ class Around:
             lag: what the sensor's own times leave open.
             clock: how far the moment itself may be off, s.
         """
-        late = (lag.unknown + clock) * self.high
+        late = (lag.unknown + clock) * max(self.high, self.mean)
         joined = lag.interval / 2 * (self.high - self.low)
         return Joules(self.unresolved() + late + joined)
 
@@ -84,14 +88,12 @@ def around(
         reach = _SIDE_STEPS * step
         powers.append(power.between(begin - reach, end + reach))
     mean = float(values[after] - values[before]) / spacing if spacing else 0.0
-    if spacing >= step / 2 or not sum(each.size for each in powers):
+    if not sum(each.size for each in powers):
         powers.append(np.array([mean]))
     every = np.concatenate(powers)
     low, high = max(0.0, float(every.min())), max(0.0, float(every.max()))
     place = (moment - begin) / spacing if spacing else 0.0
-    return Around(
-        Seconds(spacing), place, Watts(min(max(mean, low), high)), Watts(low), Watts(high)
-    )
+    return Around(Seconds(spacing), place, Watts(mean), Watts(low), Watts(high))
 
 
 def _powers(counter: Series, edge: float, step: float) -> FloatArray:

@@ -37,6 +37,16 @@ def test_a_step_at_the_edge_is_off_by_exactly_the_bound(spacing, place, before, 
         assert edge.unresolved() == pytest.approx(off)
 
 
+@given(st.floats(0, 200), st.floats(0, 300), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_a_burst_between_two_readings_is_within_the_bound(usual, more, place, begin, length):
+    """The readings around show nothing of it: only the mean between the two does."""
+    knots = np.clip([0, begin, begin + length, 1], 0, 1)
+    energy = usual * knots + more * np.clip(knots - begin, 0, knots[2] - begin)
+    edge = Around(Seconds(1.0), place, Watts(energy[-1]), Watts(usual), Watts(usual))
+    off = abs(np.interp(place, knots, energy) - place * energy[-1])
+    assert off <= edge.unresolved() + 1e-6
+
+
 def device(moments):
     """docs/measurement.md, "By hand": 40 W, and 140 W from 90 s to 160 s. J since 0 s."""
     return np.interp(moments, [0, 90, 160, 400], [0, 3600, 13400, 23000])

@@ -445,6 +445,27 @@ def test_pages_that_were_slow_now_and_then_are_no_drift():
     assert codes(Spec(interval=5.0, edits=(slow,))) == set()
 
 
+def test_one_page_that_stalls_is_no_jump():
+    stall = generator_clock(lambda s: 4.0 if MIDDLE < s.at < MIDDLE + 9.0 else 0.0)
+    assert codes(Spec(interval=5.0, edits=(stall,))) == set()
+
+
+def test_a_generator_s_page_that_a_proxy_keeps_is_taken_for_when_it_was_made():
+    kept = generator_clock(lambda s: -(s.at % 8.0))
+    report = report_of(parse_recording(recording(Spec(interval=2.0, edits=(kept,))).encode(), "r"))
+    assert report.measured.clocks.offset == pytest.approx(0, abs=0.5)
+    assert report.measured.cells[0].joules("gross").mean == pytest.approx(
+        cells(Spec())["fp32"].joules("gross").mean, rel=2e-3
+    )
+
+
+def test_a_sampling_interval_that_is_not_on_record_is_not_none():
+    slow = {**SOURCE, "method": "integrated"}
+    bare = (without("wattscan_sensor_interval_seconds"),)
+    told = cells(Spec(source=slow))["fp32"].joules("gross").bound
+    assert cells(Spec(source=slow, edits=bare))["fp32"].joules("gross").bound > told
+
+
 def test_a_target_s_own_clock_spoils_nothing():
     wrong = changed(PAGE, lambda s: s._replace(value=1e9 - 3 * s.value), target="cpu")
     assert codes(Spec(edits=(wrong,))) == set()
