@@ -181,9 +181,9 @@ def documents(source, run, out):
     return document, {"tables.md": (out / "tables.md").read_text("utf-8")}
 
 
-def alike(one, other, least=1e-9):
-    """The same, numbers to the sixth digit, and what comes from times of day to some microseconds:
-    VictoriaMetrics keeps 15 digits of a number."""
+def alike(one, other, least=1e-6):
+    """The same, numbers to the sixth digit, and what comes from times of day (the clocks, and what
+    they add to a bound) to some microseconds: VictoriaMetrics keeps 15 digits of a number."""
     if isinstance(one, dict):
         assert one.keys() == other.keys()
         for key, value in one.items():
