@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from wattscan.units import Seconds
 
 PATIENCE = Seconds(10.0)
 """For one entry's search and proof. NVIDIA's library and Apple's take 3 to 5 s to start."""
+# A signal that comes just before a wait begins is seen when it ends.
+_GLANCE = Seconds(0.1)
 
 _UNKNOWN = Evidence()
 _Answer = TypeVar("_Answer")
@@ -147,10 +150,16 @@ def patiently(name: str, ask: Callable[[], _Answer]) -> _Answer:
             answers.put(error)
 
     threading.Thread(target=run, name=f"look for {name}", daemon=True).start()
-    try:
-        answer = answers.get(timeout=PATIENCE)
-    except queue.Empty:
-        raise SensorAbsent(f"to look for it takes more than {PATIENCE:g} s", awaited=True) from None
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            answer = answers.get(timeout=_GLANCE)
+            break
+        except queue.Empty:
+            if time.monotonic() >= end:
+                raise SensorAbsent(
+                    f"to look for it takes more than {PATIENCE:g} s", awaited=True
+                ) from None
     if isinstance(answer, Exception):
         raise answer
     if isinstance(answer, BaseException):  # it would end the process
