@@ -29,7 +29,7 @@ class Thermometer:
 
     def __init__(self, metrics_url: str | None) -> None:
         self._url = metrics_url
-        self._reference: dict[str, float] | None = None
+        self._reference: dict[str, float] = {}
         self._told = False
         self.unwatched = 0
         """Cooldowns that lasted their longest for want of a temperature."""

@@ -221,13 +221,6 @@ class TaskRatio:
         return None if self.gross is None else 1 - 1 / self.gross.value
 
 
-_Pick = Callable[[WindowFigures], float | None]
-_KINDS: dict[Kind, tuple[_Pick, _Pick]] = {
-    "gross": (lambda w: w.joules_per_image, lambda w: w.bound_per_image),
-    "net": (lambda w: w.net_joules_per_image, lambda w: w.net_bound_per_image),
-}
-
-
 def bound_ratio(window: WindowFigures, kind: Kind) -> float | None:
     """The error bound of a window over its energy; infinite where that is not above zero, None
     where there is no bound."""
@@ -245,6 +238,13 @@ def gross_figure(window: WindowFigures) -> float | None:
 def net_figure(window: WindowFigures) -> float | None:
     """Picks the net energy of an image, J."""
     return window.net_joules_per_image
+
+
+_Pick = Callable[[WindowFigures], float | None]
+_KINDS: dict[Kind, tuple[_Pick, _Pick]] = {
+    "gross": (gross_figure, lambda w: w.bound_per_image),
+    "net": (net_figure, lambda w: w.net_bound_per_image),
+}
 
 
 def _over(amount: float | None, by: float | None) -> float | None:

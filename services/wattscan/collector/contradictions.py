@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from wattscan.collector.devices_alike import not_covered
-from wattscan.collector.evidence import Evidence, repeats
+from wattscan.collector.evidence import Evidence, repeats, too_short
 from wattscan.collector.served import IMAGES_PER_QUERY
 
 # A counter of images may lead that of queries by those of one scrape.
 _IMAGES_TOLERANCE = 0.001
-_TIMER_TOLERANCE = 0.001
 # Of the gross energy: less is no load that can be told from an idle device.
 _LEAST_NET = 0.01
 # Of the mean load power above idle: idle phases of one task differ by less.
@@ -138,36 +137,14 @@ def device_in_parts(evidence: Evidence) -> str | None:
 
 def warmup_too_short(evidence: Evidence) -> str | None:
     """A warm-up shorter than the profile's."""
-    profile = evidence.profile
-    if profile is None:
-        return None
-    least = profile.warmup * (1 - _TIMER_TOLERANCE)
-    short = [
-        w for w in evidence.windows if w.warmup_duration is not None and w.warmup_duration < least
-    ]
-    if not short:
-        return None
-    seconds = min(w.warmup_duration for w in short if w.warmup_duration is not None)
-    return (
-        f"The warm-up lasted {seconds:.1f} s in {repeats(short)}; "
-        f"the profile says {profile.warmup:.0f} s."
-    )
+    promised = evidence.profile.warmup if evidence.profile else 0.0
+    return too_short(evidence.windows, "The warm-up", promised, lambda w: w.warmup_duration)
 
 
 def idle_too_short(evidence: Evidence) -> str | None:
     """An idle phase shorter than the profile's."""
-    profile = evidence.profile
-    if profile is None:
-        return None
-    least = profile.idle * (1 - _TIMER_TOLERANCE)
-    short = [w for w in evidence.windows if w.idle_duration is not None and w.idle_duration < least]
-    if not short:
-        return None
-    seconds = min(w.idle_duration for w in short if w.idle_duration is not None)
-    return (
-        f"The idle phase lasted {seconds:.1f} s in {repeats(short)}; "
-        f"the profile says {profile.idle:.0f} s."
-    )
+    promised = evidence.profile.idle if evidence.profile else 0.0
+    return too_short(evidence.windows, "The idle phase", promised, lambda w: w.idle_duration)
 
 
 def idle_not_idle(evidence: Evidence) -> str | None:

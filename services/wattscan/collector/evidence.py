@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wattscan.collector.cells import Cell, WindowFigures
@@ -11,7 +11,10 @@ from wattscan.collector.device import EnergySource
 from wattscan.collector.rivals import Rivals
 from wattscan.collector.windows import Run
 from wattscan.metrics import PROFILES, Profile
-from wattscan.units import Celsius, Watts
+from wattscan.units import Celsius, Seconds, Watts
+
+# A timer may fire this much early, of the phase's length.
+_TIMER_TOLERANCE = 0.001
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,29 @@ class Evidence:
     def method(self) -> str | None:
         """How the table's energy came about."""
         return self.table.method if self.table else None
+
+
+def too_short(
+    windows: Sequence[WindowFigures],
+    what: str,
+    promised: float,
+    length: Callable[[WindowFigures], Seconds | None],
+) -> str | None:
+    """A sentence on the phases that are shorter than the profile's, None for none.
+
+    Args:
+        windows: of one cell.
+        what: the phase, as a sentence begins with it.
+        promised: its length by the profile, s.
+        length: its length in a window.
+    """
+    told = [(seconds, w) for w in windows if (seconds := length(w)) is not None]
+    short = [(seconds, w) for seconds, w in told if seconds < promised * (1 - _TIMER_TOLERANCE)]
+    if not short:
+        return None
+    least = min(seconds for seconds, _ in short)
+    where = repeats([window for _, window in short])
+    return f"{what} lasted {least:.1f} s in {where}; the profile says {promised:.0f} s."
 
 
 def repeats(windows: Sequence[WindowFigures]) -> str:

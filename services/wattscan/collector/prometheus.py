@@ -9,9 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import math
-import queue
 import sys
-import threading
 import time
 import urllib.error
 import urllib.parse
@@ -19,10 +17,12 @@ import urllib.request
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from wattscan.aside import TookTooLong, aside
 from wattscan.collector.series import EARLIEST, Last, Series, key, present
 from wattscan.contracts import WattscanError
 from wattscan.settings import MOST
@@ -149,18 +149,10 @@ class Prometheus:
 
         Raises: WattscanError: there is none.
         """
-        answers: queue.SimpleQueue[_Reply | BaseException] = queue.SimpleQueue()
-
-        def fetch() -> None:
-            try:
-                answers.put(_fetched(request))
-            except BaseException as error:
-                answers.put(error)
-
-        threading.Thread(target=fetch, name="query", daemon=True).start()
+        answer: _Reply | BaseException
         try:
-            answer = answers.get(timeout=_TIMEOUT_SECONDS)
-        except queue.Empty:
+            answer = aside("query", partial(_fetched, request), _TIMEOUT_SECONDS)
+        except TookTooLong:
             answer = WattscanError(f"has not answered a query within {_TIMEOUT_SECONDS:g} s")
         if isinstance(answer, WattscanError):
             raise WattscanError(f"{self.name} {answer}") from None

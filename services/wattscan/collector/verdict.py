@@ -15,7 +15,7 @@ import numpy as np
 from wattscan.collector import contradictions as said
 from wattscan.collector import missing_evidence as missing
 from wattscan.collector.cells import Kind, Reason, Verdict, bound_ratio
-from wattscan.collector.evidence import Evidence, repeats
+from wattscan.collector.evidence import Evidence, repeats, too_short
 from wattscan.units import Celsius
 
 _LEAST_COVERAGE = 0.98
@@ -26,8 +26,6 @@ _MOST_GENERATOR_CPU = 0.9
 _MOST_LOST = 0.001
 _LEAST_QUALITY = 0.99
 _MOST_CLOCK_OFFSET = 0.001
-# A timer may fire this much early, of the phase's length.
-_TIMER_TOLERANCE = 0.001
 # More than any chip or board takes; an inlet may feed a rack.
 _MOST_WATTS, _MOST_SYSTEM_WATTS = 2_000.0, 20_000.0
 _MOST_IMAGES_PER_SECOND = 1e6
@@ -118,18 +116,8 @@ def _figures_not_plausible(evidence: Evidence) -> str | None:
 
 
 def _load_too_short(evidence: Evidence) -> str | None:
-    profile = evidence.profile
-    if not profile:
-        return None
-    least = profile.load * (1 - _TIMER_TOLERANCE)
-    short = [w for w in evidence.windows if w.duration is not None and w.duration < least]
-    if not short:
-        return None
-    seconds = min(w.duration for w in short if w.duration is not None)
-    return (
-        f"The load lasted {seconds:.1f} s in {repeats(short)}; "
-        f"the profile says {profile.load:.0f} s."
-    )
+    promised = evidence.profile.load if evidence.profile else 0.0
+    return too_short(evidence.windows, "The load", promised, lambda w: w.duration)
 
 
 def _coverage_below_98_percent(evidence: Evidence) -> str | None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import queue
-import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from wattscan import plugins
+from wattscan.aside import TookTooLong, aside
 from wattscan.contracts import (
     Sensor,
     SensorAbsent,
@@ -24,8 +22,6 @@ from wattscan.units import Seconds
 
 PATIENCE = Seconds(10.0)
 """For one entry's search and proof. NVIDIA's library and Apple's take 3 to 5 s to start."""
-# A signal that comes just before a wait begins is seen when it ends.
-_GLANCE = Seconds(0.1)
 
 _UNKNOWN = Evidence()
 _Answer = TypeVar("_Answer")
@@ -141,25 +137,10 @@ def patiently(name: str, ask: Callable[[], _Answer]) -> _Answer:
         SensorAbsent: it takes longer than `PATIENCE`, or it would have ended the process. Else
             whatever the driver raises.
     """
-    answers: queue.SimpleQueue[_Answer | BaseException] = queue.SimpleQueue()
-
-    def run() -> None:
-        try:
-            answers.put(ask())
-        except BaseException as error:  # the driver's, whatever it is
-            answers.put(error)
-
-    threading.Thread(target=run, name=f"look for {name}", daemon=True).start()
-    end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            answer = answers.get(timeout=_GLANCE)
-            break
-        except queue.Empty:
-            if time.monotonic() >= end:
-                raise SensorAbsent(
-                    f"to look for it takes more than {PATIENCE:g} s", awaited=True
-                ) from None
+    try:
+        answer = aside(f"look for {name}", ask, PATIENCE)
+    except TookTooLong:
+        raise SensorAbsent(f"to look for it takes more than {PATIENCE:g} s", awaited=True) from None
     if isinstance(answer, Exception):
         raise answer
     if isinstance(answer, BaseException):  # it would end the process
