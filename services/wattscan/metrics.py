@@ -114,6 +114,8 @@ SENSOR_READ_ERRORS = _metric(
 )
 COUNTER_RESET = "counter_reset"
 """The `reason` of SENSOR_READ_ERRORS for a hardware counter that has started anew."""
+SCRAPE_DURATION = "scrape_duration_seconds"
+"""The series in which Prometheus, and whatever scrapes as it does, tells how long a scrape took."""
 
 SENSOR_COVERED_SECONDS = _metric(
     "wattscan_sensor_covered_seconds_total",

@@ -14,6 +14,7 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from wattscan.bench.resume import reopen
+from wattscan.metrics import SCRAPE_DURATION
 
 _ACCEPT = {"Accept": "application/openmetrics-text; version=1.0.0"}
 _TIMEOUT_SECONDS = 5.0
@@ -103,12 +104,16 @@ class Recorder:
         # Whole milliseconds, never the same twice: a stored series needs both.
         now = page.last = max(round(time.time(), 3), round(page.last + 0.001, 3))
         labels = f'job="{page.job}",instance="{page.instance}"'
+        begun = time.monotonic()
         try:
             with urlopen(Request(page.url, headers=_ACCEPT), timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
                 text = answer.read().decode()
         except (URLError, OSError, HTTPException, UnicodeDecodeError):
             text = None
+        # As Prometheus tells of each scrape.
+        took = time.monotonic() - begun
         self._file.write(f"up{{{labels}}} {0 if text is None else 1} {now:.3f}\n")
+        self._file.write(f"{SCRAPE_DURATION}{{{labels}}} {took:.6f} {now:.3f}\n")
         if text is not None:
             self._file.writelines(self._lines(text, labels, now))
         self._file.flush()

@@ -3,9 +3,9 @@ stamps samples.
 
 A page carries the time at which it was made, and its samples that at which it was scraped: page
 less stamp is the generator's clock less the recorder's, and what making the page took, which is
-never less than nothing. The smallest of five neighbours leaves out pages that were slow; the median
-over the run is the offset, and how far the others keep from it shows a drift or a step. A page that
-a proxy shows again counts when it is first seen.
+never less than nothing. The smallest of five neighbours leaves out pages that were slow; their
+median over each window is its offset, and how far they keep from it shows pages that are slow under
+load, a drift or a step. A page that a proxy shows again counts when it is first seen.
 
 A recording without these times tells less. A phase's start is on the page from that moment on, so
 its first sample comes between 0 and one scrape interval later: `seen - start` = offset + (0 ...
@@ -13,7 +13,7 @@ interval). Over all load phases,
 
     smallest(seen - start) - interval <= offset <= smallest(seen - start) + scrape
 
-The target's own clock enters nowhere: its pages say how old a reading is, never of what time.
+The target's own clock tells how late its pages were (`readings`), never of what time.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wattscan import metrics
-from wattscan.collector.series import Series, Source
+from wattscan.collector.series import FloatArray, Labels, Series, Source
 from wattscan.collector.windows import Phase, Run, Window
 from wattscan.units import Seconds
 
-# Scrapes may be a minute apart.
+# Scrapes may be a minute apart; pages that are further apart are not of one part of a run.
 _SEARCH_SECONDS = 90.0
 # A page is made in a few milliseconds, or in tens of them on a busy machine.
 _LONGEST_SCRAPE_SECONDS = 0.1
@@ -42,23 +43,40 @@ _MOST_OFFSET_SECONDS = 86400.0
 class Clocks:
     """The generator's clock against the recorder's.
 
-    `offset` is by how much the generator's is ahead, s: its times are corrected by it. `unknown`
-    is how far that may be off. `apart` is by how much the clocks are proven to differ in a way that
-    nothing corrects: an offset of unknown size, a drift, a step.
+    `offsets` are by how much the generator's is ahead in each of the run's windows, s: its times
+    are corrected by them. `unknowns` are how far each of these may be off. `apart` is by how much
+    the clocks are proven to differ within a window, in a way that nothing corrects: an offset of
+    unknown size, a drift, a step. `recorder` are the labels of the series that told it.
     """
 
-    offset: Seconds
-    unknown: Seconds
+    offsets: tuple[Seconds, ...]
+    unknowns: tuple[Seconds, ...]
     apart: Seconds
     offset_known: bool
+    recorder: Labels
+
+    @property
+    def offset(self) -> Seconds:
+        """The middle one of the windows' offsets."""
+        return Seconds(float(np.median(self.offsets)))
+
+    @property
+    def unknown(self) -> Seconds:
+        """The largest."""
+        return max(self.unknowns)
+
+    @property
+    def range(self) -> Seconds:
+        """By how much the windows' offsets differ."""
+        return Seconds(float(np.ptp(self.offsets)))
 
     def corrected(self, run: Run) -> Run:
         """The run by the recorder's clock."""
         windows = tuple(
-            replace(w, phases={name: moved(p, self.offset) for name, p in w.phases.items()})
-            for w in run.windows
+            replace(w, phases={name: moved(p, offset) for name, p in w.phases.items()})
+            for w, offset in zip(run.windows, self.offsets, strict=True)
         )
-        return replace(run, windows=windows) if self.offset else run
+        return replace(run, windows=windows)
 
 
 def moved(phase: Phase, offset: Seconds) -> Phase:
@@ -75,7 +93,12 @@ def read_clocks(source: Source, run: Run) -> Clocks | None:
         run.start - _MOST_OFFSET_SECONDS,
         run.end + _MOST_OFFSET_SECONDS,
     )
-    told = clocks_of_pages(pages[0], run) if pages else None
+    # Of two recorders the one that has told more is believed, in everything.
+    fullest = max(pages, key=lambda series: series.times.size, default=None)
+    told = None
+    if fullest:
+        least = least_scrape(source, fullest.labels, *run.span)
+        told = clocks_of_pages(fullest, run, least)
     return told or _by_first_samples(source, run)
 
 
@@ -86,63 +109,114 @@ def offset_of(source: Source, run: Run, matchers: Mapping[str, str]) -> Seconds:
     return Seconds(float(np.median(pages[0].values - pages[0].times)) if pages else 0.0)
 
 
-def clocks_of_pages(pages: Series, run: Run) -> Clocks | None:
-    """The clocks as the generator's pages tell, None where they do not reach over the run.
+def least_scrape(source: Source, page: Labels, start: float, end: float) -> Seconds:
+    """The shortest that a scrape of a page took: each may be that late, and none shows it.
+
+    0 where it is not on record. Prometheus and all that scrape as it does record it.
+
+    Args:
+        source: of the series.
+        page: the labels of one of its series.
+        start: Unix seconds.
+        end: Unix seconds.
+
+    Raises:
+        WattscanError: the source cannot be read.
+    """
+    named = {name: page[name] for name in ("job", "instance") if name in page}
+    found = source.select(metrics.SCRAPE_DURATION, named, start, end)
+    return Seconds(min((float(series.values.min()) for series in found), default=0.0))
+
+
+def clocks_of_pages(pages: Series, run: Run, least: Seconds) -> Clocks | None:
+    """The clocks as the generator's pages tell, None where one is missing about a phase's edge.
 
     Args:
         pages: Unix seconds by the generator's clock, stamped by the recorder's.
+        run: by the generator's clock.
+        least: the shortest that one of their scrapes took, s.
     """
     fresh = np.concatenate([[True], np.diff(pages.values) != 0])
     times, values = pages.times[fresh], pages.values[fresh]
     if times.size < _LEAST_PAGES:
         return None
+    parts = np.split(values - times, np.flatnonzero(np.diff(times) > _SEARCH_SECONDS) + 1)
+    ahead = np.concatenate([_smallest_of_neighbours(part) for part in parts])
+    offsets, unknowns, apart = [], [], 0.0
+    scrape = max(_USUAL_SCRAPE_SECONDS, least)
+    for window in run.windows:
+        mine = ahead[_pages_of(values, window)]
+        if not mine.size:
+            return None
+        offset = float(np.median(mine))
+        offsets.append(Seconds(offset))
+        unknowns.append(Seconds(float(np.abs(mine - offset).max()) + scrape))
+        apart = max(apart, float(np.ptp(mine)) - _LONGEST_SCRAPE_SECONDS)
+    return Clocks(tuple(offsets), tuple(unknowns), Seconds(apart), True, pages.labels)
+
+
+def _smallest_of_neighbours(ahead: FloatArray) -> FloatArray:
     ends = (np.inf,) * _NEIGHBOURS
-    padded = np.concatenate([ends, values - times, ends])
+    padded = np.concatenate([ends, ahead, ends])
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEIGHBOURS + 1)
-    smaller = windows.min(axis=1)
-    offset = float(np.median(smaller))
-    if not all(_page_near(pages, moment - offset) for w in run.windows for moment in w.span):
-        return None
-    spread = float(np.ptp(smaller))
-    return Clocks(
-        Seconds(offset),
-        Seconds(float(np.abs(smaller - offset).max()) + _USUAL_SCRAPE_SECONDS),
-        Seconds(max(0.0, spread - _LONGEST_SCRAPE_SECONDS)),
-        offset_known=True,
+    smallest: FloatArray = windows.min(axis=1)
+    return smallest
+
+
+def _pages_of(values: FloatArray, window: Window) -> NDArray[np.bool_]:
+    """Which pages were made in a window up to its cooldown, or are next to it; none where they do
+    not reach over each of its edges."""
+    phases = [phase for name, phase in window.phases.items() if name != "cooldown"]
+    edges = [moment for p in phases for moment in (p.start, p.end) if moment is not None]
+    if not edges:
+        return np.ones(values.shape, dtype=bool)
+    start, end = min(edges), max(edges)
+    near = all(np.abs(values - moment).min() <= _SEARCH_SECONDS for moment in edges)
+    first = values[values <= start].max(initial=-np.inf)
+    last = values[values >= end].min(initial=np.inf)
+    within: NDArray[np.bool_] = (
+        (values >= max(first, start - _SEARCH_SECONDS))
+        & (values <= min(last, end + _SEARCH_SECONDS))
+        & near
     )
-
-
-def _page_near(pages: Series, moment: float) -> bool:
-    return pages.between(moment - _SEARCH_SECONDS, moment + _SEARCH_SECONDS).size > 0
+    return within
 
 
 def _by_first_samples(source: Source, run: Run) -> Clocks | None:
-    delays, intervals = [], []
-    for window in run.windows:
-        seen = _first_seen(source, run, window)
-        if seen:
-            delays.append(seen[0])
-            intervals.append(seen[1])
-    if not delays:
+    seen = [first for window in run.windows if (first := _first_seen(source, run, window))]
+    if not seen:
         return None
-    return clocks_of_delays(Seconds(min(delays)), Seconds(max(intervals)))
+    smallest, spacings = min(s.delay for s in seen), [s.spacing for s in seen]
+    return clocks_of_delays(smallest, max(spacings), len(run.windows), seen[0].recorder)
 
 
-def clocks_of_delays(smallest_delay: Seconds, interval: Seconds) -> Clocks:
+def clocks_of_delays(
+    smallest_delay: Seconds, interval: Seconds, windows: int, recorder: Labels
+) -> Clocks:
     """The clocks as far as the first samples of phases tell: an offset is bounded, not known.
 
     Args:
         smallest_delay: from a phase's start to its first sample, s.
         interval: between two scrapes, s.
+        windows: how many windows the run has.
+        recorder: the labels of these samples.
     """
     least, most = smallest_delay - interval, smallest_delay + _LONGEST_SCRAPE_SECONDS
-    apart = max(0.0, -most, least)
-    unknown = max(abs(least), abs(most))
-    return Clocks(Seconds(0.0), Seconds(unknown), Seconds(apart), offset_known=False)
+    apart = Seconds(max(0.0, -most, least))
+    unknown = Seconds(max(abs(least), abs(most)))
+    return Clocks((Seconds(0.0),) * windows, (unknown,) * windows, apart, False, recorder)
 
 
-def _first_seen(source: Source, run: Run, window: Window) -> tuple[float, float] | None:
+@dataclass(frozen=True)
+class _First:
     """First sample minus start, and the usual scrape interval, of a window's load phase."""
+
+    delay: Seconds
+    spacing: Seconds
+    recorder: Labels
+
+
+def _first_seen(source: Source, run: Run, window: Window) -> _First | None:
     load = window.phases.get("load")
     if load is None:
         return None
@@ -157,4 +231,7 @@ def _first_seen(source: Source, run: Run, window: Window) -> tuple[float, float]
         return None
     # A resumed run's page may still show the start of an attempt that was cut short.
     times = found[0].times[found[0].values == load.start]
-    return (float(times[0]) - load.start, found[0].median_spacing()) if times.size else None
+    if not times.size:
+        return None
+    delay = Seconds(float(times[0]) - load.start)
+    return _First(delay, found[0].median_spacing(), found[0].labels)

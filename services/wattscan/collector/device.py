@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from wattscan import metrics
-from wattscan.collector.readings import Lag, by_reading, lag_of
+from wattscan.collector.readings import Lag, by_reading, lag_of, lateness_of, quantum_of
 from wattscan.collector.series import Labels, Series
 from wattscan.collector.target_series import TargetSeries
 from wattscan.collector.windows import Run, Window
 from wattscan.contracts import PaperReading
-from wattscan.units import Seconds
+from wattscan.units import Joules, Seconds
 
 _FACTS = (
     "sha256", "backend", "provider", "format", "engine_version", "threads", "max_batch_size",
@@ -30,9 +30,10 @@ _DIE_ZONES = ("package", "tctl", "tdie", "gpu", "cpu", "core", "soc", "die")
 class EnergySource:
     """One domain of one sensor, with its series in the run; a series is None where it is absent.
 
-    `counter`, `power` and `up` have the stamps of their scrapes; `readings` is the counter, and
-    `covered` the time that it accounts for, at the times of the sensor's readings; `lag` is what
-    these times leave open.
+    `counter`, `power`, `up` and `lateness`, that of the pages, have the stamps of their scrapes;
+    `readings` is the counter, and `covered` the time that it accounts for, at the times of the
+    sensor's readings; `lag` is what these times leave open, and `quantum` the step that the counter
+    counts in.
     """
 
     sensor: str
@@ -47,6 +48,8 @@ class EnergySource:
     hardware_resets: Series | None
     uncertainty_ratio: float | None
     lag: Lag
+    lateness: Series | None
+    quantum: Joules
     missing_parts: tuple[str, ...] = ()
     """Domains that are as much of the device as this one."""
     also_told: tuple[str, ...] = ()
@@ -125,7 +128,10 @@ def read_device(target: TargetSeries, run: Run, paper: PaperReading) -> Device:
     if paper.domain:
         rails = [info for info in rails if info.labels.get("domain") == paper.domain] or rails
     table = max(tables, key=lambda info: info.times.size) if tables else None
-    chosen = _energy_source(target, table.labels) if table else None
+    pages = target.one(metrics.PAGE_TIMESTAMP)
+    longest = Seconds(max(end - start for start, end in (w.span for w in run.windows)))
+    lateness = lateness_of(pages, longest, target.least_scrape(pages)) if pages else None
+    chosen = _energy_source(target, table.labels, lateness) if table else None
     zones = [
         Zone(series.labels.get("sensor", ""), series.labels.get("zone", ""), series)
         for series in target.select(metrics.TEMPERATURE_CELSIUS)
@@ -134,7 +140,7 @@ def read_device(target: TargetSeries, run: Run, paper: PaperReading) -> Device:
     return Device(
         table=chosen,
         table_uses=tuple(tables),
-        paper=_energy_source(target, rails[0].labels) if rails else None,
+        paper=_energy_source(target, rails[0].labels, lateness) if rails else None,
         zone=paper_zone or _device_zone(zones, chosen),
         paper_zone=paper_zone,
         throttled=tuple(target.select(metrics.THROTTLED)),
@@ -144,7 +150,7 @@ def read_device(target: TargetSeries, run: Run, paper: PaperReading) -> Device:
     )
 
 
-def _energy_source(target: TargetSeries, labels: Labels) -> EnergySource:
+def _energy_source(target: TargetSeries, labels: Labels, lateness: Series | None) -> EnergySource:
     sensor, domain = labels.get("sensor", ""), labels.get("domain", "")
     one = {"sensor": sensor, "domain": domain}
     uncertain = target.one(metrics.SENSOR_UNCERTAINTY_RATIO, **one)
@@ -155,17 +161,19 @@ def _energy_source(target: TargetSeries, labels: Labels) -> EnergySource:
     age = _of_the_same_scrapes(counter, target.one(metrics.SENSOR_READING_AGE_SECONDS, **one))
     told = target.largest(metrics.SENSOR_INTERVAL_SECONDS, sensor)
     # What is not on record is no better than what the samples show.
-    interval = told or (counter.median_spacing() if counter else Seconds(0.0))
+    shown = by_reading(counter, age, lateness, Seconds(0.0)) if counter else None
+    interval = told or (shown.median_spacing() if shown else Seconds(0.0))
     period = target.largest(metrics.SENSOR_UPDATE_PERIOD_SECONDS, sensor)
     lag = lag_of(how["method"], interval, period, age_told=age is not None)
+    readings = by_reading(counter, age, lateness, lag.late) if counter else None
     return EnergySource(
         sensor=sensor,
         domain=domain,
         scope=how["scope"],
         method=how["method"],
         counter=counter,
-        readings=by_reading(counter, age, lag.late) if counter else None,
-        covered=by_reading(covered, age, lag.late) if covered else None,
+        readings=readings,
+        covered=by_reading(covered, age, lateness, lag.late) if covered else None,
         power=target.one(metrics.POWER_WATTS, **one, **how),
         up=target.one(metrics.SENSOR_UP, sensor=sensor),
         hardware_resets=target.one(
@@ -173,6 +181,8 @@ def _energy_source(target: TargetSeries, labels: Labels) -> EnergySource:
         ),
         uncertainty_ratio=_plausible(uncertain),
         lag=lag,
+        lateness=lateness,
+        quantum=quantum_of(readings) if readings else Joules(0.0),
         missing_parts=_missing_parts(target, how, sensor, domain, counter),
         also_told=tuple(
             f"{series.labels.get('scope', '?')} {series.labels.get('method', '?')}"

@@ -15,6 +15,8 @@ from wattscan.units import Joules, Seconds, Watts, energy, mean_power
 
 # Of a phase, beside one spacing of the samples: edges lie between two of them.
 _COVERAGE_TOLERANCE = 0.02
+# Pages around an edge whose readings are next to it.
+_LATE_SCRAPES = 2
 _GAUGE_SAMPLES, _GAUGE_TOLERANCE, _GAUGE_ERRORS = 5, 0.10, 4.0
 
 
@@ -89,10 +91,33 @@ def _bound(
     if len(known) < len(edges):
         return None
     duration = phase.end - phase.start
-    coverage = coverage_ratio(source, phase.start, phase.end)
-    uncovered = 0.0 if coverage is None else max(0.0, 1 - coverage) * duration
     most = max(joules / duration if duration else 0.0, *(edge.high for edge in known))
-    return Joules(sum(edge.bound(source.lag, clock) for edge in known) + uncovered * most)
+    at_edges = sum(
+        edge.bound(source.lag, Seconds(clock + _lateness(source, moment) / 2))
+        for edge, moment in zip(known, (phase.start, phase.end), strict=True)
+    )
+    return Joules(at_edges + source.quantum + _uncovered(source, phase.start, phase.end) * most)
+
+
+def _lateness(source: EnergySource, moment: float) -> float:
+    """The longest of the pages around a moment: each of them shows a reading that is next to it."""
+    if source.lateness is None:
+        return 0.0
+    reach = _LATE_SCRAPES * source.lateness.median_spacing()
+    return float(source.lateness.between(moment - reach, moment + reach).max(initial=0.0))
+
+
+def _uncovered(source: EnergySource, start: float, end: float) -> float:
+    """How much of a phase the counter may not account for, s: what is missing between two readings
+    at an edge may lie on either side."""
+    covered = source.covered
+    if covered is None:
+        return 0.0
+    first = max(0, int(covered.times.searchsorted(start, "right")) - 1)
+    last = min(covered.times.size - 1, int(covered.times.searchsorted(end, "left")))
+    span = slice(first, last + 1)
+    gone = np.diff(covered.times[span]) - np.maximum(np.diff(covered.values[span]), 0.0)
+    return float(max(0.0, gone.sum()))
 
 
 def covers_too_much(source: EnergySource, start: float, end: float) -> bool:

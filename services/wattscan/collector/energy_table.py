@@ -82,7 +82,7 @@ def build(measured: Measured) -> Table:
 
 
 def _clocks(clocks: Clocks | None) -> tuple[str, ...]:
-    corrected = clocks is not None and abs(clocks.offset) > clocks.unknown
+    corrected = clocks is not None and max(abs(clocks.offset), clocks.range) > clocks.unknown
     return (f"Clocks: {clocks_text(clocks)}.",) if corrected else ()
 
 
@@ -117,10 +117,11 @@ def ratio_text(ratio: Ratio | None, note: str = "") -> str | None:
     also = f", {note}" if note else ""
     if ratio.low is None or ratio.high is None:
         return f"{number(ratio.value, 3)} (no interval){also}"
-    interval = f"({number(ratio.low, 3)} to {number(ratio.high, 3)})"
+    half = (ratio.high - ratio.low) / 2
+    interval = f"({number(ratio.low, 3, half)} to {number(ratio.high, 3, half)})"
     if not ratio.shows_a_difference:
         return f"no difference shown {interval}{also}"
-    return f"{number(ratio.value, 3)} {interval}{also}"
+    return f"{number(ratio.value, 3, half)} {interval}{also}"
 
 
 def _row(measured: Measured, cell: Cell) -> Row:
@@ -171,7 +172,7 @@ def figure_text(figure: Figure) -> str:
     if figure.interval is None:
         return number(figure.mean)
     half = figure.interval[1] - figure.mean
-    return f"{number(figure.mean)} ± {number(half, 2)}"
+    return f"{number(figure.mean, within=half / 10)} ± {number(half, 2)}"
 
 
 def _ratios(measured: Measured, cell: Cell) -> dict[str, Value]:

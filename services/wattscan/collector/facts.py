@@ -44,6 +44,12 @@ def clocks_text(clocks: Clocks | None) -> str:
         return NOT_ON_RECORD
     if not clocks.offset_known:
         return f"within {clocks.unknown:.2g} s of each other, as far as the first samples tell"
+    if clocks.range > clocks.unknown:
+        least, most = min(clocks.offsets), max(clocks.offsets)
+        return (
+            f"the generator's went from {least:+.3g} s to {most:+.3g} s against the recorder's, "
+            f"within {clocks.unknown:.2g} s in each window: its times are corrected by that"
+        )
     if abs(clocks.offset) <= clocks.unknown:
         return f"generator and recorder agree within {clocks.unknown:.2g} s"
     way = "ahead of" if clocks.offset > 0 else "behind"

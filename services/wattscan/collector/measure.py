@@ -83,7 +83,7 @@ def measure(source: Source, run_name: str | None) -> Measured:
     clocks = read_clocks(source, found_run)
     run = clocks.corrected(found_run) if clocks else found_run
     title, paper = _target_facts(source, run)
-    target = TargetSeries(source, run)
+    target = TargetSeries(source, run, clocks.recorder if clocks else {})
     device = read_device(target, run, paper)
     load = read_load(source, run)
     quality = read_quality(source, run, device.models)
@@ -91,8 +91,9 @@ def measure(source: Source, run_name: str | None) -> Measured:
     cpu = generator_cpu_ratio(source, run, spans)
     requests = Requests(target, run, device.table.up if device.table else None)
     figures = []
-    for window, ratio in zip(run.windows, cpu, strict=True):
-        found = _figures(window, device, load, ratio, clocks)
+    unsure = clocks.unknowns if clocks else (Seconds(0.0),) * len(run.windows)
+    for window, ratio, unknown in zip(run.windows, cpu, unsure, strict=True):
+        found = _figures(window, device, load, ratio, unknown)
         per_query = IMAGES_PER_QUERY.get(run.scenario, 1.0)
         served = requests.compare(window, found.queries, per_query)
         figures.append((window, replace(found, served=served)))
@@ -102,7 +103,7 @@ def measure(source: Source, run_name: str | None) -> Measured:
     record = RunRecord(
         clocks=clocks,
         cooldowns_unwatched=_cooldowns_unwatched(source, run),
-        rivals=read_rivals(source, run, device.table),
+        rivals=read_rivals(source, run, found_run, device.table),
         sources=_sources(run, device),
         covers_too_much=_covers_too_much(run, device),
         conflicts=target.conflicts,
@@ -140,13 +141,13 @@ def _load_span(window: Window) -> tuple[float, float]:
 
 
 def _figures(
-    window: Window, device: Device, load: Load, cpu: float | None, clocks: Clocks | None
+    window: Window, device: Device, load: Load, cpu: float | None, clock: Seconds
 ) -> WindowFigures:
     key = (window.task, window.precision, window.repeat)
     during, before = window.phases.get("load"), window.phases.get("idle")
     ended = during if during and during.end is not None else None
     table = device.table
-    times = (_shortest(window), clocks.unknown if clocks else Seconds(0.0))
+    times = (_shortest(window), clock)
     busy = phase_energy(table, ended, *times) if table and ended else None
     idle = phase_energy(table, before, *times) if table and before and ended else None
     measured = [energy for energy in (busy, idle) if energy]

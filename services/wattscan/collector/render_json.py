@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wattscan.collector.cells import KINDS, Cell, Figure, WindowFigures
+from wattscan.collector.clocks import Clocks
 from wattscan.collector.headline import headline, verdict
 from wattscan.collector.measure import Measured
 from wattscan.collector.ratio import Ratio
@@ -50,7 +51,7 @@ def json_document(
             "cut_short": run.cut_short,
             "parts": run.parts,
         },
-        "clocks": asdict(measured.clocks) if measured.clocks else None,
+        "clocks": _clocks(measured.clocks),
         "verdict": verdict(measured),
         "headline": headline(measured, warnings),
         "warnings": list(warnings),
@@ -126,6 +127,11 @@ def _window(window: WindowFigures) -> dict[str, Any]:
         "throttled": window.throttled,
         "generator_cpu_ratio": window.generator_cpu_ratio,
     }
+
+
+def _clocks(clocks: Clocks | None) -> dict[str, Any] | None:
+    names = ("offset", "range", "unknown", "apart", "offset_known")
+    return {name: getattr(clocks, name) for name in names} if clocks else None
 
 
 def _ratio(ratio: Ratio | None) -> dict[str, Any] | None:

@@ -31,16 +31,23 @@ class Rivals:
     out_of_order: str
 
 
-def read_rivals(source: Source, run: Run, table: EnergySource | None) -> Rivals:
-    """What else is there; of each run by the recorder's clock. Raises: WattscanError."""
+def read_rivals(source: Source, run: Run, told: Run, table: EnergySource | None) -> Rivals:
+    """What else is there. Raises: WattscanError.
+
+    Args:
+        source: of the series.
+        run: by the recorder's clock, as the other runs are then.
+        told: the same by the generator's own clock, by which its phases follow one another.
+        table: the domain that tables read.
+    """
     infos = source.last(metrics.RUN_INFO.name, {}, *run.span)
     others = [info.labels for info in infos if info.labels.get("run", "") not in (run.name, "")]
     names = {labels["run"] for labels in others if _same_device(source, run, table, labels)}
     return Rivals(
         runs=tuple(name for name in sorted(names) if _overlaps(source, run, name)),
         generators=run.generators,
-        overlap=_overlap_within(run),
-        out_of_order=_out_of_order(run),
+        overlap=_overlap_within(told),
+        out_of_order=_out_of_order(told),
     )
 
 

@@ -107,11 +107,14 @@ def build_tables(measured: Measured) -> tuple[Table, ...]:
     return tables
 
 
-def number(value: float, digits: int = _DIGITS) -> str:
-    """A number with so many significant digits, never with an exponent."""
+def number(value: float, digits: int = _DIGITS, within: float = math.inf) -> str:
+    """A number with so many significant digits, never with an exponent; and with as many as show
+    the first one of `within`, which it is known to."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    if 0 < within < math.inf:
+        places = max(places, -math.floor(math.log10(within)))
     return f"{value:.{places}f}"
 
 

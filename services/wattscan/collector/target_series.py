@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from wattscan import metrics
-from wattscan.collector.series import Series, Source, key
+from wattscan.collector.clocks import least_scrape
+from wattscan.collector.series import Labels, Series, Source, key
 from wattscan.collector.windows import Run
 from wattscan.units import Seconds
 
@@ -20,9 +21,12 @@ from wattscan.units import Seconds
 class TargetSeries:
     """Reads the series of a run's target. `conflicts` says which of them contradict each other."""
 
-    def __init__(self, source: Source, run: Run) -> None:
+    def __init__(self, source: Source, run: Run, recorder: Labels) -> None:
+        """`recorder`: the labels of the series that the clocks are known from. Of several
+        recorders, whose clocks may differ, the one that it has labels in common with is read."""
         self._source = source
         self._run = run
+        self._recorder = recorder
         self._conflicts: dict[str, str] = {}
 
     @property
@@ -58,6 +62,13 @@ class TargetSeries:
         values = told.between(self._run.start, self._run.end) if told else np.empty(0)
         return Seconds(float(values.max())) if values.size else None
 
+    def least_scrape(self, page: Series) -> Seconds:
+        """The shortest that a scrape of a page took, by one of its series: `clocks.least_scrape`.
+
+        Raises: WattscanError.
+        """
+        return least_scrape(self._source, page.labels, *self._run.span)
+
     def _one_of(self, metric: metrics.Metric, group: Sequence[Series]) -> Series:
         if len(group) == 1:
             return group[0]
@@ -71,11 +82,15 @@ class TargetSeries:
                     np.concatenate([joined.values, series.values]),
                 )
                 continue
-            longer, shorter = sorted((joined, series), key=lambda s: s.times.size, reverse=True)
-            if metric.kind == "counter" and not _agree(longer, shorter):
+            better, other = sorted((joined, series), key=self._trust, reverse=True)
+            if metric.kind == "counter" and not _agree(better, other):
                 self._conflicts[metric.name] = f"{metric.name} ({_difference(group)})"
-            joined = longer
+            joined = better
         return joined
+
+    def _trust(self, series: Series) -> tuple[int, int]:
+        common = sum(self._recorder.get(name) == text for name, text in series.labels.items())
+        return common, series.times.size
 
 
 def _agree(one: Series, other: Series) -> bool:

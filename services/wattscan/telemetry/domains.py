@@ -66,6 +66,11 @@ class Domain:
         """Monotonic time of the last reading that the energy includes."""
         return self._last[0] if self._last else None
 
+    @property
+    def read_at(self) -> Seconds | None:
+        """Monotonic time that the energy is of: `last_read`."""
+        return self.last_read
+
     def add(self, now: Seconds, reading: EnergyReading | PowerReading) -> Step:
         """Take in a reading made at the monotonic time `now`; returns what it added."""
         step = self._corrected(self._step(now, reading), reading)
@@ -197,6 +202,22 @@ class Total:
         times = [part.last_read for part in self.parts]
         known = [time for time in times if time is not None]
         return min(known) if len(known) == len(times) else None
+
+    @property
+    def read_at(self) -> Seconds | None:
+        """Monotonic time that the energy is of.
+
+        Of parts that are not renewed together, that is the mean of their times, each weighted with
+        its power: the others' would have grown, or still lacked, just what makes up for it.
+        """
+        times = [part.last_read for part in self.parts]
+        known = [time for time in times if time is not None]
+        if len(known) < len(times):
+            return None
+        powers = [part.power or 0.0 for part in self.parts]
+        weights = powers if sum(powers) > 0 else [1.0] * len(known)
+        weighted = sum(time * weight for time, weight in zip(known, weights, strict=True))
+        return Seconds(weighted / sum(weights))
 
     def news(self) -> tuple[Seconds, Seconds, Joules] | None:
         """What has been added since it was last asked: from, until, and the energy.

@@ -89,8 +89,8 @@ class TelemetryCollector(Collector):
         families[metrics.ENERGY_JOULES.name].add_metric(labels, domain.energy)
         families[metrics.SENSOR_COVERED_SECONDS.name].add_metric(short, domain.covered)
         families[metrics.SENSOR_UNCERTAINTY_RATIO.name].add_metric(short, domain.uncertainty_ratio)
-        if domain.last_read is not None:
-            age = now - domain.last_read
+        if domain.read_at is not None:
+            age = now - domain.read_at
             families[metrics.SENSOR_READING_AGE_SECONDS.name].add_metric(short, age)
         if domain.power is not None:
             families[metrics.POWER_WATTS.name].add_metric(labels, domain.power)

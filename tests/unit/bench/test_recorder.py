@@ -58,12 +58,13 @@ def test_samples_get_labels_and_timestamps(recorder):
     recorder.stop(complete=True)
     written = lines(recorder)
     assert written[0].startswith('up{job="j",instance="i"} 1 ')
-    assert written[1:3] == ["# HELP a_total Things.", "# TYPE a counter"]
-    assert written[3].startswith('a_total{job="j",instance="i",x="1 {odd} \\" value"} 3.0 ')
-    assert written[4].startswith('b{job="j",instance="i"} 2.5 ')
-    assert written[5].startswith('c{job="j",instance="i"} 1 ')
+    assert written[1].startswith('scrape_duration_seconds{job="j",instance="i"} 0.')
+    assert written[2:4] == ["# HELP a_total Things.", "# TYPE a counter"]
+    assert written[4].startswith('a_total{job="j",instance="i",x="1 {odd} \\" value"} 3.0 ')
+    assert written[5].startswith('b{job="j",instance="i"} 2.5 ')
+    assert written[6].startswith('c{job="j",instance="i"} 1 ')
     assert written[-1] == "# EOF"
-    assert len(written[3].rsplit(" ", 1)[1].partition(".")[2]) == 3
+    assert len(written[4].rsplit(" ", 1)[1].partition(".")[2]) == 3
 
 
 def test_descriptions_are_written_once_and_times_never_repeat(recorder):
@@ -82,7 +83,7 @@ def test_a_page_that_does_not_answer_is_down_and_leaves_no_sample(recorder, serv
     recorder.scrape()
     recorder.stop(complete=True)
     assert lines(recorder)[0].startswith('up{job="j",instance="i"} 0 ')
-    assert len(lines(recorder)) == 2
+    assert len(lines(recorder)) == 3
 
 
 def test_an_incomplete_recording_says_so(recorder):

@@ -41,7 +41,11 @@ class Truth:
 @dataclass(frozen=True)
 class Draw:
     """What one recording is like. Times in seconds, powers in watts, `noise` and `drift` in
-    relative units; `clock` is the generator's less the recorder's, at the start of the run."""
+    relative units; `clock` is the generator's less the recorder's, at the start of the run.
+
+    `late` is by how much the target's pages are late under load, `quantum` the joules in which its
+    counter counts, `losses` how often the sensor is lost for a moment, at a phase's edge.
+    """
 
     profile: str = "standard"
     scrape: float = 1.0
@@ -65,6 +69,9 @@ class Draw:
     uncertainty: float = 0.01
     rate: Mapping[str, float] = field(default_factory=lambda: {"fp32": 20.0, "int8": 40.0})
     gaps: int = 0
+    late: float = 0.0
+    quantum: float = 0.0
+    losses: int = 0
 
 
 def faultless(rng: np.random.Generator) -> Draw:
@@ -113,6 +120,9 @@ def anything(rng: np.random.Generator) -> Draw:
         uncertainty=float(rng.choice([0.005, 0.01, 0.02, 0.05])),
         rate={variant: rng.uniform(5, 80) for variant in VARIANTS},
         gaps=int(rng.choice([0, 0, 0, 1, 4])),
+        late=float(rng.choice([0.0, 0.0, 0.0, 0.0, 0.1, 0.4])),
+        quantum=float(rng.choice([0.0, 0.0, 0.0, 0.0, 1.0, 36.0])),
+        losses=int(rng.choice([0, 0, 0, 0, 1, 3])),
     )
 
 
@@ -173,7 +183,7 @@ def make(draw: Draw, rng: np.random.Generator) -> tuple[Made, Truth]:
     energy = np.concatenate([[0.0], np.cumsum(power[:-1] * _STEP)])
     made = Made()
     gain = 1 + rng.normal(0, draw.uncertainty)
-    _target_pages(made, draw, grid, power * gain, energy * gain, end, rng)
+    _target_pages(made, draw, phases, grid, power * gain, energy * gain, end, rng)
     _generator_pages(made, draw, phases, end, rng)
     return made, _truth(draw, profile.load, drifts)
 
@@ -223,6 +233,7 @@ def _scrapes(every: float, end: float, rng: np.random.Generator) -> np.ndarray:
 def _target_pages(
     made: Made,
     draw: Draw,
+    phases: list[tuple[str, int, str, float, float]],
     grid: np.ndarray,
     power: np.ndarray,
     energy: np.ndarray,
@@ -235,6 +246,8 @@ def _target_pages(
     of = np.floor(readings / draw.renewal) * draw.renewal
     if draw.method == "counter":
         counts = np.interp(of, grid, energy)
+        if draw.quantum:
+            counts = np.floor(counts / draw.quantum) * draw.quantum
         # Over two readings: two that are close together would divide by next to nothing.
         gauge = np.concatenate([[draw.idle] * 2, (counts[2:] - counts[:-2])])
         gauge[2:] /= readings[2:] - readings[:-2]
@@ -242,18 +255,34 @@ def _target_pages(
         gauge = power[np.clip(grid.searchsorted(of, "right") - 1, 0, grid.size - 1)]
         steps = (gauge[1:] + gauge[:-1]) / 2 * np.diff(readings)
         counts = np.concatenate([[0.0], np.cumsum(steps)])
+    covered = readings - readings[0]
+    for at in rng.integers(len(phases), size=draw.losses):
+        # What was counted meanwhile is left out.
+        begin = phases[at][3] + rng.uniform(-2, 0.5)
+        until = begin + rng.uniform(0.5, 3)
+        read = (readings < begin) | (readings > until)
+        first = int(read[: readings.searchsorted(until, "right")].sum())
+        readings, counts, covered, gauge = (x[read] for x in (readings, counts, covered, gauge))
+        for total in (counts, covered):
+            total[first:] -= total[first] - total[first - 1]
     stamps = _scrapes(draw.scrape, end, rng)
     for _ in range(draw.gaps):
         gone = rng.uniform(START, end)
         stamps = stamps[(stamps < gone) | (stamps > gone + rng.uniform(2, 40))]
-    made_at = stamps + rng.exponential(draw.latency, stamps.size)
+    loaded = np.zeros(stamps.size, dtype=bool)
+    for _, _, phase, begin, until in phases:
+        loaded |= (phase in ("warmup", "load")) & (stamps >= begin) & (stamps < until)
+    slow = rng.exponential(draw.latency, stamps.size)
+    made_at = stamps + slow + loaded * draw.late * rng.uniform(0.5, 1.5, stamps.size)
     index = np.clip(readings.searchsorted(made_at, "right") - 1, 0, readings.size - 1)
     domain = {**TARGET, **SENSOR, "domain": "inlet"}
     full = {**domain, "scope": draw.scope, "method": draw.method}
+    ahead = rng.normal(0, 100)
+    made.add(metrics.PAGE_TIMESTAMP, TARGET, stamps, made_at + ahead)
     made.add(metrics.ENERGY_JOULES, full, stamps, counts[index])
     made.add(metrics.POWER_WATTS, full, stamps, gauge[index])
     made.add(metrics.ENERGY_SOURCE_INFO, {**full, "use": "table"}, stamps, 1.0)
-    made.add(metrics.SENSOR_COVERED_SECONDS, domain, stamps, readings[index] - readings[0])
+    made.add(metrics.SENSOR_COVERED_SECONDS, domain, stamps, covered[index])
     if draw.ages:
         made.add(metrics.SENSOR_READING_AGE_SECONDS, domain, stamps, made_at - readings[index])
     made.add(metrics.SENSOR_UNCERTAINTY_RATIO, domain, stamps, draw.uncertainty)

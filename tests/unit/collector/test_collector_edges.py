@@ -110,7 +110,7 @@ def test_a_reading_counts_once_and_at_its_own_time():
     stamps = np.arange(10.0, 20.0)
     read_at = np.floor(stamps / 3) * 3
     age = Series({}, stamps, stamps - read_at + np.linspace(0, 0.004, stamps.size))
-    found = by_reading(Series({}, stamps, 5 * read_at), age, Seconds(0.5))
+    found = by_reading(Series({}, stamps, 5 * read_at), age, None, Seconds(0.5))
     assert found.times == pytest.approx([8.5, 11.5, 14.5, 17.5], abs=0.005)
     assert found.values == pytest.approx([45, 60, 75, 90])
 
@@ -118,12 +118,12 @@ def test_a_reading_counts_once_and_at_its_own_time():
 def test_a_sample_without_an_age_is_left_out_where_others_have_one():
     stamps = np.arange(5.0)
     age = Series({}, stamps[1:], np.full(4, 0.2))
-    found = by_reading(Series({}, stamps, stamps * 10), age, Seconds(0.0))
+    found = by_reading(Series({}, stamps, stamps * 10), age, None, Seconds(0.0))
     assert found.times == pytest.approx(stamps[1:] - 0.2)
 
 
 def test_ages_that_go_back_in_time_make_no_time_run_backwards():
     stamps = np.arange(6.0)
     age = Series({}, stamps, np.array([0.0, 0.0, 5.0, 0.0, -3.0, 0.0]))
-    found = by_reading(Series({}, stamps, stamps), age, Seconds(0.0))
+    found = by_reading(Series({}, stamps, stamps), age, None, Seconds(0.0))
     assert np.all(np.diff(found.times) > 0)

@@ -17,7 +17,7 @@ from wattscan.collector.report import report_of
 from wattscan.collector.series import Series
 from wattscan.collector.windows import Phase
 from wattscan.contracts import PaperReading, WattscanError
-from wattscan.units import Seconds
+from wattscan.units import Joules, Seconds
 
 
 def reduced(spec, run=None):
@@ -306,10 +306,10 @@ TIMES = (Seconds(10.0), Seconds(0.0))
 
 
 def energy_source(counter, **more):
-    names = ("covered", "power", "up", "hardware_resets", "uncertainty_ratio")
+    names = ("covered", "power", "up", "hardware_resets", "uncertainty_ratio", "lateness")
     lag = Lag(Seconds(0.0), Seconds(0.0), Seconds(0.0))
     series = {**dict.fromkeys(names), "counter": counter, "readings": counter, **more}
-    return EnergySource("s", "d", "chip", "counter", lag=lag, **series)
+    return EnergySource("s", "d", "chip", "counter", lag=lag, quantum=Joules(0.0), **series)
 
 
 @given(st.floats(0.1, 50), st.floats(0, 50), st.floats(1, 600), st.floats(1, 600))

@@ -228,7 +228,7 @@ PLANTED = {
     "errors_or_drops": Spec(
         edits=(valued("wattscan_client_requests_total", 3.0, outcome="dropped", **LABELS),)
     ),
-    "clocks_apart": Spec(edits=(generator_clock(lambda s: 3e-4 * (s.at - FIRST.start)),)),
+    "clocks_apart": Spec(edits=(generator_clock(lambda s: 3e-3 * (s.at - FIRST.start)),)),
     "clocks_not_recorded": Spec(
         edits=(without(PAGE, **GENERATOR), without(RUN_STARTS, phase="load"))
     ),
@@ -397,11 +397,11 @@ def test_a_little_too_much_coverage_shows_over_the_whole_run():
 
 
 def test_clocks():
-    assert clocks_of_delays(0.01, 1.0).apart == 0
-    assert clocks_of_delays(-0.08, 1.0).apart == 0  # a phase that began during a scrape
-    assert clocks_of_delays(-0.2, 1.0).apart == pytest.approx(0.1)
-    assert clocks_of_delays(1.3, 1.0).apart == pytest.approx(0.3)
-    assert clocks_of_delays(0.01, 1.0).unknown == pytest.approx(0.99)
+    assert clocks_of_delays(0.01, 1.0, 3, {}).apart == 0
+    assert clocks_of_delays(-0.08, 1.0, 3, {}).apart == 0  # a phase that began during a scrape
+    assert clocks_of_delays(-0.2, 1.0, 3, {}).apart == pytest.approx(0.1)
+    assert clocks_of_delays(1.3, 1.0, 3, {}).apart == pytest.approx(0.3)
+    assert clocks_of_delays(0.01, 1.0, 3, {}).unknown == pytest.approx(0.99)
     late = [shift_generator(6.0), without(PAGE)]
     assert "clocks_apart" in codes(Spec(edits=tuple(late)))
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattscan.contracts import EnergyReading, PowerReading
-from wattscan.telemetry.domains import Domain, DomainKey
+from wattscan.telemetry.domains import Domain, DomainKey, Total
 from wattscan.telemetry.integrate import (
     GAP_INTERVALS,
     JUMP,
@@ -187,3 +187,21 @@ def test_a_counter_that_goes_on_elsewhere_loses_one_interval(offset, told):
         assert (step is told) == (tick == 10)
     assert domain.energy == pytest.approx(18 * 6.0)
     assert domain.covered == pytest.approx(1.8)
+
+
+def test_a_sum_is_of_the_time_that_its_parts_powers_give():
+    """One is renewed each second, one each tenth: at a steady power the sum lies on its line."""
+    one, other = (Domain(DomainKey("nvml", n, "board", "counter"), 0.01, INTERVAL) for n in "ab")
+
+    def read(tick):
+        now = Seconds(tick * INTERVAL)
+        for part, watts, of in ((one, 150.0, now), (other, 50.0, tick // 10)):
+            count = EnergyReading(part.key.domain, "board", Joules(watts * of))
+            part.add(now, count)
+
+    read(0)
+    both = Total([one, other])
+    for tick in range(1, 60):
+        read(tick)
+        if tick > 10:  # the slow one has moved: its power is known
+            assert both.energy == pytest.approx(200.0 * both.read_at, abs=1e-6)

@@ -1,0 +1,131 @@
+"""Clocks and pages that are late: what a recording shows of them, and what comes of it."""
+
+import numpy as np
+import pytest
+from made_runs import START, TARGET, VARIANTS, Draw, Made, make
+
+from wattscan import metrics
+from wattscan.collector.facts import clocks_text
+from wattscan.collector.measure import measure
+from wattscan.collector.readings import lateness_of, quantum_of
+from wattscan.collector.series import Series
+from wattscan.units import Seconds
+
+QUIET = {"noise": dict.fromkeys(VARIANTS, 0.0), "flutter": 0.0, "uncertainty": 0.0}
+
+
+def made(seed=0, **draw):
+    return make(Draw(**QUIET, **draw), np.random.default_rng(seed))
+
+
+def off(source, truth, kind="gross"):
+    """How far the figures are off, over their bounds; none is marked."""
+    measured = measure(source, None)
+    assert [cell.verdict for cell in measured.cells] == ["valid", "valid"]
+    figures = {cell.precision: cell.joules(kind) for cell in measured.cells}
+    true = getattr(truth, kind)
+    return max(abs(figures[v].mean - true[v]) / figures[v].bound for v in VARIANTS)
+
+
+def both_recorders(source, ahead):
+    """The same pages as two recorders have them; the clock of one is ahead."""
+    pair = Made()
+    for name, found in source._series.items():
+        pair._series[name] = [
+            Series({**s.labels, "replica": replica}, s.times + by, s.values)
+            for replica, by in (("a", 0.0), ("b", ahead))
+            for s in found
+        ]
+    return pair
+
+
+@pytest.mark.parametrize("ahead", [0.3, 0.9, -0.9])
+def test_of_two_recorders_one_is_read_for_everything(ahead):
+    source, truth = made(clock=0.4)
+    assert off(both_recorders(source, ahead), truth) <= 1
+
+
+def test_a_clock_that_drifts_over_the_run_is_corrected_in_each_window_and_told():
+    source, truth = made(clock=1.0, clock_drift=8e-5, profile="formal")
+    assert off(source, truth) <= 1
+    measured = measure(source, None)
+    assert measured.clocks.range == pytest.approx(8e-5 * 6 * 710 * 2, rel=0.15)
+    assert "its times are corrected" in clocks_text(measured.clocks)
+
+
+def test_a_clock_that_was_set_while_the_run_was_interrupted_is_corrected():
+    source, truth = made(clock=-2.0)
+    # From the sixth cooldown on all comes an hour later, and the clock was set by 0.9 s.
+    middle = START + 6 * 120 - 10
+    for found in source._series.values():
+        for at, s in enumerate(found):
+            by_its_clock = "run" in s.labels and s.values[0] > START - 100
+            later = 3600.9 * (by_its_clock & (s.values > middle - 3.0))
+            found[at] = Series(s.labels, s.times + 3600.0 * (s.times > middle), s.values + later)
+    assert measure(source, None).clocks.range == pytest.approx(0.9, abs=0.02)
+    assert off(source, truth) <= 1
+
+
+def test_pages_that_are_late_under_load_are_taken_for_when_they_were_made():
+    told, untold = [], []
+    for seed in range(4):
+        source, truth = made(seed, late=0.38, scrape=0.6)
+        told.append(off(source, truth, "net"))
+        for series in source.select(metrics.PAGE_TIMESTAMP.name, TARGET, -np.inf, np.inf):
+            series.values[:] = series.times  # as if all had been made at once
+        untold.append(off(source, truth, "net"))
+    assert max(told) <= 1 < max(untold)
+
+
+def test_pages_that_are_always_late_show_in_the_time_that_scrapes_took():
+    source, _ = made(latency=0.0)
+    plain = measure(source, None).cells[0].joules("gross")
+    pages = source.select(metrics.PAGE_TIMESTAMP.name, TARGET, -np.inf, np.inf)[0]
+    labels = {name: TARGET[name] for name in ("job", "instance")}
+    took = Series(labels, pages.times, np.full(pages.times.shape, 0.5))
+    source._series[metrics.SCRAPE_DURATION] = [took]
+    wide = measure(source, None).cells[0].joules("gross")
+    # At both edges of a load of 140 W and 1,200 images, 0.25 s.
+    assert wide.bound - plain.bound == pytest.approx(2 * 0.25 * 140 / 1200, rel=0.2)
+
+
+STAMPS = np.arange(0.0, 600.0)
+
+
+def late(values, least=0.0):
+    return lateness_of(Series({}, STAMPS, STAMPS + values), Seconds(120.0), Seconds(least)).values
+
+
+def test_pages_that_are_late_for_a_while_are_seen():
+    busy = np.where((STAMPS > 200) & (STAMPS < 260), 0.3, 0.0)
+    assert late(busy) == pytest.approx(busy)
+    assert late(busy, 0.02) == pytest.approx(busy + 0.02)
+
+
+@pytest.mark.parametrize(
+    "clock",
+    [
+        pytest.param(0.3 * (STAMPS > 300), id="a step"),
+        pytest.param(-0.3 * (STAMPS > 300), id="a step back"),
+        pytest.param(1e9 - 4 * STAMPS, id="one that runs backwards"),
+        pytest.param(3600.0 * (STAMPS % 100 > 50), id="hours to and fro"),
+        pytest.param(1e-4 * STAMPS, id="a drift"),
+    ],
+)
+def test_a_target_s_clock_is_no_lateness(clock):
+    assert late(clock).max() <= 0.013
+
+
+@pytest.mark.parametrize(("watts", "quantum"), [(140.0, 36.0), (9.0, 3600.0), (150.0, 100.0)])
+def test_a_counter_that_counts_in_steps_is_seen(watts, quantum):
+    times = np.arange(0.0, 3600.0) + np.random.default_rng(1).uniform(0, 0.1, 3600)
+    counted = np.floor(times * watts / quantum) * quantum
+    assert quantum_of(Series({}, times, counted)) == pytest.approx(quantum)
+
+
+def test_a_counter_that_does_not_is_not():
+    times = np.arange(0.0, 600.0)
+    steady = np.concatenate([[0.0], np.cumsum(np.where(times[:-1] % 120 < 60, 40.0, 140.0))])
+    assert quantum_of(Series({}, times, steady)) == 0
+    noisy = np.cumsum(np.random.default_rng(0).normal(140.0, 5.0, times.size))
+    assert quantum_of(Series({}, times, noisy)) <= 0.001
