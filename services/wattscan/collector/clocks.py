@@ -35,6 +35,9 @@ _SEARCH_SECONDS = 90.0
 _LONGEST_SCRAPE_SECONDS = 0.1
 _USUAL_SCRAPE_SECONDS = 0.01
 _LEAST_PAGES, _NEIGHBOURS = 4, 2
+# Stamps are in whole milliseconds.
+_STAMP_SECONDS = 0.001
+_SCRAPED = ("job", "instance")
 # A clock may show another zone's time.
 _MOST_OFFSET_SECONDS = 86400.0
 
@@ -46,7 +49,7 @@ class Clocks:
     `offsets` are by how much the generator's is ahead in each of the run's windows, s: its times
     are corrected by them. `unknowns` are how far each of these may be off. `apart` is by how much
     the clocks are proven to differ within a window, in a way that nothing corrects: an offset of
-    unknown size, a drift, a step. `recorder` are the labels of the series that told it.
+    unknown size, a drift, a step. `recorder` are the labels that whoever recorded it has added.
     """
 
     offsets: tuple[Seconds, ...]
@@ -97,8 +100,7 @@ def read_clocks(source: Source, run: Run) -> Clocks | None:
     fullest = max(pages, key=lambda series: series.times.size, default=None)
     told = None
     if fullest:
-        least = least_scrape(source, fullest.labels, *run.span)
-        told = clocks_of_pages(fullest, run, least)
+        told = clocks_of_pages(fullest, run, scrape_durations(source, fullest, *run.span))
     return told or _by_first_samples(source, run)
 
 
@@ -109,58 +111,87 @@ def offset_of(source: Source, run: Run, matchers: Mapping[str, str]) -> Seconds:
     return Seconds(float(np.median(pages[0].values - pages[0].times)) if pages else 0.0)
 
 
-def least_scrape(source: Source, page: Labels, start: float, end: float) -> Seconds:
-    """The shortest that a scrape of a page took: each may be that late, and none shows it.
+def scrape_durations(source: Source, page: Series, start: float, end: float) -> Series | None:
+    """How long each scrape of a page took, s: no page is later than that.
 
-    0 where it is not on record. Prometheus and all that scrape as it does record it.
+    None where that is not on record. Prometheus, and all that scrape as it does, record it.
 
     Args:
         source: of the series.
-        page: the labels of one of its series.
+        page: one of its series; of scrapes that failed it has no sample.
         start: Unix seconds.
         end: Unix seconds.
 
     Raises:
         WattscanError: the source cannot be read.
     """
-    named = {name: page[name] for name in ("job", "instance") if name in page}
-    found = source.select(metrics.SCRAPE_DURATION, named, start, end)
-    return Seconds(min((float(series.values.min()) for series in found), default=0.0))
+    named = {name: page.labels[name] for name in ("job", "instance") if name in page.labels}
+    for series in source.select(metrics.SCRAPE_DURATION, named, start, end):
+        _, mine, its = np.intersect1d(
+            page.times, series.times, assume_unique=True, return_indices=True
+        )
+        if mine.size:
+            return Series(series.labels, page.times[mine], np.maximum(series.values[its], 0.0))
+    return None
 
 
-def clocks_of_pages(pages: Series, run: Run, least: Seconds) -> Clocks | None:
+def clocks_of_pages(pages: Series, run: Run, durations: Series | None) -> Clocks | None:
     """The clocks as the generator's pages tell, None where one is missing about a phase's edge.
 
     Args:
         pages: Unix seconds by the generator's clock, stamped by the recorder's.
         run: by the generator's clock.
-        least: the shortest that one of their scrapes took, s.
+        durations: of their scrapes, s; None: not on record.
     """
     fresh = np.concatenate([[True], np.diff(pages.values) != 0])
     times, values = pages.times[fresh], pages.values[fresh]
     if times.size < _LEAST_PAGES:
         return None
-    parts = np.split(values - times, np.flatnonzero(np.diff(times) > _SEARCH_SECONDS) + 1)
-    ahead = np.concatenate([_smallest_of_neighbours(part) for part in parts])
-    offsets, unknowns, apart = [], [], 0.0
-    scrape = max(_USUAL_SCRAPE_SECONDS, least)
+    cuts = np.flatnonzero(np.diff(times) > _SEARCH_SECONDS) + 1
+    ahead = _smallest_of_neighbours(values - times, cuts)
+    # The least late of some pages is no later than the quickest of their scrapes.
+    took = np.full(times.shape, _LONGEST_SCRAPE_SECONDS)
+    if durations is not None:
+        took = np.interp(times, durations.times, durations.values)
+        took = _smallest_of_neighbours(took, cuts)
+    found = []
     for window in run.windows:
-        mine = ahead[_pages_of(values, window)]
-        if not mine.size:
+        mine = _pages_of(values, window)
+        if not mine.any():
             return None
-        offset = float(np.median(mine))
-        offsets.append(Seconds(offset))
-        unknowns.append(Seconds(float(np.abs(mine - offset).max()) + scrape))
-        apart = max(apart, float(np.ptp(mine)) - _LONGEST_SCRAPE_SECONDS)
-    return Clocks(tuple(offsets), tuple(unknowns), Seconds(apart), True, pages.labels)
+        found.append(_offset(ahead[mine], took[mine], told=durations is not None))
+    offsets, unknowns, aparts = zip(*found, strict=True)
+    return Clocks(offsets, unknowns, max(aparts), True, _added(pages.labels, "run"))
 
 
-def _smallest_of_neighbours(ahead: FloatArray) -> FloatArray:
+def _offset(ahead: FloatArray, took: FloatArray, *, told: bool) -> tuple[Seconds, Seconds, Seconds]:
+    """A window's offset, how far that may be off, and by how much pages contradict each other.
+
+    Each page says that the clock is ahead by `ahead`, less at most `took`.
+    """
+    least, most = float((ahead - took).max()), float(ahead.min())
+    apart = Seconds(max(0.0, least - most))
+    if told and least <= most:
+        return Seconds((least + most) / 2), Seconds((most - least) / 2 + _STAMP_SECONDS), apart
+    offset = float(np.median(ahead))
+    scrape = max(_USUAL_SCRAPE_SECONDS, float(took.min()) if told else 0.0)
+    return Seconds(offset), Seconds(float(np.abs(ahead - offset).max()) + scrape), apart
+
+
+def _added(labels: Labels, *own: str) -> Labels:
+    """What the recorder, and whoever stored it, added to a series."""
+    return {name: text for name, text in labels.items() if name not in (*own, *_SCRAPED)}
+
+
+def _smallest_of_neighbours(values: FloatArray, cuts: NDArray[np.intp]) -> FloatArray:
+    """Of each five; where the series is cut, none counts from beyond."""
     ends = (np.inf,) * _NEIGHBOURS
-    padded = np.concatenate([ends, ahead, ends])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEIGHBOURS + 1)
-    smallest: FloatArray = windows.min(axis=1)
-    return smallest
+    found = []
+    for part in np.split(values, cuts):
+        padded = np.concatenate([ends, part, ends])
+        five = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEIGHBOURS + 1)
+        found.append(five.min(axis=1))
+    return np.concatenate(found)
 
 
 def _pages_of(values: FloatArray, window: Window) -> NDArray[np.bool_]:
@@ -172,8 +203,9 @@ def _pages_of(values: FloatArray, window: Window) -> NDArray[np.bool_]:
         return np.ones(values.shape, dtype=bool)
     start, end = min(edges), max(edges)
     near = all(np.abs(values - moment).min() <= _SEARCH_SECONDS for moment in edges)
-    first = values[values <= start].max(initial=-np.inf)
-    last = values[values >= end].min(initial=np.inf)
+    # With so many to either side: the smallest of five shows a step only behind it.
+    first = np.sort(values[values <= start])[-1 - _NEIGHBOURS :].min(initial=start)
+    last = np.sort(values[values >= end])[: 1 + _NEIGHBOURS].max(initial=end)
     within: NDArray[np.bool_] = (
         (values >= max(first, start - _SEARCH_SECONDS))
         & (values <= min(last, end + _SEARCH_SECONDS))
@@ -199,7 +231,7 @@ def clocks_of_delays(
         smallest_delay: from a phase's start to its first sample, s.
         interval: between two scrapes, s.
         windows: how many windows the run has.
-        recorder: the labels of these samples.
+        recorder: what their labels have beside the contract's.
     """
     least, most = smallest_delay - interval, smallest_delay + _LONGEST_SCRAPE_SECONDS
     apart = Seconds(max(0.0, -most, least))
@@ -234,4 +266,5 @@ def _first_seen(source: Source, run: Run, window: Window) -> _First | None:
     if not times.size:
         return None
     delay = Seconds(float(times[0]) - load.start)
-    return _First(delay, found[0].median_spacing(), found[0].labels)
+    recorder = _added(found[0].labels, *metrics.RUN_PHASE_START.labels)
+    return _First(delay, found[0].median_spacing(), recorder)

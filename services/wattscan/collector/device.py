@@ -130,7 +130,7 @@ def read_device(target: TargetSeries, run: Run, paper: PaperReading) -> Device:
     table = max(tables, key=lambda info: info.times.size) if tables else None
     pages = target.one(metrics.PAGE_TIMESTAMP)
     longest = Seconds(max(end - start for start, end in (w.span for w in run.windows)))
-    lateness = lateness_of(pages, longest, target.least_scrape(pages)) if pages else None
+    lateness = lateness_of(pages, target.scrape_durations(pages), longest) if pages else None
     chosen = _energy_source(target, table.labels, lateness) if table else None
     zones = [
         Zone(series.labels.get("sensor", ""), series.labels.get("zone", ""), series)
@@ -164,7 +164,7 @@ def _energy_source(target: TargetSeries, labels: Labels, lateness: Series | None
     shown = by_reading(counter, age, lateness, Seconds(0.0)) if counter else None
     interval = told or (shown.median_spacing() if shown else Seconds(0.0))
     period = target.largest(metrics.SENSOR_UPDATE_PERIOD_SECONDS, sensor)
-    lag = lag_of(how["method"], interval, period, age_told=age is not None)
+    lag = lag_of(how["method"], interval, period, age_told=age is not None, summed="+" in domain)
     readings = by_reading(counter, age, lateness, lag.late) if counter else None
     return EnergySource(
         sensor=sensor,

@@ -13,6 +13,7 @@ the two readings, and is added.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +62,11 @@ class Around:
 
 
 def around(
-    counter: Series, power: Series | None, moment: float, shortest: Seconds
+    counter: Series,
+    power: Series | None,
+    moment: float,
+    shortest: Seconds,
+    joined: Seconds = Seconds(0.0),  # noqa: B008 - a number
 ) -> Around | None:
     """What is known of the time around a moment (Unix seconds).
 
@@ -71,6 +76,7 @@ def around(
         moment: the edge.
         shortest: the length of the shortest phase nearby, s. Where the readings are too far apart
             to lie inside it for certain, what the gauge shows counts too.
+        joined: in how long a step of the power shows in the counter, s: `Lag.interval`.
 
     Returns:
         None where the readings do not reach over the moment.
@@ -83,7 +89,8 @@ def around(
     begin, end = float(times[before]), float(times[after])
     spacing = end - begin
     step = max(spacing, counter.median_spacing())
-    powers = [_powers(counter, begin, -step), _powers(counter, end, step)]
+    steps = max(_SIDE_STEPS, math.ceil(joined / step) + 1 if step else 0)
+    powers = [_powers(counter, begin, -step, steps), _powers(counter, end, step, steps)]
     if 2 * step > shortest and power is not None:
         reach = _SIDE_STEPS * step
         powers.append(power.between(begin - reach, end + reach))
@@ -96,12 +103,12 @@ def around(
     return Around(Seconds(spacing), place, Watts(mean), Watts(low), Watts(high))
 
 
-def _powers(counter: Series, edge: float, step: float) -> FloatArray:
+def _powers(counter: Series, edge: float, step: float, most: int) -> FloatArray:
     """The mean power of each step away from an edge, backwards where `step` is below 0: as many as
     the readings reach over."""
     times = counter.times
     reach = (edge - float(times[0])) if step < 0 else (float(times[-1]) - edge)
-    steps = min(_SIDE_STEPS, int(reach / abs(step) + 1e-9)) if step else 0
+    steps = min(most, int(reach / abs(step) + 1e-9)) if step else 0
     grid = edge + step * np.arange(steps + 1)
     counts = np.interp(grid, times, counter.values)
     powers: FloatArray = (counts[1:] - counts[:-1]) / (step or 1.0)

@@ -84,7 +84,7 @@ def _bound(
     if source.readings is None or phase.end is None:
         return None
     edges = [
-        around(source.readings, source.power, moment, shortest)
+        around(source.readings, source.power, moment, shortest, source.lag.interval)
         for moment in (phase.start, phase.end)
     ]
     known = [edge for edge in edges if edge is not None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from wattscan.collector.cells import KINDS, Cell, Figure, gross_figure
 from wattscan.collector.clocks import Clocks
 from wattscan.collector.device import EnergySource
@@ -117,7 +119,10 @@ def ratio_text(ratio: Ratio | None, note: str = "") -> str | None:
     also = f", {note}" if note else ""
     if ratio.low is None or ratio.high is None:
         return f"{number(ratio.value, 3)} (no interval){also}"
-    half = (ratio.high - ratio.low) / 2
+    # As many digits as show that an end is not 1.
+    half = min(
+        (ratio.high - ratio.low) / 2, *(abs(end - 1) or 1.0 for end in (ratio.low, ratio.high))
+    )
     interval = f"({number(ratio.low, 3, half)} to {number(ratio.high, 3, half)})"
     if not ratio.shows_a_difference:
         return f"no difference shown {interval}{also}"
@@ -172,7 +177,10 @@ def figure_text(figure: Figure) -> str:
     if figure.interval is None:
         return number(figure.mean)
     half = figure.interval[1] - figure.mean
-    return f"{number(figure.mean, within=half / 10)} ± {number(half, 2)}"
+    # Never narrower than it is.
+    place = 10.0 ** (math.floor(math.log10(half)) - 1) if half > 0 else 1.0
+    wide = math.ceil(half / place - 1e-9) * place
+    return f"{number(figure.mean, within=half / 10)} ± {number(wide, 2)}"
 
 
 def _ratios(measured: Measured, cell: Cell) -> dict[str, Value]:

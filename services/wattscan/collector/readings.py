@@ -18,6 +18,7 @@ from wattscan.units import Joules, Seconds
 _SAME_READING_SECONDS = 0.1
 # A counter in steps goes on by one more or one less again and again.
 _LEAST_TURNS, _TURN_RATIO = 3, 0.01
+_PART_OF_A_STEP, _WHOLE_STEPS = 0.05, 0.9
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,14 @@ class Lag:
     power_ratio: float = 0.0
 
 
-def lag_of(method: str, interval: Seconds, update_period: Seconds | None, *, age_told: bool) -> Lag:
+def lag_of(
+    method: str,
+    interval: Seconds,
+    update_period: Seconds | None,
+    *,
+    age_told: bool,
+    summed: bool = False,
+) -> Lag:
     """What a sensor's own times leave open (docs/measurement.md, "The error bound").
 
     Args:
@@ -45,14 +53,19 @@ def lag_of(method: str, interval: Seconds, update_period: Seconds | None, *, age
             be none.
         age_told: whether the age of each reading is on record. Without it a reading may be a whole
             interval old.
+        summed: it is a sum of counts that are not renewed together.
     """
     period = update_period or 0.0
+    if method == "integrated":
+        # What is read was renewed up to a period ago: a step is seen that late.
+        unknown = 0.0 if age_told else interval
+        return Lag(Seconds(period / 2), Seconds(unknown), Seconds(interval + period))
+    if method != "counter":
+        return Lag(Seconds(0.0), Seconds(0.0 if age_told else interval), Seconds(0.0))
     # A count that is renewed less often than it is read is seen to move within one interval.
-    half = min(period, interval) / 2 if method == "counter" else 0.0
-    unknown = half if age_told else half + interval
-    joined = max(interval, period) if method == "integrated" else 0.0
-    blur = half / interval if interval else 0.0
-    return Lag(Seconds(half), Seconds(unknown), Seconds(joined), blur)
+    half = min(period, interval) / 2
+    unknown = half + (0.0 if age_told else interval) + (period / 2 if summed else 0.0)
+    return Lag(Seconds(half), Seconds(unknown), Seconds(0.0), half / interval if interval else 0.0)
 
 
 def by_reading(
@@ -78,47 +91,66 @@ def by_reading(
     return _once(series, times, values)
 
 
-def lateness_of(pages: Series, reach: Seconds, least: Seconds) -> Series:
+def lateness_of(pages: Series, durations: Series | None, reach: Seconds) -> Series:
     """How long after its scrape's stamp each page was made, at most, s.
 
     A page's time less its stamp is how far the target's clock is ahead, and the page's lateness.
     What it is more than both the least before it and the least after it, is taken for lateness: a
-    clock that steps is more than one of them only. A page is not later than the next scrape.
+    clock that steps is more than one of them only. How late these were themselves, no page shows;
+    the quickest scrape among them says the most that it can be.
 
     Args:
         pages: Unix seconds by the target's clock, stamped by the recorder's.
-        reach: how far away the least is looked for, s: some page within it was made at once.
-        least: the shortest that a scrape took, s: all may be late by that.
+        durations: of their scrapes, s; None: not on record, and the least are taken to be on time.
+        reach: how far away the least is looked for, s.
     """
     ahead, spacing = pages.values - pages.times, pages.median_spacing()
     steps = min(pages.times.size, math.ceil(reach / spacing)) if spacing else 0
-    before = _running_minimum(ahead, steps)
-    after = _running_minimum(ahead[::-1], steps)[::-1]
-    late = ahead - np.maximum(before, after)
-    return Series(pages.labels, pages.times, np.where(late < spacing, late, 0.0) + least)
+    late = ahead - np.maximum(*_running_minima(ahead, steps))
+    # A page is not later than the next scrape.
+    late = np.where(late < spacing, late, 0.0)
+    if durations is None:
+        return Series(pages.labels, pages.times, late)
+    took = np.interp(pages.times, durations.times, durations.values)
+    late = np.minimum(took, late + np.maximum(*_running_minima(took, steps)))
+    return Series(pages.labels, pages.times, late)
 
 
-def _running_minimum(values: FloatArray, steps: int) -> FloatArray:
-    """Of each value and so many before it."""
+def _running_minima(values: FloatArray, steps: int) -> tuple[FloatArray, FloatArray]:
+    """Of each value and so many before it, and of it and so many after it."""
+    return _least_before(values, steps), _least_before(values[::-1], steps)[::-1]
+
+
+def _least_before(values: FloatArray, steps: int) -> FloatArray:
     padded = np.concatenate([np.full(steps, np.inf), values])
     least: FloatArray = np.lib.stride_tricks.sliding_window_view(padded, steps + 1).min(axis=1)
     return least
 
 
 def quantum_of(readings: Series) -> Joules:
-    """The step that a counter counts in, J; 0 where none is seen: its power does not go up and down
-    as that of such a counter does, by one step more and one less.
+    """The step that a counter counts in, J; 0 where none is seen.
 
-    Sources give multiples of 1 mJ (a watt-hour is 3600 J), so it is looked for in these.
+    Such a counter goes on by one step more and one less, again and again: what it turns by is the
+    step, and all that it counts differs by whole steps (a correction's offset stays beside them).
     """
     counted, lasted = np.diff(readings.values), np.diff(readings.times)
+    if counted.size < _LEAST_TURNS:
+        return Joules(0.0)
     power = counted / lasted
     change = np.diff(power)
     change[np.abs(change) <= _TURN_RATIO * np.median(power)] = 0.0
-    if (change[1:] * change[:-1] < 0).sum() < _LEAST_TURNS:
+    turns = np.flatnonzero(change[1:] * change[:-1] < 0) + 1
+    if turns.size < _LEAST_TURNS:
         return Joules(0.0)
-    steps = np.rint(counted[counted > 0] * 1000).astype(np.int64)
-    return Joules(float(np.gcd.reduce(steps)) / 1000)
+    turned = np.abs(np.diff(counted))[np.concatenate([turns - 1, turns])]
+    turned = turned[turned > _TURN_RATIO * np.median(counted)]
+    if not turned.size:
+        return Joules(0.0)
+    step = float(np.median(turned))
+    up = counted[counted >= 0]
+    steps = (up - up.min()) / step
+    whole = np.abs(steps - np.rint(steps)) < _PART_OF_A_STEP
+    return Joules(step if whole.mean() > _WHOLE_STEPS else 0.0)
 
 
 def _once(series: Series, times: FloatArray, values: FloatArray) -> Series:

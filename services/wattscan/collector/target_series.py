@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wattscan import metrics
-from wattscan.collector.clocks import least_scrape
+from wattscan.collector.clocks import scrape_durations
 from wattscan.collector.series import Labels, Series, Source, key
 from wattscan.collector.windows import Run
 from wattscan.units import Seconds
@@ -22,8 +22,8 @@ class TargetSeries:
     """Reads the series of a run's target. `conflicts` says which of them contradict each other."""
 
     def __init__(self, source: Source, run: Run, recorder: Labels) -> None:
-        """`recorder`: the labels of the series that the clocks are known from. Of several
-        recorders, whose clocks may differ, the one that it has labels in common with is read."""
+        """`recorder`: the labels that whoever recorded the clocks has added. Of several recorders,
+        whose clocks may differ, the one whose labels are most like these is read."""
         self._source = source
         self._run = run
         self._recorder = recorder
@@ -62,12 +62,12 @@ class TargetSeries:
         values = told.between(self._run.start, self._run.end) if told else np.empty(0)
         return Seconds(float(values.max())) if values.size else None
 
-    def least_scrape(self, page: Series) -> Seconds:
-        """The shortest that a scrape of a page took, by one of its series: `clocks.least_scrape`.
+    def scrape_durations(self, page: Series) -> Series | None:
+        """How long each scrape of a page took: `clocks.scrape_durations`.
 
         Raises: WattscanError.
         """
-        return least_scrape(self._source, page.labels, *self._run.span)
+        return scrape_durations(self._source, page, *self._run.span)
 
     def _one_of(self, metric: metrics.Metric, group: Sequence[Series]) -> Series:
         if len(group) == 1:
@@ -89,8 +89,9 @@ class TargetSeries:
         return joined
 
     def _trust(self, series: Series) -> tuple[int, int]:
-        common = sum(self._recorder.get(name) == text for name, text in series.labels.items())
-        return common, series.times.size
+        names = {*series.labels, *self._recorder}
+        unlike = sum(series.labels.get(name) != self._recorder.get(name) for name in names)
+        return -unlike, series.times.size
 
 
 def _agree(one: Series, other: Series) -> bool:

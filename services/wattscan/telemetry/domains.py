@@ -55,7 +55,7 @@ class Domain:
         self.present = False
         self._interval = interval
         self._slack = Seconds(interval + update_period)
-        self._owed = Joules(0.0)
+        self._owed = self._moved = Joules(0.0)
         self._last: tuple[Seconds, EnergyReading | PowerReading] | None = None
         # One that did not follow from the last: the next one shows which of the two is right.
         self._odd: tuple[Seconds, EnergyReading | PowerReading] | None = None
@@ -71,6 +71,13 @@ class Domain:
         """Monotonic time that the energy is of: `last_read`."""
         return self.last_read
 
+    def power_until(self, now: Seconds) -> float:
+        """Its power, W; of a count that has not moved since, at most what its last move was."""
+        if self.power is None or self._last is None:
+            return 0.0
+        still = now - self._last[0]
+        return min(self.power, self._moved / still) if still > 0 else self.power
+
     def add(self, now: Seconds, reading: EnergyReading | PowerReading) -> Step:
         """Take in a reading made at the monotonic time `now`; returns what it added."""
         step = self._corrected(self._step(now, reading), reading)
@@ -81,7 +88,7 @@ class Domain:
             self._odd = (now, reading)
             self._power_since = None
             return step
-        self._last, self._odd = (now, reading), None
+        self._last, self._odd, self._moved = (now, reading), None, step.energy
         self.energy = Joules(self.energy + step.energy)
         self.covered = Seconds(self.covered + step.covered)
         self._update_power(now, reading, step)
@@ -214,7 +221,7 @@ class Total:
         known = [time for time in times if time is not None]
         if len(known) < len(times):
             return None
-        powers = [part.power or 0.0 for part in self.parts]
+        powers = [part.power_until(max(known)) for part in self.parts]
         weights = powers if sum(powers) > 0 else [1.0] * len(known)
         weighted = sum(time * weight for time, weight in zip(known, weights, strict=True))
         return Seconds(weighted / sum(weights))

@@ -104,7 +104,7 @@ def anything(rng: np.random.Generator) -> Draw:
         generator_scrape=float(rng.choice([1.0, 5.0, 15.0])),
         method=str(rng.choice(["counter", "counter", "integrated"])),
         reading=float(rng.choice([0.1, 0.1, 0.5, 1.0, 2.0, 8.0, 20.0])),
-        renewal=float(rng.choice([0.001, 0.1, 1.0])),
+        renewal=float(rng.choice([0.001, 0.1, 0.1, 1.0, 10.0])),
         ages=bool(rng.random() < 0.9),
         pages=bool(rng.random() < 0.9),
         clock=rng.normal(0, 5.0) if rng.random() < 0.5 else 0.0,
@@ -243,7 +243,8 @@ def _target_pages(
     readings = np.arange(grid[0] + draw.reading * rng.random(), grid[-1] - 1, draw.reading)
     readings = readings + draw.reading * rng.uniform(-0.45, 0.45, readings.size)
     # What the sensor shows was renewed up to `renewal` earlier.
-    of = np.floor(readings / draw.renewal) * draw.renewal
+    shift = draw.renewal * rng.random()
+    of = np.floor((readings - shift) / draw.renewal) * draw.renewal + shift
     if draw.method == "counter":
         counts = np.interp(of, grid, energy)
         if draw.quantum:

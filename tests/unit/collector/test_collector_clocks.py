@@ -27,22 +27,33 @@ def off(source, truth, kind="gross"):
     return max(abs(figures[v].mean - true[v]) / figures[v].bound for v in VARIANTS)
 
 
-def both_recorders(source, ahead):
+def both_recorders(source, ahead, first):
     """The same pages as two recorders have them; the clock of one is ahead."""
     pair = Made()
     for name, found in source._series.items():
         pair._series[name] = [
-            Series({**s.labels, "replica": replica}, s.times + by, s.values)
-            for replica, by in (("a", 0.0), ("b", ahead))
+            Series({**s.labels, **added}, s.times + by, s.values)
+            for added, by in ((first, 0.0), ({"replica": "b"}, ahead))
             for s in found
         ]
     return pair
 
 
 @pytest.mark.parametrize("ahead", [0.3, 0.9, -0.9])
-def test_of_two_recorders_one_is_read_for_everything(ahead):
+@pytest.mark.parametrize("first", [{"replica": "a"}, {}], ids=["named", "without a name"])
+def test_of_two_recorders_one_is_read_for_everything(ahead, first):
     source, truth = made(clock=0.4)
-    assert off(both_recorders(source, ahead), truth) <= 1
+    assert off(both_recorders(source, ahead, first), truth) <= 1
+
+
+@pytest.mark.parametrize("before", [1.0, 3.0, 8.0])
+def test_a_step_of_the_clock_in_the_last_pages_of_a_load_is_seen(before):
+    source, _ = made(generator_scrape=5.0)
+    end = START + 100
+    for series in source._series[metrics.RUN_PAGE_TIMESTAMP.name]:
+        if "run" in series.labels:
+            series.values[:] += 2.0 * (series.times > end - before)
+    assert "clocks_apart" in {reason.code for reason in measure(source, None).cells[0].reasons}
 
 
 def test_a_clock_that_drifts_over_the_run_is_corrected_in_each_window_and_told():
@@ -82,8 +93,11 @@ def test_pages_that_are_always_late_show_in_the_time_that_scrapes_took():
     plain = measure(source, None).cells[0].joules("gross")
     pages = source.select(metrics.PAGE_TIMESTAMP.name, TARGET, -np.inf, np.inf)[0]
     labels = {name: TARGET[name] for name in ("job", "instance")}
-    took = Series(labels, pages.times, np.full(pages.times.shape, 0.5))
-    source._series[metrics.SCRAPE_DURATION] = [took]
+    # A scrape that failed took next to nothing, and there is no page of it.
+    failed = pages.times[0] - 0.5
+    took = np.concatenate([[0.0004], np.full(pages.times.shape, 0.5)])
+    stamps = np.concatenate([[failed], pages.times])
+    source._series[metrics.SCRAPE_DURATION] = [Series(labels, stamps, took)]
     wide = measure(source, None).cells[0].joules("gross")
     # At both edges of a load of 140 W and 1,200 images, 0.25 s.
     assert wide.bound - plain.bound == pytest.approx(2 * 0.25 * 140 / 1200, rel=0.2)
@@ -92,14 +106,22 @@ def test_pages_that_are_always_late_show_in_the_time_that_scrapes_took():
 STAMPS = np.arange(0.0, 600.0)
 
 
-def late(values, least=0.0):
-    return lateness_of(Series({}, STAMPS, STAMPS + values), Seconds(120.0), Seconds(least)).values
+def late(values, took=None):
+    return lateness_of(Series({}, STAMPS, STAMPS + values), took, Seconds(120.0)).values
 
 
 def test_pages_that_are_late_for_a_while_are_seen():
     busy = np.where((STAMPS > 200) & (STAMPS < 260), 0.3, 0.0)
     assert late(busy) == pytest.approx(busy)
-    assert late(busy, 0.02) == pytest.approx(busy + 0.02)
+
+
+def test_no_page_is_later_than_its_scrape_nor_more_than_the_quickest_beside_the_others():
+    always = np.full(STAMPS.shape, 0.3)
+    took = Series({}, STAMPS, always + 0.02)
+    # As if the clock were ahead by that: nothing else tells of it.
+    assert late(always, took) == pytest.approx(0.32)
+    quick = Series({}, STAMPS, np.where(STAMPS > 200, 0.33, 0.005))
+    assert late(always * (STAMPS > 200), quick) == pytest.approx(quick.values)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +143,9 @@ def test_a_counter_that_counts_in_steps_is_seen(watts, quantum):
     times = np.arange(0.0, 3600.0) + np.random.default_rng(1).uniform(0, 0.1, 3600)
     counted = np.floor(times * watts / quantum) * quantum
     assert quantum_of(Series({}, times, counted)) == pytest.approx(quantum)
+    # As a calibration shows it: a gain, and an offset in watts.
+    corrected = 1.0234567 * counted + 0.4 * times
+    assert quantum_of(Series({}, times, corrected)) == pytest.approx(1.0234567 * quantum, rel=0.02)
 
 
 def test_a_counter_that_does_not_is_not():
@@ -128,4 +153,5 @@ def test_a_counter_that_does_not_is_not():
     steady = np.concatenate([[0.0], np.cumsum(np.where(times[:-1] % 120 < 60, 40.0, 140.0))])
     assert quantum_of(Series({}, times, steady)) == 0
     noisy = np.cumsum(np.random.default_rng(0).normal(140.0, 5.0, times.size))
-    assert quantum_of(Series({}, times, noisy)) <= 0.001
+    assert quantum_of(Series({}, times, noisy)) == 0
+    assert quantum_of(Series({}, times[:1], steady[:1])) == 0

@@ -95,8 +95,8 @@ def test_a_moment_that_the_readings_do_not_reach_over():
         ("counter", 0.1, None, True, (0.0, 0.0, 0.0)),
         ("counter", 0.1, None, False, (0.0, 0.1, 0.0)),
         ("counter", 1.0, 60.0, True, (0.5, 0.5, 0.0)),  # seen to move within a reading
-        ("integrated", 0.1, 1.0, True, (0.0, 0.0, 1.0)),
-        ("integrated", 2.0, 1.0, False, (0.0, 2.0, 2.0)),
+        ("integrated", 0.1, 1.0, True, (0.5, 0.0, 1.1)),
+        ("integrated", 2.0, 1.0, False, (0.5, 2.0, 3.0)),
         ("modelled", 0.1, 1.0, True, (0.0, 0.0, 0.0)),
     ],
 )

@@ -39,6 +39,14 @@ def test_a_run_that_nothing_is_wrong_with_is_valid_and_its_intervals_hold_the_tr
         pytest.param(Draw(reading=8.0), id="a reading each 8 s"),
         pytest.param(Draw(reading=20.0), id="a reading each 20 s"),
         pytest.param(Draw(method="integrated", reading=2.0), id="power sampled each 2 s"),
+        pytest.param(
+            Draw(method="integrated", reading=1.0, renewal=10.0, profile="formal", warmup=0.6),
+            id="power renewed each 10 s",
+        ),
+        pytest.param(
+            Draw(method="integrated", renewal=4.0, scrape=0.5, warmup=0.6),
+            id="power renewed each 4 s",
+        ),
         pytest.param(Draw(renewal=5.0, reading=1.0), id="a figure renewed each 5 s"),
         pytest.param(Draw(ages=False), id="no ages"),
         pytest.param(Draw(pages=False, clock=-3.0), id="a clock that nothing tells of"),
