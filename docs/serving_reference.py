@@ -1,13 +1,18 @@
-"""The tables of `docs/serving.md`: options, methods with their roles, statuses."""
+"""The tables of `docs/serving.md`: image files, options, methods with their roles, statuses."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from unittest import mock
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
 from page_table import table
+from picture_files import CASES
 from wattscan.contracts import Limits
 from wattscan.serving import cli, errors
 from wattscan.serving.protocols.oip.service import InferenceService
@@ -25,8 +30,24 @@ _BESIDE = [
 
 def tables() -> str:
     """All of them, each with its heading."""
-    parts = {"Options": _options(), "Methods": _methods(), "Statuses": _statuses()}
+    parts = {
+        "Image files": _images(),
+        "Options": _options(),
+        "Methods": _methods(),
+        "Statuses": _statuses(),
+    }
     return "\n".join(f"\n## {title}\n\n{text}\n" for title, text in parts.items())
+
+
+def _images() -> str:
+    heading = ("file", "what is read, or why it is refused")
+    rows: dict[str, list[tuple[str, str]]] = {}
+    for case in CASES:
+        what = f'refused: "... {case.refused} ..."' if case.refused else case.how
+        rows.setdefault(case.group, []).append((case.kind, what))
+    about = "Each line is a case of the tests (`tests/picture_files.py`)."
+    tables = (f"### {group}\n\n{table(heading, each)}" for group, each in rows.items())
+    return "\n\n".join((about, *tables))
 
 
 def _options() -> str:

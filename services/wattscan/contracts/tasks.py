@@ -70,6 +70,8 @@ class Task(Protocol):
     normalisation: Normalisation | None
     """What the preprocessing prescribes; None: the training set's own statistics."""
     phantom_dataset: str
+    windowed: bool
+    """Whether a DICOM image is shown through its file's own window (docs/models.md)."""
 
     def preprocess(self, pixels: Pixels, normalisation: Normalisation) -> Tensor:
         """One image of any size -> float32 (H, W, C)."""

@@ -13,16 +13,18 @@ def close() -> None:
     dicom.close()
 
 
-def decode(data: bytes, frame: int = 0, limits: Limits = LIMITS) -> Pixels:
+def decode(data: bytes, frame: int = 0, limits: Limits = LIMITS, windowed: bool = False) -> Pixels:
     """Read one image; its format shows from its first bytes.
 
     Args:
         data: a DICOM, PNG, JPEG or TIFF file.
         frame: which frame of a multi-frame file, from 0.
         limits: on its bytes and pixels.
+        windowed: show a DICOM file through its own VOI LUT or window, where it has one.
 
     Returns:
-        (height, width) or (height, width, 3); uint8, uint16, int16 or float32.
+        (height, width) or (height, width, 3); uint8, uint16, int16 or float32. Bright means
+        bright, and the picture stands as its file says that it is to be shown.
 
     Raises:
         ImageTooLarge: over the limit on bytes or pixels.
@@ -33,7 +35,7 @@ def decode(data: bytes, frame: int = 0, limits: Limits = LIMITS) -> Pixels:
     if len(data) > limits.max_bytes:
         raise ImageTooLarge(f"the image has {len(data)} bytes; the limit is {limits.max_bytes}")
     if dicom.recognises(data):
-        return dicom.read(data, frame, limits)
+        return dicom.read(data, frame, limits, windowed)
     if raster.recognises(data):
         return raster.read(data, frame, limits)
     raise InvalidImage(

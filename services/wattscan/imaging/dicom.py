@@ -12,12 +12,12 @@ import pydicom
 from PIL import Image, UnidentifiedImageError
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.pixels.processing import apply_color_lut, convert_color_space
+from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
 
 from wattscan.contracts import InvalidImage, Limits, Pixels
-from wattscan.imaging import deflate
+from wattscan.imaging import deflate, grayscale
 from wattscan.imaging.frames import check_frame
 from wattscan.imaging.isolated import Decoder
 
@@ -29,6 +29,36 @@ _TRUNCATED = "the DICOM file is truncated or corrupt"
 # Files without the Part 10 preamble begin with an element of group 0002 or 0008.
 _BARE_GROUPS = (b"\x02\x00\x00\x00", b"\x08\x00\x05\x00", b"\x08\x00\x08\x00", b"\x08\x00\x16\x00")
 
+_SIZES = {
+    "Rows": "Rows (0028,0010)",
+    "Columns": "Columns (0028,0011)",
+    "NumberOfFrames": "Number of Frames (0028,0008)",
+}
+_NEEDED = {
+    "PhotometricInterpretation": "Photometric Interpretation (0028,0004)",
+    "SamplesPerPixel": "Samples per Pixel (0028,0002)",
+    "BitsAllocated": "Bits Allocated (0028,0100)",
+    "BitsStored": "Bits Stored (0028,0101)",
+    "PixelRepresentation": "Pixel Representation (0028,0103)",
+}
+# What is read, and its samples per pixel.
+_PHOTOMETRIC = {
+    "MONOCHROME1": 1,
+    "MONOCHROME2": 1,
+    "PALETTE COLOR": 1,
+    "RGB": 3,
+    "YBR_FULL": 3,
+    "YBR_FULL_422": 3,
+    "YBR_ICT": 3,
+    "YBR_RCT": 3,
+}
+_RETIRED = ("HSV", "ARGB", "CMYK", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "XYB")
+_ALLOCATED = (1, 8, 16, 32)
+_FLOATS = {
+    "FloatPixelData": "Float Pixel Data (7FE0,0008)",
+    "DoubleFloatPixelData": "Double Float Pixel Data (7FE0,0009)",
+}
+
 # Left to choose, pydicom takes GDCM first, which can end the process on a corrupt frame.
 _PLUGINS = {
     UID("1.2.840.10008.1.2.4.50"): "pillow",  # JPEG baseline
@@ -37,8 +67,12 @@ _PLUGINS = {
     UID("1.2.840.10008.1.2.4.91"): "pillow",  # JPEG 2000
     UID("1.2.840.10008.1.2.5"): "pydicom",  # RLE
 }
-# Of these Pillow refuses colours of more than 8 bits, and sloppy streams that GDCM reads.
-_IN_PART = (UID("1.2.840.10008.1.2.4.90"), UID("1.2.840.10008.1.2.4.91"))
+# Of these Pillow refuses colours and JPEG of more than 8 bits, and sloppy streams that GDCM reads.
+_IN_PART = (
+    UID("1.2.840.10008.1.2.4.51"),
+    UID("1.2.840.10008.1.2.4.90"),
+    UID("1.2.840.10008.1.2.4.91"),
+)
 # All other compressed pixels: JPEG lossless and JPEG-LS, and whatever pydicom learns to decode.
 _isolated = Decoder()
 close = _isolated.close
@@ -49,14 +83,8 @@ def recognises(data: bytes) -> bool:
     return data[_PREAMBLE : _PREAMBLE + 4] == b"DICM" or data.startswith(_BARE_GROUPS)
 
 
-def read(data: bytes, frame: int, limits: Limits) -> Pixels:
-    """Decode one frame, as `imaging.decode` says.
-
-    Modality rescaling is linear and the tasks normalise, so stored values are returned as they
-    are, with MONOCHROME1 inverted: bright means bright.
-
-    Raises: InvalidImage, ImageTooLarge.
-    """
+def read(data: bytes, frame: int, limits: Limits, windowed: bool) -> Pixels:
+    """Decode one frame, as `imaging.decode` says. Raises: InvalidImage, ImageTooLarge."""
     deflate.check(data, limits)
     try:
         dataset = pydicom.dcmread(io.BytesIO(data), force=True)
@@ -65,24 +93,81 @@ def read(data: bytes, frame: int, limits: Limits) -> Pixels:
     _check(dataset, frame, limits)
     try:
         _check_codestream(dataset, frame)
-        return _pixels(dataset, _stored(dataset, data, frame, limits))
+        stored = _stored(dataset, data, frame, limits)
+        stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
     except InvalidImage:
         raise
     except Exception:
         raise InvalidImage(_unreadable(dataset)) from None
+    if dataset.PhotometricInterpretation.startswith("MONOCHROME"):
+        return grayscale.shown(dataset, stored, frame, windowed)
+    return _colour(dataset, stored)
 
 
 def _check(dataset: pydicom.Dataset, frame: int, limits: Limits) -> None:
     try:
         has_pixels = "PixelData" in dataset
-        rows, columns = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
-        frames = max(1, int(dataset.get("NumberOfFrames") or 1))
+        kinds = [name for name in _FLOATS if name in dataset]
     except Exception:
         raise InvalidImage(_TRUNCATED) from None
+    rows, columns, frames = (_whole_number(dataset, keyword) for keyword in _SIZES)
+    if kinds:
+        raise InvalidImage(
+            f"the DICOM file's pixels are floating-point numbers ({_FLOATS[kinds[0]]}): "
+            "only Pixel Data (7FE0,0010) is read"
+        )
     if not has_pixels:
         raise InvalidImage("the DICOM file has no pixel data: it is truncated, or not an image")
     limits.check_size(rows, columns)
-    check_frame(frame, frames)
+    try:
+        _check_layout(dataset)
+    except InvalidImage:
+        raise
+    except Exception:
+        raise InvalidImage(_TRUNCATED) from None
+    check_frame(frame, max(1, frames))
+
+
+def _whole_number(dataset: pydicom.Dataset, keyword: str) -> int:
+    """0 where the element is not there."""
+    try:
+        return int(dataset.get(keyword) or 0)
+    except Exception:
+        raise InvalidImage(f"the DICOM file's {_SIZES[keyword]} is no whole number") from None
+
+
+def _check_layout(dataset: pydicom.Dataset) -> None:
+    """Refuse by its name what is missing, or what DICOM does not define, or no longer."""
+    for keyword, name in _NEEDED.items():
+        if dataset.get(keyword) in (None, ""):
+            raise InvalidImage(f"the DICOM file has no {name}: without it, pixels have no meaning")
+    photometric = str(dataset.PhotometricInterpretation)
+    if photometric not in _PHOTOMETRIC:
+        known = photometric if photometric in _RETIRED else "one that DICOM does not define"
+        raise InvalidImage(
+            f"the DICOM file's Photometric Interpretation (0028,0004) is {known}; "
+            f"{', '.join(_PHOTOMETRIC)} are read (DICOM writes them in upper case)"
+        )
+    samples, allocated = int(dataset.SamplesPerPixel), int(dataset.BitsAllocated)
+    if samples != _PHOTOMETRIC[photometric]:
+        raise InvalidImage(
+            f"the DICOM file's Samples per Pixel (0028,0002) is not "
+            f"{_PHOTOMETRIC[photometric]}, which {photometric} has"
+        )
+    if allocated not in _ALLOCATED:
+        raise InvalidImage("the DICOM file's Bits Allocated (0028,0100) is not 1, 8, 16 or 32")
+    stored = int(dataset.BitsStored)
+    if not 1 <= stored <= allocated:
+        raise InvalidImage("the DICOM file's Bits Stored (0028,0101) exceeds its Bits Allocated")
+    if int(dataset.get("HighBit", stored - 1)) != stored - 1:
+        raise InvalidImage(
+            "the DICOM file's High Bit (0028,0102) is not one less than its Bits Stored: "
+            "DICOM has retired such layouts, and they are not read"
+        )
+    if samples > 1 and dataset.get("PlanarConfiguration") not in (0, 1):
+        raise InvalidImage(
+            "the DICOM file has colours, and its Planar Configuration (0028,0006) is not 0 or 1"
+        )
 
 
 def _check_codestream(dataset: pydicom.Dataset, frame: int) -> None:
@@ -122,46 +207,32 @@ def _has_decoder(syntax: UID) -> bool:
         return False
 
 
-def _pixels(dataset: pydicom.Dataset, stored: np.ndarray[Any, Any]) -> Pixels:
-    photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2"))
-    if photometric == "PALETTE COLOR":
-        return _eight_bits(apply_color_lut(stored, dataset))
-    if photometric.startswith("YBR") and stored.ndim == 3:
-        # pydicom converts YBR to RGB while decoding, unless the data are uncompressed YBR_FULL.
-        return _rgb(stored, photometric, dataset)
-    if photometric == "MONOCHROME1":
-        return _grayscale((int(stored.max()) - stored.astype(np.int64)).astype(np.uint16))
-    if stored.ndim == 3:
-        return _eight_bits(stored, int(dataset.get("BitsStored") or 8))
-    return _grayscale(stored)
+def _colour(dataset: pydicom.Dataset, stored: np.ndarray[Any, Any]) -> Pixels:
+    """RGB, uint8. pydicom has converted YBR while decoding, whatever the transfer syntax."""
+    if dataset.PhotometricInterpretation == "PALETTE COLOR":
+        try:
+            return _upper_eight(apply_color_lut(stored, dataset), 16)
+        except Exception:
+            raise InvalidImage("the DICOM file's palette is missing or incomplete") from None
+    return _upper_eight(stored, int(dataset.BitsStored))
 
 
-def _rgb(stored: np.ndarray[Any, Any], photometric: str, dataset: pydicom.Dataset) -> Pixels:
-    converted = dataset.file_meta.TransferSyntaxUID.is_compressed or photometric == "YBR_FULL_422"
-    return _eight_bits(stored if converted else convert_color_space(stored, photometric, "RGB"))
-
-
-def _eight_bits(values: np.ndarray[Any, Any], bits: int = 16) -> Pixels:
-    if values.dtype == np.uint16:
-        return (values >> max(0, bits - 8)).astype(np.uint8)
+def _upper_eight(values: np.ndarray[Any, Any], bits: int) -> Pixels:
+    if values.dtype.itemsize > 1:
+        values = values >> max(0, bits - 8)
     return cast(Pixels, values.astype(np.uint8, copy=False))
-
-
-def _grayscale(values: np.ndarray[Any, Any]) -> Pixels:
-    if values.dtype in (np.uint8, np.uint16, np.int16):
-        return cast(Pixels, values)
-    return values.astype(np.float32)
 
 
 def _unreadable(dataset: pydicom.Dataset) -> str:
     syntax = UID(str(getattr(dataset.file_meta, "TransferSyntaxUID", "")))
     # A UID's name is the standard's; a UID that the standard does not have is never quoted.
-    if not syntax.is_transfer_syntax or not syntax.is_compressed:
+    if not syntax.is_transfer_syntax:
+        return "the DICOM file's Transfer Syntax (0002,0010) is none that DICOM defines"
+    if not syntax.is_compressed:
         return _TRUNCATED
-    refusal = (
-        f"the DICOM file's pixel data cannot be decoded (transfer syntax {syntax.name}): "
-        "it is truncated or corrupt"
-    )
-    if syntax not in _PLUGINS and _has_decoder(syntax):
-        return refusal
-    return f"{refusal}, or no decoder is installed (pip install 'wattscan[dicom]')"
+    compressed = f"the DICOM file's pixels are compressed as {syntax.name}"
+    if (syntax in _PLUGINS and syntax not in _IN_PART) or _has_decoder(syntax):
+        return f"{compressed}, and are truncated or corrupt"
+    if find_spec("gdcm") is None:
+        return f"{compressed}, and no decoder is installed: pip install 'wattscan[dicom]'"
+    return f"{compressed}, which is not read"

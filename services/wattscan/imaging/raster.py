@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import cast
+from contextlib import suppress
+from typing import Any, cast
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from wattscan.contracts import InvalidImage, Limits, Pixels
 from wattscan.imaging.frames import check_frame
@@ -15,8 +17,15 @@ from wattscan.imaging.frames import check_frame
 Image.MAX_IMAGE_PIXELS = None
 
 _FORMATS = ("PNG", "JPEG", "TIFF")
-_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*")
-_GRAY_MODES = {"L": np.uint8, "I;16": np.uint16, "F": np.float32}
+_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", *_TIFF)
+# Tags of TIFF 6.0 and their values.
+_PHOTOMETRIC, _MIN_IS_WHITE = 262, 0
+_SAMPLE_FORMAT, _SIGNED = 339, 2
+_BIG = 43  # BigTIFF's version
+_FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+# Of a bilevel or 8-bit image Pillow inverts MinIsWhite itself.
+_WIDE_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 
 
 def recognises(data: bytes) -> bool:
@@ -32,30 +41,83 @@ def read(data: bytes, frame: int, limits: Limits) -> Pixels:
             check_frame(frame, getattr(image, "n_frames", 1))
             image.seek(frame)
             limits.check_size(image.height, image.width)
-            return _pixels(image)
+            tags = getattr(image, "tag_v2", {})
+            white_is_low = tags.get(_PHOTOMETRIC) == _MIN_IS_WHITE
+            signed = tags.get(_SAMPLE_FORMAT) in (_SIGNED, (_SIGNED,))
+            # Before anything else: it would lose the tags that say how pixels are stored.
+            return _pixels(ImageOps.exif_transpose(image), white_is_low, signed)
     except InvalidImage:
         raise
     except UnidentifiedImageError:
-        raise InvalidImage("the PNG, JPEG or TIFF file has a broken header") from None
+        raise InvalidImage(_not_identified(data)) from None
     except Exception:
         # Pillow's plug-ins raise whatever a broken file leads them into; its text may quote the
         # file, so none of it is passed on.
         raise InvalidImage("the PNG, JPEG or TIFF file is truncated or corrupt") from None
 
 
-def _pixels(image: Image.Image) -> Pixels:
-    if image.mode == "I":
-        # Pillow widens some 16-bit files to 32 bits.
-        wide = np.asarray(image)
-        return cast(
-            Pixels, wide.astype(np.uint16) if _fits_uint16(wide) else wide.astype(np.float32)
-        )
-    if image.mode in _GRAY_MODES:
-        return cast(Pixels, np.asarray(image, dtype=_GRAY_MODES[image.mode]))
-    if image.mode in ("1", "LA"):
-        return cast(Pixels, np.asarray(image.convert("L")))
-    return cast(Pixels, np.asarray(image.convert("RGB")))
+def _not_identified(data: bytes) -> str:
+    """What the file is, where it is whole and Pillow does not read its kind."""
+    with suppress(Exception):
+        if data.startswith(_TIFF):
+            return _tiff_kind(data)
+        if data.startswith(b"\xff\xd8") and (bits := _jpeg_bits(data)) != 8:
+            return f"the JPEG file has {bits} bits a sample: only 8 are read, outside of DICOM"
+    return "the PNG, JPEG or TIFF file has a broken header"
 
 
-def _fits_uint16(values: np.ndarray) -> bool:
-    return bool(values.min() >= 0 and values.max() <= np.iinfo(np.uint16).max)
+def _tiff_kind(data: bytes) -> str:
+    header = data[: 16 if data[2] == _BIG or data[3] == _BIG else 8]
+    tags = TiffImagePlugin.ImageFileDirectory_v2(header)
+    stream = io.BytesIO(data)
+    stream.seek(tags.next)
+    tags.load(stream)
+    names = {"bits a sample": 258, "photometric interpretation": _PHOTOMETRIC}
+    names |= {"sample format": _SAMPLE_FORMAT, "samples a pixel": 277, "compression": 259}
+    told = ", ".join(
+        f"{name} {' '.join(str(n) for n in np.atleast_1d(tags[tag]))}"
+        for name, tag in names.items()
+        if tag in tags
+    )
+    order = "big-endian" if data.startswith(b"MM") else "little-endian"
+    return f"the TIFF file is of a kind that is not read: {order}, {told}"
+
+
+def _jpeg_bits(data: bytes) -> int:
+    """Of its frame header (ITU-T T.81, B.2.2)."""
+    at = 2
+    while data[at + 1] not in _FRAME_HEADERS:
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return data[at + 4]
+
+
+def _pixels(image: Image.Image, white_is_low: bool, signed: bool) -> Pixels:
+    if image.mode in _WIDE_MODES:
+        return _wide(image, white_is_low, signed)
+    gray = image.mode in ("1", "L", "LA")
+    if image.has_transparency_data:
+        # What is not there is dark, as padding is.
+        black = Image.new("RGBA", image.size, "black")
+        image = Image.alpha_composite(black, image.convert("RGBA"))
+    return cast(Pixels, np.asarray(image.convert("L" if gray else "RGB")))
+
+
+def _wide(image: Image.Image, white_is_low: bool, signed: bool) -> Pixels:
+    """More than 8 bits of gray, in the type that the file has."""
+    values: NDArray[Any] = np.asarray(image)
+    if image.mode == "F":
+        values = values.astype(np.float32)
+        return cast(Pixels, -values if white_is_low else values)
+    if image.mode == "I" and not signed and values.min() < 0:
+        values = values.view(np.uint32)  # Pillow shows these 32 bits as signed
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        values = np.where(values == transparent, 0, values)
+    wide = values.astype(np.int64)
+    for dtype in (np.uint16, np.int16, np.uint32, np.int32):
+        limits = np.iinfo(dtype)
+        if limits.min <= wide.min() and wide.max() <= limits.max:
+            break
+    if white_is_low:
+        wide = limits.max + limits.min - wide
+    return cast(Pixels, wide.astype(dtype if limits.bits == 16 else np.float32))

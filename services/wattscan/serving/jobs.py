@@ -38,7 +38,8 @@ class ImageJob:
     """An image in, a mask of its size or findings out."""
 
     kind: TaskKind
-    read: Callable[[], Pixels]
+    read: Callable[[bool], Pixels]
+    """Given whether a DICOM file's own window is to be applied."""
     decodes: bool = True
     _size: tuple[int, int] = (0, 0)
 
@@ -48,7 +49,7 @@ class ImageJob:
         if clinical.task.kind != self.kind:
             raise RequestRefused(_wrong_method(clinical))
         stages.begin("decode")
-        pixels = self.read()
+        pixels = self.read(clinical.task.windowed)
         stages.end()
         self._size = (pixels.shape[0], pixels.shape[1])
         stages.begin("preprocess")

@@ -78,13 +78,13 @@ class ImagingService:
         rest, pixels = lifted(memoryview(data), _PIXELS) or (data, None)
         message: pb.SegmentRequest | pb.ClassifyRequest = parsed(message_type, rest)
         name = f"{message.task}-{_precision(message.precision)}"
-        job = ImageJob(kind, lambda: self._pixels(message.image, pixels))
+        job = ImageJob(kind, lambda windowed: self._pixels(message.image, pixels, windowed))
         return self._pipeline.answer(name, None, job, call)
 
-    def _pixels(self, image: pb.Image, data: memoryview | None) -> Pixels:
+    def _pixels(self, image: pb.Image, data: memoryview | None, windowed: bool) -> Pixels:
         content = image.WhichOneof("content")
         if content == "encoded":
-            return decode(image.encoded, image.frame, self._limits)
+            return decode(image.encoded, image.frame, self._limits, windowed)
         if content == "raw":
             dtype = _DTYPES.get(image.raw.data_type)
             if dtype is None:

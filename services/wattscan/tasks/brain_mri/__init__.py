@@ -23,6 +23,7 @@ class BrainMRI:
     findings: tuple[str, ...] = ()
     normalisation: Normalisation | None = Normalisation(mean=0.0, std=1.0)
     phantom_dataset: str = "brain-mri-phantom"
+    windowed: bool = False
 
     def preprocess(self, pixels: Pixels, normalisation: Normalisation) -> Tensor:
         """One slice of any size -> float32 (256, 256, 3). Raises: InvalidImage."""

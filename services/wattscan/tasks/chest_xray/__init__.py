@@ -24,6 +24,7 @@ class ChestXray:
     findings: tuple[str, ...] = FINDINGS
     normalisation: Normalisation | None = Normalisation(mean=0.0, std=255.0)
     phantom_dataset: str = "chest-xray-phantom"
+    windowed: bool = True
 
     def preprocess(self, pixels: Pixels, normalisation: Normalisation) -> Tensor:
         """One radiograph of any size -> float32 (224, 224, 3). Raises: InvalidImage."""

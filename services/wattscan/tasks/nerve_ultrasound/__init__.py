@@ -23,6 +23,7 @@ class NerveUltrasound:
     findings: tuple[str, ...] = ()
     normalisation: Normalisation | None = None
     phantom_dataset: str = "nerve-ultrasound-phantom"
+    windowed: bool = False
 
     def preprocess(self, pixels: Pixels, normalisation: Normalisation) -> Tensor:
         """One frame of any size -> float32 (80, 112, 1). Raises: InvalidImage."""

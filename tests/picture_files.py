@@ -1,0 +1,538 @@
+"""Image files of every kind that matters, with what is read of each, or why it is refused.
+
+`docs/serving.md` has its table from these cases, and `tests/unit/imaging/test_pictures.py` tries
+each. A right value is computed here, by hand.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
+
+Values = NDArray[Any]
+
+EIGHT: Values = (np.arange(12 * 16).reshape(12, 16) + 20).astype(np.uint8)
+TWELVE: Values = EIGHT.astype(np.uint16) * 16 + 5
+SIXTEEN: Values = EIGHT.astype(np.uint16) * 257 + 3
+SIGNED: Values = EIGHT.astype(np.int16) * 20 - 1000
+COLOUR: Values = np.stack([EIGHT, EIGHT[::-1], 255 - EIGHT], axis=-1)
+_PAIRS: Values = np.repeat(COLOUR[:, ::2], 2, axis=1)
+
+NATIVE = {
+    "implicit little endian": ImplicitVRLittleEndian,
+    "explicit little endian": ExplicitVRLittleEndian,
+    "explicit big endian": ExplicitVRBigEndian,
+    "deflated": DeflatedExplicitVRLittleEndian,
+    "RLE": RLELossless,
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of file. `made` gives one, `want` its pixels, and `how` says in words what is done;
+    or `refused` is a part of the error. `off` is how far a value may be off."""
+
+    group: str
+    kind: str
+    made: Callable[[], bytes]
+    how: str = ""
+    want: Values | None = None
+    refused: str = ""
+    windowed: bool = False
+    off: int = 0
+
+
+def dicom(values: Values, syntax: UID = ExplicitVRLittleEndian, **elements: Any) -> bytes:
+    """A DICOM file of those stored values; an element of None is left out."""
+    with pydicom.config.disable_value_validation():
+        return _written(_dataset(values, elements), syntax)
+
+
+def _dataset(values: Values, elements: dict[str, Any]) -> Dataset:
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    dataset.SOPInstanceUID = "1.2.826.0.1.3680043.8.498.1"
+    dataset.Rows, dataset.Columns = values.shape[:2]
+    colours = values.ndim == 3
+    dataset.SamplesPerPixel = 3 if colours else 1
+    dataset.PhotometricInterpretation = "RGB" if colours else "MONOCHROME2"
+    if colours:
+        dataset.PlanarConfiguration = 0
+    dataset.BitsAllocated = dataset.BitsStored = 8 * values.dtype.itemsize
+    dataset.PixelRepresentation = int(values.dtype.kind == "i")
+    for keyword, value in elements.items():
+        if value is not None:
+            setattr(dataset, keyword, value)
+    dataset.setdefault("HighBit", dataset.BitsStored - 1)
+    for keyword in (name for name, value in elements.items() if value is None):
+        if keyword in dataset:
+            delattr(dataset, keyword)
+    planes = values.transpose(2, 0, 1) if dataset.get("PlanarConfiguration") == 1 else values
+    dataset.setdefault("PixelData", np.ascontiguousarray(planes).tobytes())
+    dataset["PixelData"].VR = "OW" if values.dtype.itemsize > 1 else "OB"
+    return dataset
+
+
+def _written(dataset: Dataset, syntax: UID) -> bytes:
+    if syntax == RLELossless:
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        dataset.compress(RLELossless)
+    dataset.file_meta.TransferSyntaxUID = syntax
+    order = "little"
+    if syntax == ExplicitVRBigEndian:
+        order = "big"
+        words = np.frombuffer(dataset.PixelData, f"<u{dataset.BitsAllocated // 8}")
+        dataset.PixelData = words.astype(words.dtype.newbyteorder(">")).tobytes()
+        dataset["PixelData"].VR = "OW" if dataset.BitsAllocated > 8 else "OB"
+    buffer = io.BytesIO()
+    pydicom.dcmwrite(
+        buffer,
+        dataset,
+        enforce_file_format=True,
+        little_endian=order == "little",
+        implicit_vr=syntax == ImplicitVRLittleEndian,
+    )
+    return buffer.getvalue()
+
+
+def lut(entries: Values, first: int = 0, bits: int = 16) -> Dataset:
+    """An item of a Modality or VOI LUT Sequence, or what a palette has."""
+    item = Dataset()
+    item.add_new("LUTDescriptor", "US", [len(entries) % 65536, first, bits])
+    item.ModalityLUTType = "US"
+    item.add_new("LUTData", "OW", entries.astype("<u2").tobytes())
+    return item
+
+
+def palette(bits: int) -> dict[str, Any]:
+    """The elements of a palette whose red falls, whose green rises, and whose blue is half."""
+    entries = np.arange(256)
+    elements: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for name, values in (("Red", 255 - entries), ("Green", entries), ("Blue", entries // 2)):
+        words = values.astype("<u2") * 257 if bits == 16 else values.astype("u1")
+        elements[f"{name}PaletteColorLookupTableDescriptor"] = [256, 0, bits]
+        elements[f"{name}PaletteColorLookupTableData"] = words.tobytes()
+    return elements
+
+
+def enhanced(**elements: Any) -> dict[str, Any]:
+    """The same elements where an enhanced multi-frame object has them."""
+    macro, group = Dataset(), Dataset()
+    for keyword, value in elements.items():
+        setattr(macro, keyword, value)
+    name = "PixelValueTransformationSequence"
+    if "WindowCenter" in elements:
+        name = "FrameVOILUTSequence"
+    setattr(group, name, [macro])
+    return {"SharedFunctionalGroupsSequence": [group]}
+
+
+def ybr(rgb: Values) -> Values:
+    """YBR_FULL of 8 bits (PS3.3 C.7.6.3.1.2)."""
+    red, green, blue = (rgb[..., k].astype(float) for k in range(3))
+    luma = 0.2990 * red + 0.5870 * green + 0.1140 * blue
+    difference = -0.1687 * red - 0.3313 * green + 0.5000 * blue + 128
+    other = 0.5000 * red - 0.4187 * green - 0.0813 * blue + 128
+    return np.clip(np.rint(np.stack([luma, difference, other], -1)), 0, 255).astype(np.uint8)
+
+
+def _halved(rgb: Values) -> bytes:
+    """YBR_FULL_422: of two pixels each its luma, then both their differences."""
+    every = ybr(rgb)
+    luma, differences = every[..., 0].reshape(-1, 2), every[:, ::2, 1:].reshape(-1, 2)
+    return np.concatenate([luma, differences], axis=1).tobytes()
+
+
+def tiff(values: Values, order: str = "<", photometric: int = 1, sample: int = 1) -> bytes:
+    """A TIFF of one strip, without compression."""
+    raw = values.astype(values.dtype.newbyteorder(order)).tobytes()
+    height, width = values.shape
+    tags = [(256, 4, width), (257, 4, height), (258, 3, values.itemsize * 8), (259, 3, 1)]
+    tags += [(262, 3, photometric), (273, 4, 14 + 12 * 10), (277, 3, 1), (278, 4, height)]
+    tags += [(279, 4, len(raw)), (339, 3, sample)]
+    entries = b"".join(
+        struct.pack(f"{order}HHI", tag, kind, 1)
+        + (struct.pack(f"{order}HH", n, 0) if kind == 3 else struct.pack(f"{order}I", n))
+        for tag, kind, n in tags
+    )
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HIH", 42, 8, len(tags))
+    return head + entries + struct.pack(f"{order}I", 0) + raw
+
+
+def saved(values: Values | Image.Image, kind: str, **options: Any) -> bytes:
+    """A PNG, JPEG or TIFF as Pillow writes it."""
+    image = values if isinstance(values, Image.Image) else Image.fromarray(values)
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _turned(kind: str, values: Values, **options: Any) -> bytes:
+    """The picture lies on its side, and the file says so."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return saved(np.rot90(values).copy(), kind, exif=exif, **options)
+
+
+def _bordered(values: Values, border: int) -> Values:
+    framed = values.copy()
+    framed[:, :4] = border
+    return framed
+
+
+def _alpha() -> Image.Image:
+    alpha = np.full(EIGHT.shape, 255, np.uint8)
+    alpha[:, :4] = 0
+    return Image.merge("LA", (Image.fromarray(EIGHT), Image.fromarray(alpha)))
+
+
+def _jpeg_of_twelve_bits() -> bytes:
+    jpeg = bytearray(saved(EIGHT, "JPEG"))
+    jpeg[jpeg.index(b"\xff\xc0") + 4] = 12
+    return bytes(jpeg)
+
+
+GRAY, COLOURS, OTHERS = "DICOM, gray", "DICOM, colours", "PNG, JPEG, TIFF"
+_AS_STORED = "as stored"
+_MONOCHROME1 = "inverted about the range of its type"
+_REVERSED = 255 - np.arange(256)
+
+CASES: tuple[Case, ...] = (
+    *(
+        Case(GRAY, f"{bits} bits, {name}", lambda v=v, s=s: dicom(v, s), _AS_STORED, v)
+        for name, s in NATIVE.items()
+        for bits, v in (("8", EIGHT), ("16", SIXTEEN), ("16 signed", SIGNED))
+    ),
+    Case(
+        *(GRAY, "12 of 16 bits, with an overlay in the others"),
+        lambda: dicom(TWELVE | 0xF000, BitsStored=12),
+        *("the bits stored alone", TWELVE),
+    ),
+    Case(
+        *(GRAY, "12 of 16 bits, signed"),
+        lambda: dicom((SIGNED & 0x0FFF).astype(np.uint16), BitsStored=12, PixelRepresentation=1),
+        *("the sign is that of 12 bits", (SIGNED & 0x0FFF ^ 0x800) - 0x800),
+    ),
+    Case(
+        *(GRAY, "8 bits, signed"),
+        lambda: dicom((EIGHT.astype(np.int16) - 128).astype(np.int8)),
+        *("8 bits, from the least value of the type on", EIGHT),
+    ),
+    Case(
+        *(GRAY, "4 of 8 bits"),
+        lambda: dicom(EIGHT >> 4, BitsStored=4),
+        *("8 bits, over the whole range", (EIGHT >> 4) * 17),
+    ),
+    Case(
+        *(GRAY, "8 of 16 bits"),
+        lambda: dicom(EIGHT.astype(np.uint16), BitsStored=8),
+        *("8 bits", EIGHT),
+    ),
+    Case(
+        *(GRAY, "32 bits"),
+        lambda: dicom(SIXTEEN.astype(np.uint32) * 60000),
+        *("as 32-bit floating point", (SIXTEEN * 60000.0).astype(np.float32)),
+    ),
+    *(
+        Case(
+            *(GRAY, f"MONOCHROME1, {name}"),
+            lambda v=v, e=e: dicom(v, PhotometricInterpretation="MONOCHROME1", **e),
+            *(_MONOCHROME1, want),
+        )
+        for name, v, e, want in (
+            ("8 bits", 255 - EIGHT, {}, EIGHT),
+            ("12 bits", 4095 - TWELVE, {"BitsStored": 12}, TWELVE),
+            ("16 bits, signed", ~SIGNED, {}, SIGNED),
+            (
+                "32 bits",
+                np.uint32(2**32 - 1) - SIXTEEN.astype(np.uint32) * 60000,
+                {},
+                (SIXTEEN * 60000.0).astype(np.float32),
+            ),
+        )
+    ),
+    *(
+        Case(
+            *(GRAY, f"Rescale Slope below 0{where}"),
+            lambda e=e: dicom(255 - EIGHT, **e),
+            *("applied: bright stays bright", EIGHT),
+        )
+        for where, e in (
+            ("", {"RescaleSlope": "-1", "RescaleIntercept": "255"}),
+            (
+                ", in an enhanced object",
+                enhanced(RescaleSlope="-1", RescaleIntercept="255", RescaleType="US"),
+            ),
+        )
+    ),
+    Case(
+        *(GRAY, "Rescale Slope below 0, MONOCHROME1"),
+        lambda: dicom(
+            *(SIXTEEN,),
+            RescaleSlope="-0.5",
+            RescaleIntercept="0",
+            PhotometricInterpretation="MONOCHROME1",
+        ),
+        *("both turn it: as stored", SIXTEEN),
+    ),
+    Case(
+        *(GRAY, "Modality LUT of 16 bits that turns it, 8 bits stored"),
+        lambda: dicom(255 - EIGHT, ModalityLUTSequence=[lut(_REVERSED * 257)]),
+        *("applied: 8 bits, over the LUT's own range", EIGHT),
+    ),
+    Case(
+        *(GRAY, "Modality LUT, 12 bits stored"),
+        lambda: dicom(
+            4095 - TWELVE, BitsStored=12, ModalityLUTSequence=[lut(4095 - np.arange(4096))]
+        ),
+        *("applied", TWELVE),
+    ),
+    Case(
+        *(GRAY, "Pixel Padding Value"),
+        lambda: dicom(_bordered(SIGNED, -2000), PixelPaddingValue=-2000),
+        *("as dark as the darkest other pixel", _bordered(SIGNED, SIGNED[:, 4:].min())),
+    ),
+    Case(
+        *(GRAY, "Pixel Padding Value and Range Limit, MONOCHROME1"),
+        lambda: dicom(
+            _bordered(SIXTEEN, 7),
+            PixelPaddingValue=0,
+            PixelPaddingRangeLimit=9,
+            PhotometricInterpretation="MONOCHROME1",
+        ),
+        "the dark end of what is shown",
+        _bordered(65535 - SIXTEEN, (65535 - SIXTEEN[:, 4:]).min()),
+    ),
+    Case(
+        *(GRAY, "Window, where the task does not want it"),
+        lambda: dicom(TWELVE, BitsStored=12, WindowCenter="1000", WindowWidth="100"),
+        *("left out", TWELVE),
+    ),
+    *(
+        Case(
+            *(GRAY, f"Window, where the task wants it{where}"),
+            lambda e=e: dicom(SIGNED, RescaleIntercept="100", RescaleSlope="1", **e),
+            "8 bits, over the window (PS3.3 C.11.2.1.2)",
+            np.rint(np.clip((SIGNED + 100.0 - 1999.5) / 2000 + 0.5, 0, 1) * 255).astype(np.uint8),
+            windowed=True,
+        )
+        for where, e in (
+            ("", {"WindowCenter": "2000", "WindowWidth": "2001"}),
+            (", several", {"WindowCenter": ["2000", "40"], "WindowWidth": ["2001", "80"]}),
+            (", in an enhanced object", enhanced(WindowCenter="2000", WindowWidth="2001")),
+        )
+    ),
+    Case(
+        *(GRAY, "Window of LINEAR_EXACT, MONOCHROME1"),
+        lambda: dicom(
+            *(SIXTEEN,),
+            WindowCenter="32768",
+            WindowWidth="65536",
+            VOILUTFunction="LINEAR_EXACT",
+            PhotometricInterpretation="MONOCHROME1",
+        ),
+        "8 bits, over the window, then inverted",
+        255 - np.rint(SIXTEEN / 65536 * 255).astype(np.uint8),
+        windowed=True,
+    ),
+    Case(
+        *(GRAY, "VOI LUT, where the task wants it"),
+        lambda: dicom(*(TWELVE,), BitsStored=12, VOILUTSequence=[lut(np.arange(4096) // 16)]),
+        *("8 bits, over the LUT's own range", (TWELVE // 16).astype(np.uint8)),
+        windowed=True,
+    ),
+    Case(
+        *(GRAY, "Window of no width"),
+        lambda: dicom(EIGHT, WindowCenter="0", WindowWidth="0"),
+        *("left out", EIGHT),
+        windowed=True,
+    ),
+    Case(
+        *(GRAY, "JPEG Extended of 12 bits"),
+        lambda: Path(get_testdata_file("JPGExtended.dcm")).read_bytes(),
+        "decoded by GDCM",
+    ),
+    Case(
+        *(GRAY, "Float Pixel Data"),
+        lambda: dicom(EIGHT, FloatPixelData=bytes(4 * EIGHT.size)),
+        refused="Float Pixel Data (7FE0,0008)",
+    ),
+    Case(
+        *(GRAY, "no Photometric Interpretation"),
+        lambda: dicom(EIGHT, PhotometricInterpretation=None),
+        refused="has no Photometric Interpretation (0028,0004)",
+    ),
+    Case(
+        *(GRAY, "Photometric Interpretation in lower case"),
+        lambda: dicom(EIGHT, PhotometricInterpretation="monochrome2"),
+        refused="is one that DICOM does not define",
+    ),
+    Case(
+        *(GRAY, "High Bit other than Bits Stored - 1 (retired)"),
+        lambda: dicom(TWELVE * 16, BitsStored=12, HighBit=15),
+        refused="High Bit (0028,0102)",
+    ),
+    Case(
+        *(GRAY, "no Bits Allocated"),
+        lambda: dicom(EIGHT, BitsAllocated=None),
+        refused="has no Bits Allocated (0028,0100)",
+    ),
+    *(
+        Case(COLOURS, f"RGB, {name}", lambda e=e: dicom(COLOUR, **e), _AS_STORED, COLOUR)
+        for name, e in (("by pixel", {}), ("by plane", {"PlanarConfiguration": 1}))
+    ),
+    Case(
+        *(COLOURS, "RGB of 12 of 16 bits"),
+        lambda: dicom(COLOUR.astype(np.uint16) * 16 + 5, BitsStored=12),
+        *("the upper 8 of the bits stored", COLOUR),
+    ),
+    *(
+        Case(
+            *(COLOURS, f"YBR_FULL, {name}"),
+            lambda e=e, s=s: dicom(ybr(COLOUR), s, PhotometricInterpretation="YBR_FULL", **e),
+            *("to RGB, once", COLOUR),
+            off=2,
+        )
+        for name, e, s in (
+            ("by pixel", {}, ExplicitVRLittleEndian),
+            ("by plane", {"PlanarConfiguration": 1}, ExplicitVRLittleEndian),
+            ("RLE", {}, RLELossless),
+        )
+    ),
+    Case(
+        *(COLOURS, "YBR_FULL_422"),
+        lambda: dicom(_PAIRS, PhotometricInterpretation="YBR_FULL_422", PixelData=_halved(_PAIRS)),
+        *("to RGB, once", _PAIRS),
+        off=2,
+    ),
+    *(
+        Case(
+            *(COLOURS, f"palette of {bits} bits"),
+            lambda bits=bits: dicom(EIGHT, **palette(bits)),
+            "looked up" + (", upper 8 bits" if bits == 16 else ""),
+            np.stack([255 - EIGHT, EIGHT, EIGHT // 2], -1),
+        )
+        for bits in (8, 16)
+    ),
+    Case(
+        *(COLOURS, "palette without its table"),
+        lambda: dicom(EIGHT, PhotometricInterpretation="PALETTE COLOR"),
+        refused="palette is missing",
+    ),
+    Case(
+        *(COLOURS, "RGB without Planar Configuration"),
+        lambda: dicom(COLOUR, PlanarConfiguration=None),
+        refused="Planar Configuration (0028,0006)",
+    ),
+    Case(
+        *(COLOURS, "HSV, CMYK and other retired ones"),
+        lambda: dicom(COLOUR, PhotometricInterpretation="HSV"),
+        refused="Photometric Interpretation (0028,0004) is HSV",
+    ),
+    *(
+        Case(
+            *(OTHERS, f"TIFF, 16 bits, {name}"),
+            lambda o=o: tiff(SIXTEEN, o),
+            *(_AS_STORED, SIXTEEN),
+        )
+        for name, o in (("little-endian", "<"), ("big-endian", ">"))
+    ),
+    Case(
+        *(OTHERS, "TIFF, 16 bits, signed"),
+        lambda: tiff(SIGNED, sample=2),
+        *(_AS_STORED, SIGNED),
+    ),
+    *(
+        Case(
+            *(OTHERS, f"TIFF, MinIsWhite, {v.itemsize * 8} bits"),
+            lambda v=v: tiff(np.iinfo(v.dtype).max - v, photometric=0),
+            *("inverted", v),
+        )
+        for v in (EIGHT, SIXTEEN)
+    ),
+    Case(
+        *(OTHERS, "TIFF, 32 bits, little-endian"),
+        lambda: tiff(SIXTEEN.astype(np.uint32) * 60000),
+        *("as floating point, beyond 2^31 too", (SIXTEEN * 60000.0).astype(np.float32)),
+    ),
+    Case(
+        *(OTHERS, "TIFF, 32 bits, big-endian"),
+        lambda: tiff(SIXTEEN.astype(np.uint32) * 60000, ">"),
+        refused="of a kind that is not read: big-endian, bits a sample 32",
+    ),
+    *(
+        Case(
+            *(OTHERS, f"TIFF, floating point, {name}"),
+            lambda o=o: tiff((EIGHT / 3).astype(np.float32), o, sample=3),
+            *(_AS_STORED, (EIGHT / 3).astype(np.float32)),
+        )
+        for name, o in (("little-endian", "<"), ("big-endian", ">"))
+    ),
+    Case(
+        *(OTHERS, "BigTIFF"),
+        lambda: saved(SIXTEEN, "TIFF", big_tiff=True),
+        *(_AS_STORED, SIXTEEN),
+    ),
+    *(
+        Case(
+            *(OTHERS, f"{kind} of {v.itemsize * 8} bits with an orientation (EXIF)"),
+            lambda kind=kind, v=v: _turned(kind, v),
+            *("turned upright", v),
+            off=9 if kind == "JPEG" else 0,
+        )
+        for kind, v in (
+            *(("PNG", EIGHT), ("PNG", SIXTEEN), ("TIFF", EIGHT), ("TIFF", SIXTEEN)),
+            ("JPEG", EIGHT),
+        )
+    ),
+    Case(
+        *(OTHERS, "PNG, 16 bits"),
+        lambda: saved(SIXTEEN, "PNG"),
+        *(_AS_STORED, SIXTEEN),
+    ),
+    Case(
+        *(OTHERS, "PNG, palette"),
+        lambda: saved(Image.fromarray(COLOUR // 64 * 64).quantize(256), "PNG"),
+        *("looked up", COLOUR // 64 * 64),
+    ),
+    Case(
+        *(OTHERS, "PNG, alpha"),
+        lambda: saved(_alpha(), "PNG"),
+        *("over black: what is not there is dark", _bordered(EIGHT, 0)),
+    ),
+    Case(
+        *(OTHERS, "PNG, one transparent gray (`tRNS`), 8 bits"),
+        lambda: saved(_bordered(EIGHT, 19), "PNG", transparency=19),
+        *("that gray is black", _bordered(EIGHT, 0)),
+    ),
+    Case(
+        *(OTHERS, "PNG, one transparent gray (`tRNS`), 16 bits"),
+        lambda: saved(_bordered(SIXTEEN, 19), "PNG", transparency=19),
+        *("that gray is black", _bordered(SIXTEEN, 0)),
+    ),
+    Case(
+        *(OTHERS, "JPEG of 12 bits"),
+        _jpeg_of_twelve_bits,
+        refused="the JPEG file has 12 bits a sample",
+    ),
+)
