@@ -8,6 +8,7 @@ import grpc
 from locust.env import Environment
 
 from loadtest.workload import Workload
+from wattscan.addresses import grpc_options, grpc_target
 from wattscan.wire import wattscan_v1_pb2 as pb
 from wattscan.wire import wattscan_v1_pb2_grpc as rpc
 
@@ -19,7 +20,8 @@ class Client:
     """One channel. Every call is told to Locust's statistics."""
 
     def __init__(self, address: str, environment: Environment) -> None:
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        options = [*_OPTIONS, *grpc_options(address)]
+        self._channel = grpc.insecure_channel(grpc_target(address), options=options)
         self._environment = environment
         self._calls: dict[str, grpc.UnaryUnaryMultiCallable[bytes, bytes]] = {}
 

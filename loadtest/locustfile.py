@@ -33,6 +33,7 @@ from loadtest.plan import PRECISIONS, Plan, Window
 from loadtest.scenarios import MultiStream, Offline, Scenario, Server, SingleStream
 from loadtest.thermometer import Thermometer
 from loadtest.workload import WorkloadError, load_workload
+from wattscan.addresses import grpc_proxy_told
 from wattscan.metrics import PROFILES
 
 __all__ = ["MultiStream", "Offline", "Server", "SingleStream"]
@@ -76,7 +77,8 @@ def start(environment: Environment, **_: Any) -> None:
     """Prepare the run and let it begin."""
     options: Any = environment.parsed_options
     try:
-        client = Client(environment.host or "127.0.0.1:8001", environment)
+        address = environment.host or "127.0.0.1:8001"
+        client = Client(address, environment)
         kinds = client.kinds()
         plan = _plan(options, kinds, environment)
         Scenario.workloads = {
@@ -88,7 +90,7 @@ def start(environment: Environment, **_: Any) -> None:
         }
     except grpc.RpcError as error:
         code = error.code().name
-        _give_up(f"the server at {environment.host} does not answer: {code}")
+        _give_up(f"the server at {address} does not answer{grpc_proxy_told(address)}: {code}")
     except WorkloadError as error:
         _give_up(str(error))
     ledger = Ledger(plan)

@@ -7,11 +7,11 @@ import math
 import time
 from http.client import HTTPException
 from urllib.error import URLError
-from urllib.request import urlopen
 
 import gevent
 from prometheus_client.parser import text_string_to_metric_families
 
+from wattscan.addresses import http_opener, http_proxy_told
 from wattscan.metrics import TEMPERATURE_CELSIUS
 
 _WITHIN_CELSIUS = 2.0
@@ -69,7 +69,7 @@ class Thermometer:
             # The second limit is of a read alone: a page may come byte by byte.
             with (
                 gevent.Timeout(_PAGE_SECONDS, TimeoutError("it takes too long")),
-                urlopen(self._url, timeout=_PAGE_SECONDS) as page,  # noqa: S310
+                http_opener(self._url).open(self._url, timeout=_PAGE_SECONDS) as page,
             ):
                 text = page.read().decode()
             return {
@@ -87,8 +87,8 @@ class Thermometer:
     def _tell(self, error: Exception) -> None:
         if not self._told:
             log.warning(
-                "the temperatures at %s cannot be read (%s: %s): each cooldown without them lasts "
-                "its longest",
-                *(self._url, type(error).__name__, error),
+                "the temperatures at %s cannot be read%s (%s: %s): each cooldown without them "
+                "lasts its longest",
+                *(self._url, http_proxy_told(self._url or ""), type(error).__name__, error),
             )
         self._told = True

@@ -201,9 +201,11 @@ IDLE_ENERGY_JOULES = _metric(
 MODEL_INFO = _metric(
     "wattscan_model_info",
     "gauge",
-    "target task precision backend provider format sha256 engine_version threads max_batch_size",
+    "target task precision backend provider format sha256 engine_version threads max_batch_size "
+    "engine_reason",
     "The artifact that is loaded, and what runs it: the engine's version, the threads of one "
-    "engine, and the images that it takes at once. Always 1.",
+    "engine, the images that it takes at once, and why it is not the engine that was asked for. "
+    "Always 1.",
 )
 MODEL_QUALITY_RATIO = _metric(
     "wattscan_model_quality_ratio",

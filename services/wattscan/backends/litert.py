@@ -50,10 +50,13 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> LiteRTEngine:
 
 def _open(module: Any, path: Path, threads: int, delegates: list[Any]) -> LiteRTEngine:
     try:
+        # By its path it would be mapped: a file that shrinks then ends the process (SIGBUS).
         interpreter = module.Interpreter(
-            model_path=str(path), num_threads=threads, experimental_delegates=delegates
+            model_content=path.read_bytes(), num_threads=threads, experimental_delegates=delegates
         )
         interpreter.allocate_tensors()
+    except OSError as error:
+        raise WattscanError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RuntimeError) as error:
         raise WattscanError(f"LiteRT cannot load {path}: {str(error).splitlines()[0]}") from None
     return LiteRTEngine(interpreter, "EdgeTPU" if delegates else "XNNPACK")

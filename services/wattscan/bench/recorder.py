@@ -11,8 +11,9 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import TextIO
 from urllib.error import URLError
-from urllib.request import Request, urlopen
+from urllib.request import Request
 
+from wattscan.addresses import http_opener
 from wattscan.bench.resume import reopen
 from wattscan.metrics import SCRAPE_DURATION
 
@@ -106,7 +107,8 @@ class Recorder:
         labels = f'job="{page.job}",instance="{page.instance}"'
         begun = time.monotonic()
         try:
-            with urlopen(Request(page.url, headers=_ACCEPT), timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+            request = Request(page.url, headers=_ACCEPT)  # noqa: S310
+            with http_opener(page.url).open(request, timeout=_TIMEOUT_SECONDS) as answer:
                 text = answer.read().decode()
         except (URLError, OSError, HTTPException, UnicodeDecodeError):
             text = None

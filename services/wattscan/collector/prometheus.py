@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from wattscan.addresses import http_opener, http_proxy_told
 from wattscan.aside import TookTooLong, aside
 from wattscan.collector.series import EARLIEST, Last, Series, key, present
 from wattscan.contracts import WattscanError
@@ -129,7 +130,8 @@ class Prometheus:
         reply = self._reply(request)
         answer = reply.document()
         if reply.code != http.client.OK:
-            raise WattscanError(f"{self.name} refused a query: {reply.code} {_refusal(reply)}")
+            by = http_proxy_told(self.name)
+            raise WattscanError(f"{self.name} refused a query{by}: {reply.code} {_refusal(reply)}")
         if isinstance(answer, dict) and answer.get("status") == "error":
             raise WattscanError(f"{self.name} refused a query: {_refusal(reply)}")
         try:
@@ -158,7 +160,8 @@ class Prometheus:
             raise WattscanError(f"{self.name} {answer}") from None
         if isinstance(answer, OSError | http.client.HTTPException):
             reason = getattr(answer, "reason", answer)
-            raise WattscanError(f"{self.name} cannot be reached: {_short(reason)}") from None
+            by = http_proxy_told(self.name)
+            raise WattscanError(f"{self.name} cannot be reached{by}: {_short(reason)}") from None
         if isinstance(answer, ValueError | zlib.error):
             raise WattscanError(f"{self.name} does not answer like HTTP: {_short(answer)}")
         if isinstance(answer, BaseException):
@@ -207,9 +210,6 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-_OPENER = urllib.request.build_opener(_NoRedirect)
-
-
 def _checked(entry: Any) -> dict[str, Any]:
     """An entry of a vector or a matrix: its `metric`, and `values` as pairs of time and number.
 
@@ -238,7 +238,8 @@ def _fetched(request: urllib.request.Request) -> _Reply:
     it is too long, or in an encoding that nobody asked for."""
     reply: Any
     try:
-        reply = _OPENER.open(request, timeout=_TIMEOUT_SECONDS)
+        opener = http_opener(request.full_url, _NoRedirect)
+        reply = opener.open(request, timeout=_TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
         reply = error
     with reply:

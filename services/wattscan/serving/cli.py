@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from wattscan.addresses import grpc_options, grpc_proxy_told, grpc_target
 from wattscan.artifacts import default_models
 from wattscan.contracts import Limits, Target, WattscanError
 from wattscan.serving.security.tls import TlsFiles
@@ -143,7 +144,9 @@ def shares_memory(options: argparse.Namespace) -> bool:
 
 def add_health_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of a probe."""
-    parser.add_argument("address", metavar="HOST:PORT")
+    parser.add_argument(
+        "address", metavar="HOST:PORT", help="of its gRPC port; http:// or grpc:// may stand before"
+    )
     parser.add_argument("--timeout", type=float, default=5.0, help="seconds (default 5)")
     parser.add_argument("--tls-ca", type=Path, metavar="FILE", help="trust these, and use TLS")
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="for mutual TLS")
@@ -158,8 +161,9 @@ def run_health(args: argparse.Namespace) -> int:
             answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=args.timeout)
         except grpc.RpcError as error:
             raise WattscanError(
-                f"{args.address} does not answer ({error.code().name}): is that HOST:PORT of its "
-                "gRPC port, and, where it has TLS, --tls-ca given?"
+                f"{args.address} does not answer{grpc_proxy_told(args.address)} "
+                f"({error.code().name}): is that HOST:PORT of its gRPC port, and, where it has "
+                "TLS, --tls-ca given?"
             ) from None
     print(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
     return 0 if answer.status == health_pb2.HealthCheckResponse.SERVING else 1
@@ -168,11 +172,12 @@ def run_health(args: argparse.Namespace) -> int:
 def _channel(args: argparse.Namespace) -> grpc.Channel:
     if (args.tls_cert is None) != (args.tls_key is None) or (args.tls_cert and not args.tls_ca):
         raise WattscanError("mutual TLS needs --tls-ca, --tls-cert and --tls-key")
+    target, options = grpc_target(args.address), grpc_options(args.address)
     if args.tls_ca is None:
-        return grpc.insecure_channel(args.address)
+        return grpc.insecure_channel(target, options=options)
     own = [p.read_bytes() if p is not None else None for p in (args.tls_key, args.tls_cert)]
     credentials = grpc.ssl_channel_credentials(args.tls_ca.read_bytes(), *own)
-    return grpc.secure_channel(args.address, credentials)
+    return grpc.secure_channel(target, credentials, options=options)
 
 
 def _adder(group: Any) -> Callable[..., None]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wattscan.contracts import WattscanError
+from wattscan.backends import onnxruntime
+from wattscan.contracts import EngineAbsent, WattscanError
 from wattscan.serving.batching.work import Work
 from wattscan.serving.errors import NotServed, RequestRefused
 from wattscan.serving.repository.repository import Repository
@@ -249,3 +250,55 @@ def test_a_version_that_is_retired_is_watched_until_its_last_request(folder, ope
         repository.refresh()
         assert old in repository.in_use()
     assert old not in repository.in_use()
+
+
+def graph(folder, name, config=""):
+    (folder / name / "1").mkdir(parents=True)
+    shutil.copy(DATA / "graphs" / f"{name}.onnx", folder / name / "1" / "model.onnx")
+    if config:
+        (folder / name / "model.toml").write_text(config)
+
+
+@pytest.mark.parametrize("config", ["", 'backend = { name = "openvino" }'])
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("sum_of_bytes", "sums of 8 or 16 bits otherwise than ONNX defines"), ("relu", "of a NaN")],
+)
+def test_what_an_engine_computes_otherwise_goes_to_another_and_all_say_so(
+    folder, open_repository, caplog, name, why, config
+):
+    graph(folder, name, config)
+    repository = open_repository()
+    model = repository.get(name)
+    assert model.backend == "onnxruntime"
+    assert why in model.engine_reason
+    (entry,) = [entry for entry in repository.index() if entry.name == name]
+    assert (entry.ready, entry.reason) == (True, model.engine_reason)
+    assert f"{name} version 1 runs in onnxruntime: {model.engine_reason}" in caplog.text
+
+
+def test_an_engine_that_loses_a_nan_is_better_than_none(folder, open_repository, monkeypatch):
+    def absent(*_):
+        raise EngineAbsent("it is not installed")
+
+    monkeypatch.setattr(onnxruntime, "open_engine", absent)
+    graph(folder, "relu")
+    model = open_repository().get("relu")
+    assert model.backend == "openvino"
+    assert model.engine_reason.endswith("no other engine is here")
+
+
+@pytest.mark.parametrize("name", ["my model", "läsion", "50%", "a:b", ".hidden", "x" * 129])
+def test_a_name_that_a_model_cannot_have_is_told(folder, open_repository, caplog, name):
+    shutil.copytree(folder / "tiny", folder / name)
+    repository = open_repository()
+    assert [model.name for model in repository] == ["tiny"]
+    assert f"{name}/1/model.onnx is ignored: models lie at <model>/<version>/; a name has" in (
+        caplog.text
+    )
+
+
+def test_a_repository_of_such_names_alone_says_how_names_are(folder, open_repository):
+    (folder / "tiny").rename(folder / "my model")
+    with pytest.raises(WattscanError, match=r"holds no model .*; a name has ASCII letters"):
+        open_repository()

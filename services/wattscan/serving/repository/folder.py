@@ -17,6 +17,11 @@ FORMATS: tuple[Format, ...] = ("onnx", "tflite")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 
+LAYOUT = (
+    "models lie at <model>/<version>/; a name has ASCII letters and digits, '.', '_' and '-' "
+    "(128 at most, a letter or digit first), and a version is 1, 2, ..."
+)
+
 Stamp: TypeAlias = tuple[FileStamp, ...]
 """Of every file: another stamp is another version."""
 
@@ -59,14 +64,15 @@ def find_models(repository: Path) -> list[ModelFolder]:
     models = [model for model in found if model.versions]
     if not models:
         raise WattscanError(
-            f"the model folder {repository} holds no model (<model>/<version>/model.onnx or "
-            "model.tflite); is it a level too high or too deep?"
+            f"the model folder {repository} holds no model (model.onnx or model.tflite): {LAYOUT}; "
+            "is it a level too high or too deep?"
         )
     return models
 
 
 def misplaced(repository: Path) -> list[Path]:
-    """Model files that are not in a numbered version's folder of a model."""
+    """Model files that are not in a numbered version's folder of a model with a name that a model
+    can have."""
     # No deeper than a level below where they belong: it is looked at again and again.
     patterns = [
         "/".join(["*"] * depth + [f"model.{kind}"]) for depth in range(4) for kind in FORMATS
@@ -76,7 +82,12 @@ def misplaced(repository: Path) -> list[Path]:
     except OSError:
         return []  # it changes meanwhile; the next look tells
     depth = len(repository.parts) + 3
-    return [f for f in files if len(f.parts) != depth or not _VERSION.fullmatch(f.parent.name)]
+    return [file for file in files if len(file.parts) != depth or not _is_named(file)]
+
+
+def _is_named(file: Path) -> bool:
+    version, model = file.parent, file.parent.parent
+    return bool(_VERSION.fullmatch(version.name) and _NAME.fullmatch(model.name))
 
 
 def _model(path: Path) -> ModelFolder:

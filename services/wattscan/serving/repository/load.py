@@ -65,6 +65,7 @@ def load(
         batched=batched,
         engine_version=plugins.engine_version(opened.backend),
         threads=opened.threads,
+        engine_reason=opened.reason,
     )
 
 
@@ -74,6 +75,7 @@ class _Opened:
     file: ModelFile
     engines: Sequence[Engine]
     threads: int
+    reason: str
 
 
 def _opened(
@@ -83,32 +85,61 @@ def _opened(
     target: Target,
     clinical: Clinical | None,
 ) -> _Opened:
-    """In the backend that the model names; else in the target's, if it reads one of the files and
-    computes them right; else in the first that does."""
-    if not version.files:
+    """In the backend that the model names, or else in the target's, if that computes it as its file
+    says; else in the first that does."""
+    first = config.backend or target.backend
+    candidates = _candidates(version, first)
+    if config.backend and candidates[:1] != [first]:
         raise WattscanError(
-            f"{model.name} version {version.number} has neither model.onnx nor model.tflite"
+            f"{model.name} version {version.number} has no file for the backend {first}"
         )
-    chosen = [config.backend] if config.backend else [target.backend, *plugins.names("backends")]
-    unfit: EngineUnfit | None = None
-    for name in chosen:
-        file_format = plugins.backend(name).FORMAT
-        if file_format not in version.files:
-            continue
-        file = _file(version, clinical, file_format)
-        settings = {**(target.backend_settings if name == target.backend else {})}
-        settings.update(config.backend_settings)
+    reasons: list[str] = []
+    lossy: _Opened | None = None
+    for name in candidates:
+        file = _file(version, clinical, plugins.backend(name).FORMAT)
+        settings = _settings(name, first, config, target)
         try:
             engines = [
                 _engine(name, file, settings, model.name) for _ in range(config.batching.instances)
             ]
         except EngineUnfit as error:
-            unfit = error
-        else:
-            return _Opened(name, file, engines, int(settings.get("threads", 1)))
-    raise unfit or WattscanError(
-        f"{model.name} version {version.number} has no file for the backend {chosen[0]}"
-    )
+            reasons.append(str(error))
+            continue
+        except WattscanError:
+            if not reasons:
+                raise
+            continue  # not here either; the first reason is what people can act on
+        threads = int(settings.get("threads", 1))
+        opened = _Opened(name, file, engines, threads, "; ".join(reasons))
+        # Images are finite, and so are the values that clinical models take over other protocols.
+        if clinical is None and lossy is None and not getattr(engines[0], "keeps_nan", True):
+            reasons.append(f"{name} makes a number of a NaN in Relu or Clip")
+            lossy = replace(opened, reason="; ".join([*reasons, "no other engine is here"]))
+            continue
+        for engine in lossy.engines if lossy else ():
+            engine.close()
+        return opened
+    if lossy:
+        return lossy
+    raise WattscanError(reasons[0])
+
+
+def _candidates(version: VersionFolder, first: str) -> list[str]:
+    """The backends that read one of the version's files: the first, then those of its format."""
+    if not version.files:
+        raise WattscanError(f"version {version.number} has neither model.onnx nor model.tflite")
+    formats = {name: plugins.backend(name).FORMAT for name in (first, *plugins.names("backends"))}
+    able = [name for name, kind in formats.items() if kind in version.files]
+    return sorted(able, key=lambda name: (name != first, formats[name] != formats[first]))
+
+
+def _settings(name: str, first: str, config: ModelConfig, target: Target) -> dict[str, Any]:
+    """The target's for its backend; and the model's, of which another engine than the one that it
+    is for takes the threads."""
+    settings = {**(target.backend_settings if name == target.backend else {})}
+    own = config.backend_settings
+    settings.update(own if name == first else {k: v for k, v in own.items() if k == "threads"})
+    return settings
 
 
 def _engine(backend: str, file: ModelFile, settings: Mapping[str, Any], name: str) -> Engine:

@@ -42,6 +42,8 @@ class LoadedModel:
     engine_version: str = ""
     threads: int = 1
     """Of one engine."""
+    engine_reason: str = ""
+    """Why it is not in the engine that was asked for, or what that engine loses."""
     statistics: Statistics = field(default_factory=Statistics)
     loaded_at: float = field(default_factory=time.time)
 

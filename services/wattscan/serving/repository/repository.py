@@ -18,6 +18,7 @@ from wattscan.contracts import Target, WattscanError
 from wattscan.serving.errors import NotServed, RequestRefused
 from wattscan.serving.repository.config import ModelConfig, read_config
 from wattscan.serving.repository.folder import (
+    LAYOUT,
     ModelFolder,
     Stamp,
     VersionFolder,
@@ -32,7 +33,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the repository's index. `reason`: why it is not ready."""
+    """A line of the repository's index. `reason`: why it is not ready, or not in the engine that
+    was asked for."""
 
     name: str
     version: int
@@ -130,7 +132,11 @@ class Repository:
     def index(self) -> list[Entry]:
         """What is served, and what is not and why."""
         with self._lock:
-            ready = [Entry(n, v, True) for n, versions in self._served.items() for v in versions]
+            ready = [
+                Entry(name, version, True, lease.model.engine_reason)
+                for name, versions in self._served.items()
+                for version, lease in versions.items()
+            ]
             refused = [Entry(n, v, False, why) for (n, v), (_, why) in list(self._refused.items())]
             gone = [Entry(n, 0, False, "unloaded") for n in list(self._unloaded)]
         return sorted([*ready, *refused, *gone], key=lambda entry: (entry.name, entry.version))
@@ -164,7 +170,7 @@ class Repository:
         """A model file that lies where nobody looks is a mistake: tell it, once."""
         found = set(misplaced(self._folder))
         for path in sorted(found - self._misplaced):
-            log.warning("%s is ignored: models lie at <model>/<version>/, 1, 2, ...", path)
+            log.warning("%s is ignored: %s", path, LAYOUT)
         self._misplaced = found
 
     def load(self, name: str) -> None:
@@ -274,6 +280,9 @@ class Repository:
             replaced = versions.get(model.version)
             versions[model.version] = _Lease(model, stamp, self._lock)
         log.info("%s version %d is served", model.name, model.version)
+        if model.engine_reason:
+            told = (model.name, model.version, model.backend, model.engine_reason)
+            log.warning("%s version %d runs in %s: %s", *told)
         if replaced is not None:
             self._close_after_use(replaced)
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from wattscan.backends.openvino.fitness import computed_otherwise, loses_nan
+from wattscan.backends.openvino.names import read_names
 from wattscan.contracts import (
     Array,
     EngineUnfit,
@@ -46,14 +48,21 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OpenVINOEngine:
         "INFERENCE_PRECISION_HINT": "f32",
         "PERFORMANCE_HINT": "LATENCY",
     }
+    names = read_names(path)
     try:
-        compiled = _core().compile_model(_read(path), device, config)
+        model = _read(path)
+        otherwise, keeps_nan = computed_otherwise(model), not loses_nan(model)
+        compiled = _core().compile_model(model, device, config)
     except Exception as error:  # its errors share no base class but this
-        raise WattscanError(f"OpenVINO cannot load {path}: {last_line(error)}") from None
+        raise EngineUnfit(f"OpenVINO cannot load {path}: {last_line(error)}") from None
     if not compiled.inputs or not compiled.outputs:
         raise WattscanError(f"OpenVINO cannot load {path}: it has no input, or no output")
-    _check_types(path, [*compiled.inputs, *compiled.outputs])
-    return OpenVINOEngine(compiled, f"OpenVINO-{device}")
+    _check_types([*compiled.inputs, *compiled.outputs])
+    if otherwise:
+        raise EngineUnfit(f"OpenVINO computes {otherwise} otherwise than ONNX defines")
+    if [len(each) for each in names] != [len(compiled.inputs), len(compiled.outputs)]:
+        raise EngineUnfit("OpenVINO has other inputs or outputs than the ONNX file")
+    return OpenVINOEngine(compiled, f"OpenVINO-{device}", names, keeps_nan)
 
 
 @functools.cache
@@ -72,34 +81,44 @@ def _read(path: Path) -> Any:
     return frontend.convert(frontend.load(str(path)))
 
 
-def _check_types(path: Path, tensors: Sequence[Any]) -> None:
+def _check_types(tensors: Sequence[Any]) -> None:
     # Its CPU plug-in computes these in 32 bits, and its Python API calls bf16 a float16.
     found = {tensor.element_type.get_type_name() for tensor in tensors} & _WRONG
     if found:
         raise EngineUnfit(
-            f"OpenVINO would compute {path} wrongly, which has {', '.join(sorted(found))} tensors: "
-            "choose the backend onnxruntime"
+            f"OpenVINO computes {' and '.join(sorted(found))} inputs or outputs in other types"
         )
 
 
-def _spec(node: Any) -> TensorSpec:
+def _spec(node: Any, name: str) -> TensorSpec:
     shape = node.partial_shape
     sizes = tuple(-1 if size.is_dynamic else size.get_length() for size in shape)
-    return TensorSpec(node.any_name, np.dtype(node.element_type.to_dtype()), sizes)
+    return TensorSpec(name, np.dtype(node.element_type.to_dtype()), sizes)
 
 
 class OpenVINOEngine:
     """A compiled model and one inference request. One thread at a time."""
 
-    def __init__(self, compiled: Any, provider: str) -> None:
+    def __init__(
+        self,
+        compiled: Any,
+        provider: str,
+        names: tuple[tuple[str, ...], tuple[str, ...]],
+        keeps_nan: bool,
+    ) -> None:
+        """`names`: as the file has them; what is optimized away may have taken them along."""
         self.provider = provider
-        self.inputs = tuple(_spec(node) for node in compiled.inputs)
-        self.outputs = tuple(_spec(node) for node in compiled.outputs)
+        self.keeps_nan = keeps_nan
+        inputs, outputs = names
+        self.inputs = tuple(map(_spec, compiled.inputs, inputs))
+        self.outputs = tuple(map(_spec, compiled.outputs, outputs))
         self._request = compiled.create_infer_request()
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """The model's outputs, in their order."""
-        results = self._request.infer(list(arrays), share_inputs=True)
+        # Of a scalar it needs one that it could write to.
+        own = [array if array.ndim else array.copy() for array in arrays]
+        results = self._request.infer(own, share_inputs=True)
         return [results[index] for index in range(len(self.outputs))]
 
     def infer(self, batch: Tensor) -> Tensor:
