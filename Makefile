@@ -12,12 +12,14 @@ endif
 PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null)
 VENV_VERSION := $(shell sed -n 's/^version = \([0-9]*\.[0-9]*\).*/\1/p' .venv/pyvenv.cfg 2> /dev/null)
 BOARD_PYTHON ?= $(call first_python,python3.10,import sys; sys.exit(sys.version_info[:2] != (3, 10)))
+TFLITE_PYTHON ?= $(call first_python,python3.11 python3.10,import sys; sys.exit(sys.version_info[:2] not in ((3, 10), (3, 11))))
 READY := .venv/.ready
 TRAIN_READY := .venv/.ready-train
 PROTOS := $(wildcard protos/wattscan/wire/*.proto)
 EXTRAS := openvino onnxruntime litert dicom report loadtest meters otel dev
 BOARD_EXTRAS := litert dicom
 BOARD := build/board
+TFLITE := build/tflite-runtime
 LOCK = $(BIN)/uv pip compile pyproject.toml --universal --fork-strategy fewest --upgrade \
 	--generate-hashes --no-emit-index-url --no-header --quiet
 BENCHMARK_READY := build/benchmark/.ready
@@ -36,7 +38,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_READY := .venv/.ready-fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-board run test test-boards check format lint types layers \
+.PHONY: help setup setup-train setup-board run test test-boards test-tflite-runtime check format lint types layers \
 	generated generate models models-notice benchmark-models benchmark-serving benchmark-telemetry \
 	benchmark-collect simulate \
 	$(TASKS:%=models-%) clients $(CLIENTS:%=clients-%) verify-nvidia fuzz lock system-packages \
@@ -52,6 +54,16 @@ run: $(READY) ## The main job: measure this machine (quick profile) and print th
 
 test: $(READY) ## Run all tests (PYTEST='-k name' for some)
 	$(BIN)/python -m pytest $(PYTEST)
+
+test-tflite-runtime: ## The backend litert with tflite-runtime 2.14 (skipped without Python 3.10 or 3.11)
+ifeq ($(TFLITE_PYTHON),)
+	@echo "Skipped: there is no python3.10 or python3.11 here" \
+		"(make test-tflite-runtime TFLITE_PYTHON=/path/to/python3.11)."
+else
+	$(MAKE) $(TFLITE)/.ready
+	$(TFLITE)/bin/python -m pytest -k litert tests/contract/test_backends.py \
+		tests/contract/test_files_that_change.py $(PYTEST)
+endif
 
 test-boards: ## The service alone on Python 3.10, as boards run it (skipped where there is none)
 ifeq ($(BOARD_PYTHON),)
@@ -140,6 +152,7 @@ lock: $(READY) ## Resolve the dependencies anew
 	$(BIN)/pip install --quiet uv
 	$(LOCK) --python-version 3.11 $(EXTRAS:%=--extra %) -o requirements.txt
 	$(LOCK) --python-version 3.10 $(BOARD_EXTRAS:%=--extra %) -o requirements-board.txt
+	$(LOCK) --python-version 3.10 tests/tflite-runtime.in -o requirements-tflite-runtime.txt
 	$(BIN)/python docs/lock_train.py
 
 clean: ## Remove the environment and all that was made, runs and checkpoints too
@@ -172,6 +185,18 @@ $(READY): requirements.txt pyproject.toml
 	@touch $@
 
 # From a wheel, as a board gets it. Its pins are its own: Python 3.10 ends where newer releases begin.
+$(TFLITE)/.ready: requirements-tflite-runtime.txt pyproject.toml $(READY) $(shell find services -name '*.py')
+	@echo "Setting up $(TFLITE) with $(TFLITE_PYTHON): under a minute."
+	@test -x $(TFLITE)/bin/python || $(TFLITE_PYTHON) -m venv $(TFLITE)
+	$(TFLITE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements-tflite-runtime.txt
+	@rm -rf $(TFLITE)/wheel build/lib build/bdist.*
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--wheel-dir $(TFLITE)/wheel .
+	$(TFLITE)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--force-reinstall $(TFLITE)/wheel/*.whl
+	@touch $@
+
 $(BOARD)/.ready: requirements-board.txt pyproject.toml $(READY) $(shell find services -name '*.py')
 	@test -n "$(BOARD_PYTHON)" || { echo "There is no python3.10 here:" \
 		"make setup-board BOARD_PYTHON=/path/to/python3.10"; exit 1; }

@@ -18,6 +18,7 @@ from wattscan.backends.openvino.fitness import computed_otherwise, loses_nan
 from wattscan.backends.openvino.names import read_names
 from wattscan.contracts import (
     Array,
+    EngineAbsent,
     EngineUnfit,
     Format,
     Tensor,
@@ -53,6 +54,8 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OpenVINOEngine:
         model = _read(path)
         otherwise, keeps_nan = computed_otherwise(model), not loses_nan(model)
         compiled = _core().compile_model(model, device, config)
+    except EngineAbsent:
+        raise
     except Exception as error:  # its errors share no base class but this
         raise EngineUnfit(f"OpenVINO cannot load {path}: {last_line(error)}") from None
     if not compiled.inputs or not compiled.outputs:
