@@ -202,9 +202,10 @@ MODEL_INFO = _metric(
     "wattscan_model_info",
     "gauge",
     "target task precision backend provider format sha256 engine_version threads max_batch_size "
-    "engine_reason",
+    "computed_in engine_reason",
     "The artifact that is loaded, and what runs it: the engine's version, the threads of one "
-    "engine, the images that it takes at once, and why it is not the engine that was asked for. "
+    "engine, the images that it takes at once, what its convolutions are computed in (of an int8 "
+    "model fp32, where the engine widens them), and why it is not the engine that was asked for. "
     "Always 1.",
 )
 MODEL_QUALITY_RATIO = _metric(

@@ -35,6 +35,9 @@ _BUILT_IN = {
         "pip install 'wattscan[onnxruntime]'",
     ),
 }
+# Those that fuse quantized operators. CUDA's and CoreML's compute between their dequantized inputs
+# in floating point, and so does TensorRT's unless all zero points are 0, which ours are not.
+_INTEGERS = (_CPU, _OPENVINO)
 # Else an FP32 model runs in bfloat16 where the processor has it.
 _EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 
@@ -151,6 +154,7 @@ class OnnxRuntimeEngine:
         self, session: Any, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]
     ) -> None:
         self.provider: str = session.get_providers()[0]
+        self.computes_integers = self.provider in _INTEGERS
         self.inputs = inputs
         self.outputs = outputs
         self._session = session

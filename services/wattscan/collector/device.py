@@ -19,6 +19,7 @@ from wattscan.units import Joules, Seconds
 
 _FACTS = (
     "sha256", "backend", "provider", "format", "engine_version", "threads", "max_batch_size",
+    "computed_in",
 )  # fmt: skip
 _PACKAGE = re.compile(r"package-\d+")
 _MIRROR_TOLERANCE = 0.02
@@ -68,7 +69,7 @@ class Zone:
 @dataclass(frozen=True)
 class ModelFacts:
     """The artifact that a cell ran: hex digest, backend, provider and format; the engine's version,
-    its threads and the images that it takes at once. "" if not told."""
+    its threads, the images that it takes at once, and what it computes in. "" if not told."""
 
     sha256: str
     backend: str
@@ -77,6 +78,7 @@ class ModelFacts:
     engine_version: str = ""
     threads: str = ""
     max_batch_size: str = ""
+    computed_in: str = ""
 
     @property
     def runs_on(self) -> str:

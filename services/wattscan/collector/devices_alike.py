@@ -18,6 +18,7 @@ _DEVICES = {
     "npu": "NPU",
 }
 _PROCESSOR = "processor"
+_WIDEN = ("GPU", "Apple chip")
 # Sensors of a system on a chip's package. A CPU's or a GPU's own domain is a part of it.
 _PACKAGE_SENSORS = ("ioreport", "powermetrics")
 
@@ -44,9 +45,24 @@ def ratio_note(
             f"FP32 ran on the {' and '.join(sorted(one))} and INT8 on the "
             f"{' and '.join(sorted(other))}, which {domain} does not cover alike: no ratio"
         )
+    notes = []
     if fp32 and int8 and _engines(fp32) != _engines(int8):
-        return True, "each on its best engine"
-    return True, ""
+        notes.append("each on its best engine")
+    if widened(int8):
+        notes.append("INT8 computed in FP32")
+    return True, ", ".join(notes)
+
+
+def widened(int8: Sequence[ModelFacts]) -> bool:
+    """Whether an INT8 variant's convolutions were computed in floating point.
+
+    A server that does not tell is known by its provider: `backends.onnxruntime` has the list.
+    """
+    return any(
+        model.computed_in == "fp32"
+        or (not model.computed_in and model.format == "onnx" and _device(model.provider) in _WIDEN)
+        for model in int8
+    )
 
 
 def not_covered(source: EnergySource, models: Sequence[ModelFacts]) -> str:

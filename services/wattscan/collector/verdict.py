@@ -15,6 +15,7 @@ import numpy as np
 from wattscan.collector import contradictions as said
 from wattscan.collector import missing_evidence as missing
 from wattscan.collector.cells import Kind, Reason, Verdict, bound_ratio
+from wattscan.collector.devices_alike import widened
 from wattscan.collector.evidence import Evidence, repeats, too_short
 from wattscan.units import Celsius
 
@@ -186,6 +187,16 @@ def _int8_quality_below_99_percent(evidence: Evidence) -> str | None:
     return f"The INT8 model's quality is {ratio:.1%} of the FP32 model's; 99 % is the least."
 
 
+def _int8_computed_in_fp32(evidence: Evidence) -> str | None:
+    if evidence.cell.precision != "int8" or not widened(evidence.cell.models):
+        return None
+    providers = sorted({model.provider for model in evidence.cell.models})
+    return (
+        f"{', '.join(providers)} computes the convolutions of the quantized model in floating "
+        "point: these are the joules of FP32 with rounding, not of INT8."
+    )
+
+
 def _clocks_apart(evidence: Evidence) -> str | None:
     lengths = [w.duration for w in evidence.windows if w.duration]
     clocks = evidence.record.clocks
@@ -261,6 +272,7 @@ _CHECKS: _Checks = (
     ("int8_quality_below_99_percent", "invalid", _int8_quality_below_99_percent),
     ("clocks_apart", "invalid", _clocks_apart),
     ("error_bound_too_large", "indicative", _bound_too_large),
+    ("int8_computed_in_fp32", "indicative", _int8_computed_in_fp32),
     ("profile_quick", "indicative", _profile_quick),
     ("profile_unknown", "indicative", _profile_unknown),
     ("modelled_power", "indicative", _modelled_power),

@@ -115,7 +115,8 @@ class ModelsCollector(Collector):
             labels = [self._target.name, *model.labels]
             engine = [model.backend, model.provider, model.file.format]
             batch = str(model.batcher.settings.max_batch_size)
-            how = [model.engine_version, str(model.threads), batch, model.engine_reason]
+            how = [model.engine_version, str(model.threads), batch]
+            how += [model.computed_in, model.engine_reason]
             info.add_metric([*labels, *engine, model.file.sha256, *how], 1)
             _add_scores(model, labels, scores)
         for model in self._models:

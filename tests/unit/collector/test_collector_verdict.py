@@ -333,7 +333,12 @@ def test_generator_on_device(instance):
 
 
 def test_every_reason_is_tried():
-    elsewhere = {"int8_quality_below_99_percent", "generator_on_device", "net_not_resolved"}
+    elsewhere = {
+        "int8_quality_below_99_percent",
+        "int8_computed_in_fp32",
+        "generator_on_device",
+        "net_not_resolved",
+    }
     assert set(PLANTED) | elsewhere == set(REASON_CODES)
 
 
@@ -772,6 +777,34 @@ def ratio_of(int8, source=SOURCE):
 def test_different_engines_are_allowed_and_told():
     ratio, text = ratio_of({"backend": "litert", "provider": "XNNPACK"})
     assert ratio.gross and text.endswith("each on its best engine")
+
+
+@pytest.mark.parametrize(
+    ("engine", "marked"),
+    [
+        ({"provider": "CUDAExecutionProvider", "computed_in": "fp32"}, True),
+        ({"provider": "CUDAExecutionProvider"}, True),  # a server that did not tell
+        ({"provider": "CoreMLExecutionProvider"}, True),
+        ({"provider": "CUDAExecutionProvider", "computed_in": "int8"}, False),
+        ({"provider": "OpenVINO-CPU", "computed_in": "int8"}, False),
+        ({"provider": "EdgeTPU", "format": "tflite"}, False),
+    ],
+)
+def test_int8_that_is_computed_in_floating_point_is_marked_and_never_valid(engine, marked):
+    def run_on(sample):
+        mine = sample.name == "wattscan_model_info"
+        computed = {**engine}
+        if sample.labels.get("precision") == "fp32" and "computed_in" in engine:
+            computed["computed_in"] = "fp32"
+        return sample._replace(labels={**sample.labels, **computed}) if mine else sample
+
+    board = {"sensor": "nvml", "domain": "gpu0", "scope": "board", "method": "counter"}
+    spec = Spec(source=board, edits=(run_on,))
+    assert ("int8_computed_in_fp32" in codes(spec, "int8")) == marked
+    assert "int8_computed_in_fp32" not in codes(spec, "fp32")
+    assert (cells(spec)["int8"].verdict == "valid") <= (not marked)
+    text = report_of(parse_recording(recording(spec).encode(), "r")).table("energy")
+    assert ("INT8 computed in FP32" in text) == marked
 
 
 @pytest.mark.parametrize(

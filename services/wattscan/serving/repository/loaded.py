@@ -55,6 +55,13 @@ class LoadedModel:
         return self.name, self.config.precision
 
     @property
+    def computed_in(self) -> str:
+        """Its precision; fp32 where that is int8 and the engine computes it in floating point."""
+        precision = self.labels[1]
+        whole = getattr(self.engines[0], "computes_integers", True)
+        return "fp32" if precision == "int8" and not whole else precision
+
+    @property
     def provider(self) -> str:
         """What runs it."""
         return self.engines[0].provider

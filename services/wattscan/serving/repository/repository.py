@@ -280,9 +280,16 @@ class Repository:
             replaced = versions.get(model.version)
             versions[model.version] = _Lease(model, stamp, self._lock)
         log.info("%s version %d is served", model.name, model.version)
+        if model.computed_in != model.labels[1]:
+            log.warning(
+                "%s version %d: int8 computed in fp32, as %s does",
+                *(model.name, model.version, model.provider),
+            )
         if model.engine_reason:
-            told = (model.name, model.version, model.backend, model.engine_reason)
-            log.warning("%s version %d runs in %s: %s", *told)
+            log.warning(
+                "%s version %d runs in %s: %s",
+                *(model.name, model.version, model.backend, model.engine_reason),
+            )
         if replaced is not None:
             self._close_after_use(replaced)
 
