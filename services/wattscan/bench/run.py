@@ -17,6 +17,7 @@ from typing import Any
 from wattscan import __version__, plugins
 from wattscan.artifacts import find_cards
 from wattscan.bench.awaiting import wait_for_source
+from wattscan.bench.faithful import check_engines
 from wattscan.bench.lock import locked
 from wattscan.bench.models import Models, check_same, models_of
 from wattscan.bench.page import read_page
@@ -244,6 +245,7 @@ class _Run:
         with ExitStack() as stack:
             self._progress.start()
             stack.callback(self._progress.stop)
+            self._check_engines()
             self._write_images()
             server = self._server()
             stack.callback(server.stop)
@@ -265,6 +267,13 @@ class _Run:
             stack.callback(lambda: self._recorder.stop(is_complete))
             self._follow(generator, server, ready["metrics"])
             is_complete = True
+
+    def _check_engines(self) -> None:
+        models, tasks = Path(self._asked.models), self._asked.tasks
+        warnings = check_engines(models, tasks, self._target, self._progress.say)
+        for warning in warnings:
+            self._progress.say(f"Warning: {warning}")
+        _keep_warnings(self._folder, "Before the run", warnings)
 
     def _write_images(self) -> None:
         self._progress.say(f"Making {IMAGES} phantom images for each task ...")

@@ -64,8 +64,12 @@ class Job:
     held_out: Split
 
 
+_REFERENCE = Choice("onnxruntime", {}, "onnx")
+
+
 def check_engines(job: Job, files: list[ModelFile], absent: dict[str, str]) -> Iterator[Line]:
-    """Score a model in every backend that reads one of its files; compare their answers.
+    """Score a model in every backend that reads one of its files; compare their answers with those
+    of ONNX Runtime's CPU provider, which computes an ONNX file as ONNX defines it.
 
     Args:
         job: the model.
@@ -73,7 +77,7 @@ def check_engines(job: Job, files: list[ModelFile], absent: dict[str, str]) -> I
         absent: why an engine is not on this machine, by its label: filled in, asked once.
     """
     card = job.card
-    first: tuple[str, Tensor] | None = None
+    reference: Tensor | None = None
     for choice in _choices():
         for file in (file for file in files if file.format == choice.format):
             name = f"{choice.label} score"
@@ -84,11 +88,15 @@ def check_engines(job: Job, files: list[ModelFile], absent: dict[str, str]) -> I
                 yield Line(card.name, name, "skipped" if skipped else "FAILED", str(error))
                 continue
             yield _scored(Line(card.name, name, "ok", provider), job, logits)
-            if first is not None:
-                agree, note = compared(job.task, card.precision, first[1], logits)
-                title = f"{choice.label} = {first[0]}"
-                yield Line(card.name, title, "ok" if agree else "FAILED", note)
-            first = first or (choice.label, logits)
+            if choice == _REFERENCE:
+                reference = logits
+                continue
+            title = f"{choice.label} = {_REFERENCE.label}"
+            if reference is None:
+                yield Line(card.name, title, "skipped", "not compared: the reference did not run")
+                continue
+            agree, note = compared(job.task, card.precision, reference, logits)
+            yield Line(card.name, title, "ok" if agree else "FAILED", note)
 
 
 def run(choice: Choice, file: ModelFile, job: Job, absent: dict[str, str]) -> tuple[str, Tensor]:
@@ -116,12 +124,13 @@ def run(choice: Choice, file: ModelFile, job: Job, absent: dict[str, str]) -> tu
 
 
 def _choices() -> list[Choice]:
-    """Every backend, and its variants after it."""
-    return [
+    """The reference, then every other backend, and its variants after it."""
+    every = [
         Choice(name, settings, plugins.backend(name).FORMAT)
         for name in plugins.names("backends")
         for settings in ({}, *_VARIANTS.get(name, ()))
     ]
+    return sorted(every, key=lambda choice: choice != _REFERENCE)
 
 
 def _first_line(error: Exception) -> str:

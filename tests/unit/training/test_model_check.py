@@ -65,7 +65,7 @@ def test_whole_models_pass(models: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert check(models, {})
     printed = capsys.readouterr().out
     assert "0 failed" in printed
-    assert "onnxruntime = litert" in printed
+    assert "litert = onnxruntime" in printed
 
 
 def test_a_damaged_file_fails(models: Path) -> None:
