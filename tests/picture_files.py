@@ -115,22 +115,24 @@ def _written(dataset: Dataset, syntax: UID) -> bytes:
     return buffer.getvalue()
 
 
-def lut(entries: Values, first: int = 0, bits: int = 16) -> Dataset:
-    """An item of a Modality or VOI LUT Sequence, or what a palette has."""
+def lut(entries: Values, first: int = 0, bits: int = 16, *, packed: bool = False) -> Dataset:
+    """An item of a Modality or VOI LUT Sequence; `packed`: two entries a word."""
     item = Dataset()
     item.add_new("LUTDescriptor", "US", [len(entries) % 65536, first, bits])
     item.ModalityLUTType = "US"
-    item.add_new("LUTData", "OW", entries.astype("<u2").tobytes())
+    item.add_new("LUTData", "OW", entries.astype("u1" if packed else "<u2").tobytes())
     return item
 
 
-def palette(bits: int) -> dict[str, Any]:
+def palette(bits: int, entries: int = 256, *, packed: bool = True) -> dict[str, Any]:
     """The elements of a palette whose red falls, whose green rises, and whose blue is half."""
-    entries = np.arange(256)
+    every = np.arange(entries)
     elements: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
-    for name, values in (("Red", 255 - entries), ("Green", entries), ("Blue", entries // 2)):
-        words = values.astype("<u2") * 257 if bits == 16 else values.astype("u1")
-        elements[f"{name}PaletteColorLookupTableDescriptor"] = [256, 0, bits]
+    for name, values in (("Red", every[::-1]), ("Green", every), ("Blue", every // 2)):
+        words = values.astype("u1" if bits == 8 and packed else "<u2")
+        if bits == 16:
+            words = words * np.uint16(65536 // entries)
+        elements[f"{name}PaletteColorLookupTableDescriptor"] = [entries, 0, bits]
         elements[f"{name}PaletteColorLookupTableData"] = words.tobytes()
     return elements
 
@@ -192,6 +194,44 @@ def _turned(kind: str, values: Values, **options: Any) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6
     return saved(np.rot90(values).copy(), kind, exif=exif, **options)
+
+
+def _bitmaps() -> bytes:
+    """Three frames of 5 x 7: the second one begins within a byte."""
+    frames = np.stack([EIGHT[:5, :7] % 2] + [np.zeros((5, 7), np.uint8)] * 2)
+    data = np.packbits(frames.reshape(-1), bitorder="little").tobytes()
+    return dicom(
+        frames[0],
+        BitsAllocated=1,
+        BitsStored=1,
+        NumberOfFrames="3",
+        PixelData=data + bytes(len(data) % 2),
+    )
+
+
+def _bare(data: bytes) -> bytes:
+    """A file's data set alone."""
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    buffer = io.BytesIO()
+    del dataset.file_meta
+    dataset.save_as(buffer, implicit_vr=True, little_endian=True, enforce_file_format=False)
+    return buffer.getvalue()
+
+
+def _deflated_tiff() -> bytes:
+    """Big-endian, 16 bits signed, deflated."""
+    made = bytearray(tiff(SIGNED, ">", sample=2))
+    at = made.index(struct.pack(">HHI", 259, 3, 1)) + 8
+    made[at : at + 2] = struct.pack(">H", 8)
+    return bytes(made)
+
+
+def _huge_tile() -> bytes:
+    """A TIFF of 16 x 16 whose one tile would be 2 GB."""
+    tags = [(256, 16), (257, 16), (258, 8), (259, 8), (262, 1), (277, 1), (322, 46340)]
+    tags += [(323, 46340), (324, 8 + 2 + 12 * 10 + 4), (325, 9)]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return b"II" + struct.pack("<HIH", 42, 8, len(tags)) + entries + bytes(4) + bytes(9)
 
 
 def _bordered(values: Values, border: int) -> Values:
@@ -293,10 +333,10 @@ CASES: tuple[Case, ...] = (
             RescaleIntercept="0",
             PhotometricInterpretation="MONOCHROME1",
         ),
-        *("both turn it: as stored", SIXTEEN),
+        *("inverted twice: as stored", SIXTEEN),
     ),
     Case(
-        *(GRAY, "Modality LUT of 16 bits that turns it, 8 bits stored"),
+        *(GRAY, "Modality LUT of 16 bits that inverts, 8 bits stored"),
         lambda: dicom(255 - EIGHT, ModalityLUTSequence=[lut(_REVERSED * 257)]),
         *("applied: 8 bits, over the LUT's own range", EIGHT),
     ),
@@ -359,6 +399,67 @@ CASES: tuple[Case, ...] = (
         *(GRAY, "VOI LUT, where the task wants it"),
         lambda: dicom(*(TWELVE,), BitsStored=12, VOILUTSequence=[lut(np.arange(4096) // 16)]),
         *("8 bits, over the LUT's own range", (TWELVE // 16).astype(np.uint8)),
+        windowed=True,
+    ),
+    *(
+        Case(
+            *(GRAY, f"VOI LUT of 4096 entries of 8 bits, {how}"),
+            lambda item=item: dicom(TWELVE, BitsStored=12, VOILUTSequence=[item]),
+            *("looked up", (TWELVE // 16).astype(np.uint8)),
+            windowed=True,
+        )
+        for how, item in (
+            ("a word each", lut(np.arange(4096) // 16, bits=8)),
+            ("packed", lut(np.arange(4096) // 16, bits=8, packed=True)),
+        )
+    ),
+    Case(
+        *(GRAY, "VOI LUT from -1024 on, after a rescale"),
+        lambda: dicom(
+            TWELVE,
+            ImplicitVRLittleEndian,
+            BitsStored=12,
+            RescaleSlope="1",
+            RescaleIntercept="-1024",
+            VOILUTSequence=[lut(np.arange(4096) // 16, first=64512)],
+        ),
+        *("looked up", (TWELVE // 16).astype(np.uint8)),
+        windowed=True,
+    ),
+    Case(
+        *(GRAY, "Modality LUT from -1024 on, 16 bits signed"),
+        lambda: dicom(
+            SIGNED, ImplicitVRLittleEndian, ModalityLUTSequence=[lut(np.arange(4096), first=64512)]
+        ),
+        *(
+            "applied, its ends for what lies beyond",
+            np.minimum(SIGNED + 1024, 4095).astype(np.uint16),
+        ),
+    ),
+    Case(
+        *(GRAY, "Pixel Padding Value that no pixel can have"),
+        lambda: dicom(TWELVE, BitsStored=12, PixelPaddingValue=65535),
+        *("left out", TWELVE),
+    ),
+    Case(
+        *(GRAY, "bitmaps (1 bit), several frames"),
+        _bitmaps,
+        *("0 and 255", (EIGHT[:5, :7] % 2 * 255).astype(np.uint8)),
+    ),
+    Case(
+        *(GRAY, "without a preamble and meta information"),
+        lambda: _bare(dicom(SIXTEEN, ImplicitVRLittleEndian)),
+        *(_AS_STORED, SIXTEEN),
+    ),
+    Case(
+        *(GRAY, "a Rescale Slope that is no number"),
+        lambda: dicom(EIGHT, RescaleSlope="123", RescaleIntercept="0").replace(b"123 ", b"abc "),
+        refused="cannot be applied: it is not as DICOM defines it",
+    ),
+    Case(
+        *(GRAY, "a VOI LUT Function that DICOM does not define"),
+        lambda: dicom(EIGHT, WindowCenter="9", WindowWidth="9", VOILUTFunction="FOO"),
+        refused="cannot be applied: it is not as DICOM defines it",
         windowed=True,
     ),
     Case(
@@ -435,6 +536,17 @@ CASES: tuple[Case, ...] = (
         for bits in (8, 16)
     ),
     Case(
+        *(COLOURS, "palette of 8 bits, a word each"),
+        lambda: dicom(EIGHT, **palette(8, packed=False)),
+        *("looked up", np.stack([255 - EIGHT, EIGHT, EIGHT // 2], -1)),
+    ),
+    Case(
+        *(COLOURS, "palette of 4096 entries, 12 bits stored"),
+        lambda: dicom(TWELVE, BitsStored=12, **palette(16, entries=4096)),
+        "looked up, upper 8 bits",
+        np.stack([(4095 - TWELVE) >> 4, TWELVE >> 4, TWELVE >> 5], -1).astype(np.uint8),
+    ),
+    Case(
         *(COLOURS, "palette without its table"),
         lambda: dicom(EIGHT, PhotometricInterpretation="PALETTE COLOR"),
         refused="palette is missing",
@@ -488,6 +600,27 @@ CASES: tuple[Case, ...] = (
         )
         for name, o in (("little-endian", "<"), ("big-endian", ">"))
     ),
+    *(
+        Case(OTHERS, f"TIFF, {name}", lambda made=made: made, refused=refused)
+        for name, made, refused in (
+            (
+                "8 bits, signed",
+                tiff((EIGHT.astype(int) - 128).astype(np.int8), sample=2),
+                "has signed samples of 8 bits",
+            ),
+            (
+                "16 bits, signed, big-endian and compressed",
+                _deflated_tiff(),
+                "is big-endian and compressed",
+            ),
+            ("BigTIFF, big-endian", b"MM\0+\0\x08\0\0" + bytes(64), "big-endian BigTIFF"),
+            (
+                "a small one in a tile of 46,340 x 46,340",
+                _huge_tile(),
+                "46340 x 46340",
+            ),
+        )
+    ),
     Case(
         *(OTHERS, "BigTIFF"),
         lambda: saved(SIXTEEN, "TIFF", big_tiff=True),
@@ -497,7 +630,7 @@ CASES: tuple[Case, ...] = (
         Case(
             *(OTHERS, f"{kind} of {v.itemsize * 8} bits with an orientation (EXIF)"),
             lambda kind=kind, v=v: _turned(kind, v),
-            *("turned upright", v),
+            *("rotated upright", v),
             off=9 if kind == "JPEG" else 0,
         )
         for kind, v in (

@@ -8,8 +8,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import socket
 from typing import Any
-from urllib.parse import urlsplit
 from urllib.request import (
     OpenerDirector,
     ProxyHandler,
@@ -22,6 +22,8 @@ LOOPBACK = "localhost"
 _LOOPBACKS = ("", LOOPBACK, "localhost.localdomain", "ip6-localhost", "ip6-loopback")
 # Of a gRPC address: these say no more than that it is one.
 _SCHEME = re.compile(r"(?:http|grpc)://", re.IGNORECASE)
+# A scheme, and of gRPC's `dns://authority/host` the authority.
+_NAMED = re.compile(r"dns://[^/]*/|(?:dns|ipv4|ipv6):|[a-z][a-z0-9+.-]*://")
 # In the order in which gRPC looks for them; it knows them in lower case alone.
 _GRPC_PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")
 
@@ -29,10 +31,8 @@ _GRPC_PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")
 def host_of(address: str) -> str:
     """The host of an address or a URL, in lower case; every loopback and unspecified address is
     `LOOPBACK`."""
-    text = address.strip().lower()
-    if "://" in text:
-        text = text.partition("://")[2]
-    text = text.partition("/")[0]
+    text = _NAMED.sub("", address.strip().lower(), count=1)
+    text = text.partition("/")[0].rpartition("@")[2]
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") <= 1:
@@ -40,7 +40,7 @@ def host_of(address: str) -> str:
     else:
         # An IPv6 address without brackets, whose port cannot be told from its last part.
         text = text if ip_of(text) else text.rpartition(":")[0]
-    ip = ip_of(text)
+    ip = ip_of(text) or _short_ip(text)
     if ip is None:
         plain = text.rstrip(".")
         return LOOPBACK if plain in _LOOPBACKS or plain.endswith(".localhost") else plain
@@ -55,6 +55,16 @@ def ip_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
     mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
     return mapped or ip
+
+
+def _short_ip(text: str) -> ipaddress.IPv4Address | None:
+    """Such as 127.1, as resolvers take it."""
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+){1,2}", text):
+        return None
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(text))
+    except OSError:
+        return None
 
 
 def grpc_target(address: str) -> str:
@@ -89,7 +99,7 @@ def grpc_proxy_told(address: str) -> str:
 
 def http_proxy_told(url: str) -> str:
     """The same of a URL."""
-    scheme = urlsplit(url).scheme
+    scheme = url.partition("://")[0].lower()
     if _is_direct(host_of(url)) or scheme not in getproxies():
         return ""
     return f", by way of the proxy that the environment names in {scheme}_proxy"

@@ -110,3 +110,25 @@ def test_an_error_of_a_peer_elsewhere_names_the_proxy(monkeypatch, name, capsys)
 )
 def test_schemes_that_say_no_more_are_left_out(address, target):
     assert addresses.grpc_target(address) == target
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("dns:///remote:443", "remote"),
+        ("dns://8.8.8.8/remote:443", "remote"),
+        ("dns:localhost:8001", addresses.LOOPBACK),
+        ("ipv4:127.0.0.1:8001", addresses.LOOPBACK),
+        ("127.1:8001", addresses.LOOPBACK),
+        ("http://user:secret@127.0.0.1:9090/x", addresses.LOOPBACK),
+        ("http://user:secret@remote:9090/x@y", "remote"),
+        ("[::1]:8001", addresses.LOOPBACK),
+        ("1.2.3:8001", "1.2.0.3"),
+    ],
+)
+def test_the_host_of_every_way_to_write_an_address(address, host):
+    assert addresses.host_of(address) == host
+
+
+def test_an_address_that_is_none_has_no_proxy_to_tell(everywhere):
+    assert addresses.http_proxy_told("http://[::1") in ("", addresses.http_proxy_told("http://x"))

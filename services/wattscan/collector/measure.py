@@ -118,7 +118,9 @@ def measure(source: Source, run_name: str | None) -> Measured:
 
 def _cooldowns_unwatched(source: Source, run: Run) -> int:
     pages = source.select(metrics.RUN_COOLDOWNS_UNWATCHED.name, run.load_matchers, *run.span)
-    return int(max((page.values.max() for page in pages), default=0))
+    # Each part of a run that was resumed counts from 0.
+    ends = (page.values[np.append(np.diff(page.values) < 0, True)] for page in pages)
+    return int(max((of_parts.sum() for of_parts in ends), default=0))
 
 
 def _target_facts(source: Source, run: Run) -> tuple[str, PaperReading]:

@@ -12,9 +12,9 @@ from wattscan.contracts import ImageTooLarge, InvalidImage, Limits
 
 _PREAMBLE = 128
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
-# (0002,0000) UL, 4 bytes long: the length of the rest of the group.
-_GROUP_LENGTH = b"\x02\x00\x00\x00UL\x04\x00"
-_META_AT_MOST = 64 * 1024
+_META = b"\x02\x00"
+# Whose length has four bytes, after two that are reserved (PS3.5, 7.1.2).
+_LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
 
 
 def check(data: bytes, limits: Limits) -> None:
@@ -22,14 +22,9 @@ def check(data: bytes, limits: Limits) -> None:
 
     Raises: ImageTooLarge, InvalidImage.
     """
-    if _DEFLATED not in data[:_META_AT_MOST]:
-        return
     start = _PREAMBLE + 4 if data[_PREAMBLE : _PREAMBLE + 4] == b"DICM" else 0
-    begin = start + len(_GROUP_LENGTH)
-    if data[start:begin] != _GROUP_LENGTH:
-        raise InvalidImage("the deflated DICOM file does not say where its file meta ends")
-    end = begin + 4 + int.from_bytes(data[begin : begin + 4], "little")
-    if _DEFLATED not in data[begin:end]:
+    end = _end_of_meta(data, start)
+    if _DEFLATED not in data[start:end]:
         return
     unfolding = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
@@ -40,3 +35,13 @@ def check(data: bytes, limits: Limits) -> None:
         raise ImageTooLarge(
             f"the deflated DICOM file unfolds to more than {limits.max_bytes} bytes"
         )
+
+
+def _end_of_meta(data: bytes, at: int) -> int:
+    """Where group 0002 ends, by its elements: its own length may be wrong."""
+    while data[at : at + 2] == _META:
+        if data[at + 4 : at + 6] in _LONG:
+            at += 12 + int.from_bytes(data[at + 8 : at + 12], "little")
+        else:
+            at += 8 + int.from_bytes(data[at + 6 : at + 8], "little")
+    return at

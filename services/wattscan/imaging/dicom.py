@@ -12,12 +12,11 @@ import pydicom
 from PIL import Image, UnidentifiedImageError
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID
+from pydicom.uid import UID, ImplicitVRLittleEndian
 
 from wattscan.contracts import InvalidImage, Limits, Pixels
-from wattscan.imaging import deflate, grayscale
+from wattscan.imaging import deflate, grayscale, lookup
 from wattscan.imaging.frames import check_frame
 from wattscan.imaging.isolated import Decoder
 
@@ -26,8 +25,11 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
 _PREAMBLE = 128
 _TRUNCATED = "the DICOM file is truncated or corrupt"
-# Files without the Part 10 preamble begin with an element of group 0002 or 0008.
-_BARE_GROUPS = (b"\x02\x00\x00\x00", b"\x08\x00\x05\x00", b"\x08\x00\x08\x00", b"\x08\x00\x16\x00")
+# Files without the Part 10 preamble begin with the first element of group 0002 or 0008.
+_BARE_GROUPS = (
+    b"\x02\x00\x00\x00",
+    *(bytes((8, 0, element, 0)) for element in (0x00, 0x01, 0x05, 0x08, 0x12, 0x16, 0x18)),
+)
 
 _SIZES = {
     "Rows": "Rows (0028,0010)",
@@ -91,6 +93,9 @@ def read(data: bytes, frame: int, limits: Limits, windowed: bool) -> Pixels:
     except Exception:
         raise InvalidImage(_TRUNCATED) from None
     _check(dataset, frame, limits)
+    if not getattr(dataset.file_meta, "TransferSyntaxUID", None):
+        # pydicom has found out how it is written; of pixels only the byte order matters.
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
     try:
         _check_codestream(dataset, frame)
         stored = _stored(dataset, data, frame, limits)
@@ -164,6 +169,8 @@ def _check_layout(dataset: pydicom.Dataset) -> None:
             "the DICOM file's High Bit (0028,0102) is not one less than its Bits Stored: "
             "DICOM has retired such layouts, and they are not read"
         )
+    if photometric.startswith("YBR") and stored > 8:
+        raise InvalidImage(f"the DICOM file has {photometric} of more than 8 bits: it is not read")
     if samples > 1 and dataset.get("PlanarConfiguration") not in (0, 1):
         raise InvalidImage(
             "the DICOM file has colours, and its Planar Configuration (0028,0006) is not 0 or 1"
@@ -172,7 +179,8 @@ def _check_layout(dataset: pydicom.Dataset) -> None:
 
 def _check_codestream(dataset: pydicom.Dataset, frame: int) -> None:
     """Refuse a compressed frame that says another size than the header, before it is decoded."""
-    if not getattr(dataset.file_meta, "TransferSyntaxUID", UID("")).is_encapsulated:
+    syntax = UID(dataset.file_meta.TransferSyntaxUID)
+    if not syntax.is_transfer_syntax or not syntax.is_encapsulated:
         return
     frames = int(dataset.get("NumberOfFrames") or 1)
     stream = get_frame(dataset.PixelData, frame, number_of_frames=frames)
@@ -187,9 +195,12 @@ def _check_codestream(dataset: pydicom.Dataset, frame: int) -> None:
 def _stored(
     dataset: pydicom.Dataset, data: bytes, frame: int, limits: Limits
 ) -> np.ndarray[Any, Any]:
-    if not hasattr(dataset.file_meta, "TransferSyntaxUID"):
-        dataset.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2")
     syntax = dataset.file_meta.TransferSyntaxUID
+    if dataset.BitsAllocated == 1:
+        # Of frames that end within a byte pydicom finds no single one.
+        limits.check_size(dataset.Rows * int(dataset.get("NumberOfFrames") or 1), dataset.Columns)
+        frames = pixel_array(dataset)
+        return frames[frame] if frames.ndim == 3 else frames
     if syntax in _PLUGINS or not _has_decoder(syntax):
         try:
             return pixel_array(dataset, index=frame, decoding_plugin=_PLUGINS.get(syntax, ""))
@@ -211,7 +222,7 @@ def _colour(dataset: pydicom.Dataset, stored: np.ndarray[Any, Any]) -> Pixels:
     """RGB, uint8. pydicom has converted YBR while decoding, whatever the transfer syntax."""
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
         try:
-            return _upper_eight(apply_color_lut(stored, dataset), 16)
+            return lookup.colours(stored, dataset)
         except Exception:
             raise InvalidImage("the DICOM file's palette is missing or incomplete") from None
     return _upper_eight(stored, int(dataset.BitsStored))

@@ -1,22 +1,22 @@
 """DICOM's grayscale pipeline for one frame, in its order (PS3.4 N.2, PS3.3 C.11.1 and C.11.2):
 stored values, Modality LUT or rescale, VOI where it is asked for, polarity.
 
-A rescale is linear, and the tasks normalise: of it only the direction is left. A Modality LUT and a
-VOI are applied as pydicom does. Eight bits stay eight bits, over the whole range of their type;
+A rescale is linear, and the tasks normalise: of it only the direction is left. A window is applied
+as pydicom does. Eight bits stay eight bits, over the whole range of their type;
 wider values keep their own, and tasks stretch them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
+from pydicom.pixels.processing import apply_windowing
 
 from wattscan.contracts import InvalidImage, Pixels
+from wattscan.imaging.lookup import Table, table
 
 _MODALITY = ("ModalityLUTSequence", "RescaleSlope", "RescaleIntercept")
 _VOI = ("VOILUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction")
@@ -41,22 +41,22 @@ def shown(dataset: Dataset, stored: NDArray[Any], frame: int, windowed: bool) ->
     Raises:
         InvalidImage: an element of the pipeline is not what DICOM defines.
     """
-    view = _view(dataset, frame)
-    padding = _padding(dataset, stored)
+    bits = int(dataset.BitsStored)
     inverted = dataset.PhotometricInterpretation == "MONOCHROME1"
     try:
-        if windowed and ("VOILUTSequence" in view or _has_window(view)):
-            values = _windowed(apply_modality_lut(stored, view), view)
-        elif "ModalityLUTSequence" in view:
-            values = _looked_up(stored, view, int(dataset.BitsStored))
+        view = _view(dataset, frame)
+        padding = _padding(dataset, stored)
+        modality = _modality_table(dataset, view)
+        if windowed and (_item(view, "VOILUTSequence") or _has_window(view)):
+            values = _windowed(_modality(stored, view, modality), view)
+        elif modality:
+            values, bits = _looked_up(stored, modality, bits)
         else:
-            values = _whole(stored, int(dataset.BitsStored), bool(dataset.PixelRepresentation))
+            values = _whole(stored, bits, bool(dataset.PixelRepresentation))
             inverted ^= float(view.get("RescaleSlope") or 1.0) < 0
         if inverted:
-            values = _inverted(values, int(dataset.BitsStored), view)
-    except InvalidImage:
-        raise
-    except ZeroDivisionError:
+            values = _inverted(values, bits)
+    except Exception:
         raise InvalidImage(
             "the DICOM file's Modality LUT, rescale or VOI (0028,3000), (0028,1053), (0028,3010), "
             "(0028,1050) cannot be applied: it is not as DICOM defines it"
@@ -102,35 +102,56 @@ def _has_window(view: Dataset) -> bool:
     return width >= 1 if linear else width > 0
 
 
+def _item(view: Dataset, keyword: str) -> Dataset | None:
+    return next(iter(view.get(keyword) or []), None)
+
+
+def _modality_table(dataset: Dataset, view: Dataset) -> Table | None:
+    item = _item(view, "ModalityLUTSequence")
+    if item is None:
+        return None
+    item.file_meta = dataset.file_meta  # how its words are written
+    return table(item, "LUT", signed=bool(dataset.PixelRepresentation))
+
+
+def _modality(stored: NDArray[Any], view: Dataset, modality: Table | None) -> NDArray[Any]:
+    if modality:
+        return modality.of(stored)
+    slope = float(view.get("RescaleSlope") or 1)
+    return stored.astype(np.float64) * slope + float(view.get("RescaleIntercept") or 0)
+
+
 def _windowed(values: NDArray[Any], view: Dataset) -> NDArray[Any]:
     """0..255, by the VOI LUT's own range, or the window's."""
-    out = _empty(view)
+    item = _item(view, "VOILUTSequence")
+    if item is not None:
+        item.file_meta = view.file_meta
+        # Its first value is as the values that it is for: those of the modality.
+        voi = table(item, "LUT", signed=_may_be_negative(view))
+        return _scaled(voi.of(np.rint(values)), voi.ends)
+    out = Dataset()
     for keyword in _VOI:
         if keyword in view:
             out[keyword] = view[keyword]
     # What a window maps to is the range of these; of the modality's values it asks nothing.
-    out.BitsStored, out.PixelRepresentation = 8, 0
-    if "VOILUTSequence" not in view:
-        return _eight_bits(apply_voi_lut(values, out))
-    voi = apply_voi_lut(np.rint(values).astype(np.int64), out)
-    return _scaled(voi, _table(apply_voi_lut, out, out.VOILUTSequence[0]))
+    out.PhotometricInterpretation, out.BitsStored, out.PixelRepresentation = "MONOCHROME2", 8, 0
+    return _eight_bits(apply_windowing(values, out))
 
 
-def _looked_up(stored: NDArray[Any], view: Dataset, bits: int) -> NDArray[Any]:
-    """Through the Modality LUT. What had 8 bits has 8 bits, over the LUT's own range."""
-    values = apply_modality_lut(stored, view)
-    if bits > 8:
-        return values
-    return _scaled(values, _table(apply_modality_lut, view, view.ModalityLUTSequence[0]))
+def _may_be_negative(view: Dataset) -> bool:
+    if _item(view, "ModalityLUTSequence") is not None:
+        return False
+    ends = _ends(int(view.BitsStored), bool(view.PixelRepresentation))
+    return bool(_modality(np.array(ends), view, None).min() < 0)
 
 
-def _table(
-    apply: Callable[[NDArray[Any], Dataset], NDArray[Any]], view: Dataset, lut: Dataset
-) -> tuple[int, int]:
-    """The least and the greatest entry of a LUT: the ends of its gray scale."""
-    entries, first, _ = (int(number) for number in lut.LUTDescriptor)
-    table = apply(first + np.arange(entries or 1 << 16), view)
-    return int(table.min()), int(table.max())
+def _looked_up(stored: NDArray[Any], modality: Table, bits: int) -> tuple[NDArray[Any], int]:
+    """Through the Modality LUT, and the bits that it gives. What had 8 bits has 8 bits, over the
+    LUT's own range."""
+    values = modality.of(stored)
+    if bits <= 8:
+        return _scaled(values, modality.ends), 8
+    return values.astype(np.uint8 if modality.bits <= 8 else np.uint16), modality.bits
 
 
 def _scaled(values: NDArray[Any], ends: tuple[int, int]) -> NDArray[Any]:
@@ -146,21 +167,20 @@ def _eight_bits(values: NDArray[Any]) -> NDArray[Any]:
 
 def _whole(stored: NDArray[Any], bits: int, signed: bool) -> NDArray[Any]:
     """8 bits and fewer as uint8, over the range of their type; wider ones as they are."""
-    if bits > 8:
-        return stored
+    return stored if bits > 8 else _scaled(stored, _ends(bits, signed))
+
+
+def _ends(bits: int, signed: bool) -> tuple[int, int]:
+    """The range of a type."""
     least = -(1 << (bits - 1)) if signed else 0
-    return _scaled(stored, (least, least + (1 << bits) - 1))
+    return least, least + (1 << bits) - 1
 
 
-def _inverted(values: NDArray[Any], bits: int, view: Dataset) -> NDArray[Any]:
+def _inverted(values: NDArray[Any], bits: int) -> NDArray[Any]:
     """About the range of the type, so that the frame's content does not matter."""
     if values.dtype.kind == "i":
         return ~values
-    if values.dtype == np.uint8:
-        bits = 8
-    elif "ModalityLUTSequence" in view:
-        bits = int(view.ModalityLUTSequence[0].LUTDescriptor[2])
-    ones = values.dtype.type((1 << bits) - 1)
+    ones = values.dtype.type((1 << (8 if values.dtype == np.uint8 else bits)) - 1)
     return cast("NDArray[Any]", ones - values)
 
 
@@ -177,11 +197,8 @@ def _padding(dataset: Dataset, stored: NDArray[Any]) -> NDArray[np.bool_] | None
 
 def _as_stored(value: int, dataset: Dataset) -> int:
     """A value in the type of the stored ones: some files tell -2000 as 63536."""
-    bits = int(dataset.BitsStored)
-    least = -(1 << (bits - 1)) if dataset.PixelRepresentation else 0
-    if least <= value < least + (1 << bits):
-        return value
-    return (value - least) % (1 << bits) + least
+    least, most = _ends(int(dataset.BitsAllocated), bool(dataset.PixelRepresentation))
+    return value if least <= value <= most else (value - least) % (most - least + 1) + least
 
 
 def _pixels(values: NDArray[Any]) -> Pixels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, cast
 
@@ -21,7 +22,8 @@ _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", *_TIFF)
 # Tags of TIFF 6.0 and their values.
 _PHOTOMETRIC, _MIN_IS_WHITE = 262, 0
-_SAMPLE_FORMAT, _SIGNED = 339, 2
+_SAMPLE_FORMAT, _SIGNED, _COMPRESSION = 339, 2, 259
+_MOST_PAGES = 4096
 _BIG = 43  # BigTIFF's version
 _FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 # Of a bilevel or 8-bit image Pillow inverts MinIsWhite itself.
@@ -35,13 +37,16 @@ def recognises(data: bytes) -> bool:
 
 def read(data: bytes, frame: int, limits: Limits) -> Pixels:
     """Decode one frame, as `imaging.decode` says. Raises: InvalidImage, ImageTooLarge."""
+    if data.startswith(b"MM\x00+"):
+        raise InvalidImage("the file is a big-endian BigTIFF, which is not read")
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             limits.check_size(image.height, image.width)
-            check_frame(frame, getattr(image, "n_frames", 1))
-            image.seek(frame)
+            _seek(image, frame, data)
             limits.check_size(image.height, image.width)
             tags = getattr(image, "tag_v2", {})
+            if image.format == "TIFF":
+                _check_tiff(tags, data.startswith(b"MM"), limits)
             white_is_low = tags.get(_PHOTOMETRIC) == _MIN_IS_WHITE
             signed = tags.get(_SAMPLE_FORMAT) in (_SIGNED, (_SIGNED,))
             # Before anything else: it would lose the tags that say how pixels are stored.
@@ -54,6 +59,42 @@ def read(data: bytes, frame: int, limits: Limits) -> Pixels:
         # Pillow's plug-ins raise whatever a broken file leads them into; its text may quote the
         # file, so none of it is passed on.
         raise InvalidImage("the PNG, JPEG or TIFF file is truncated or corrupt") from None
+
+
+def _seek(image: Image.Image, frame: int, data: bytes) -> None:
+    """Go to a page. How many there are is counted only where that one is missing: each costs."""
+    if frame > _MOST_PAGES:
+        raise InvalidImage(f"frame {frame} was asked for; the first {_MOST_PAGES} are read")
+    try:
+        image.seek(frame)
+    except EOFError:
+        # Opened again: the one that went too far counts one more.
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as again:
+            check_frame(frame, getattr(again, "n_frames", 1))
+        raise
+
+
+def _check_tiff(tags: Mapping[int, Any], big: bool, limits: Limits) -> None:
+    """Refuse what Pillow would read otherwise than the file says, or into too much memory."""
+    bits, sample = _first(tags, 258, 1), _first(tags, _SAMPLE_FORMAT, 1)
+    compressed = _first(tags, _COMPRESSION, 1) not in (1, 32773)
+    if bits == 8 and sample == _SIGNED:
+        raise InvalidImage("the TIFF file has signed samples of 8 bits, which are not read")
+    if big and compressed and bits > 8 and not (bits == 16 and sample == 1):
+        raise InvalidImage(
+            f"the TIFF file is big-endian and compressed, with samples of {bits} bits that are not "
+            "unsigned 16-bit: it is not read"
+        )
+    if bits == 16 and _first(tags, 277, 1) > 1 and _first(tags, 284, 1) == 2:
+        raise InvalidImage("the TIFF file has colours of 16 bits in planes, which are not read")
+    if _first(tags, 322, 0):
+        limits.check_size(_first(tags, 323, 1), _first(tags, 322, 1))
+
+
+def _first(tags: Mapping[int, Any], tag: int, default: int) -> int:
+    value = tags.get(tag, default)
+    value = value[0] if isinstance(value, tuple) and value else value
+    return value if isinstance(value, int) else default
 
 
 def _not_identified(data: bytes) -> str:
@@ -73,12 +114,9 @@ def _tiff_kind(data: bytes) -> str:
     stream.seek(tags.next)
     tags.load(stream)
     names = {"bits a sample": 258, "photometric interpretation": _PHOTOMETRIC}
-    names |= {"sample format": _SAMPLE_FORMAT, "samples a pixel": 277, "compression": 259}
-    told = ", ".join(
-        f"{name} {' '.join(str(n) for n in np.atleast_1d(tags[tag]))}"
-        for name, tag in names.items()
-        if tag in tags
-    )
+    names |= {"sample format": _SAMPLE_FORMAT, "samples a pixel": 277, "compression": _COMPRESSION}
+    # Whole numbers alone: a text could be anything.
+    told = ", ".join(f"{name} {_first(tags, tag, 0)}" for name, tag in names.items() if tag in tags)
     order = "big-endian" if data.startswith(b"MM") else "little-endian"
     return f"the TIFF file is of a kind that is not read: {order}, {told}"
 

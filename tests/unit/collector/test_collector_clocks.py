@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from made_runs import START, TARGET, VARIANTS, Draw, Made, make
+from made_runs import RUN, START, TARGET, VARIANTS, Draw, Made, make
 
 from wattscan import metrics
 from wattscan.collector.facts import clocks_text
@@ -155,3 +155,13 @@ def test_a_counter_that_does_not_is_not():
     noisy = np.cumsum(np.random.default_rng(0).normal(140.0, 5.0, times.size))
     assert quantum_of(Series({}, times, noisy)) == 0
     assert quantum_of(Series({}, times[:1], steady[:1])) == 0
+
+
+def test_cooldowns_of_every_part_of_a_run_are_counted():
+    """The page of a resumed run's generator counts from 0 again."""
+    source, _ = made()
+    counts = [0.0, 1.0, 2.0, 0.0, 0.0, 1.0]
+    source.add(metrics.RUN_COOLDOWNS_UNWATCHED, RUN, START + np.arange(6.0), counts)
+    (reason,) = measure(source, None).cells[0].reasons
+    assert reason.code == "cooldown_unwatched"
+    assert reason.sentence.startswith("3 cooldowns")

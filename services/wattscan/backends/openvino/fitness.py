@@ -1,8 +1,8 @@
 """Which models OpenVINO's CPU plug-in computes otherwise than their file says.
 
-It computes 64-bit types in 32 bits, saturates 8- and 16-bit sums that ONNX wraps, and makes a
-number of a NaN in Relu and Clip. What is computed from a tensor's shape alone is left out: sizes
-fit in 32 bits.
+It computes 64-bit types in 32 bits and much of 32-bit integers in floating point, saturates 8- and
+16-bit sums that ONNX wraps, and makes a number of a NaN in Relu, Clip and others. What is computed
+from a tensor's shape alone is left out: sizes fit in 32 bits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,17 @@ _ARITHMETIC = {
 _WIDE = {"i64": "64-bit integers", "u64": "64-bit integers", "u32": "unsigned 32-bit integers"}
 _NARROW = {"i8", "u8", "i16", "u16"}
 _REAL = {"f16", "bf16", "f32", "f64"}
-_NAN_TO_NUMBER = {"Relu", "Clamp", "PRelu", "Minimum", "Maximum", "HardSigmoid"}
+# 32-bit integers that it does not compute in floating point.
+_WHOLE = {"Add", "Subtract", "Multiply", "Negative", "Abs", "Range"}
+_ROUNDED = (_ARITHMETIC - _WHOLE) | {"Clamp", "Equal", "Pad", "ReduceMax", "ReduceMin", "MaxPool"}
+# Tried: in these a NaN stays one. Any other operation may make a number of it.
+_KEEPS_NAN = {
+    *("Parameter", "Result", "Constant", "Add", "Subtract", "Multiply", "Divide", "Negative"),
+    *("Abs", "MatMul", "Convolution", "GroupConvolution", "ConvolutionBackpropData", "Sigmoid"),
+    *("Tanh", "Erf", "Gelu", "Elu", "Floor", "Round", "Log", "Sqrt", "Sin", "SoftPlus", "Identity"),
+    *("ReduceSum", "ReduceMean", "ReduceL2", "AvgPool", "Concat", "Reshape", "Transpose", "Split"),
+    *("VariadicSplit", "Squeeze", "Unsqueeze", "Slice", "StridedSlice", "Gather", "Broadcast"),
+}
 
 
 def computed_otherwise(model: Any) -> str:
@@ -33,9 +43,14 @@ def computed_otherwise(model: Any) -> str:
 def loses_nan(model: Any) -> bool:
     """Whether a NaN in its inputs may come out as a number."""
     return any(
-        node.get_type_name() in _NAN_TO_NUMBER and _type(node) in _REAL
+        node.get_type_name() not in _KEEPS_NAN and not _is_cast_of_reals(node)
         for node in _of_the_inputs(model)
+        if any(value.get_element_type().get_type_name() in _REAL for value in node.input_values())
     )
+
+
+def _is_cast_of_reals(node: Any) -> bool:
+    return node.get_type_name() in ("Convert", "ConvertLike") and _type(node) in _REAL
 
 
 def _of_the_inputs(model: Any) -> list[Any]:
@@ -67,8 +82,10 @@ def _reason(node: Any) -> str:
         return "64-bit floating point"
     if made in _WIDE and (kind in _ARITHMETIC or (kind == "Convert" and _of_reals(node))):
         return _WIDE[made]
-    if made in _NARROW and kind in _ARITHMETIC:
+    if made in _NARROW and (kind in _ARITHMETIC or (kind == "Convert" and _narrows(node))):
         return "sums of 8 or 16 bits"
+    if kind in _ROUNDED and "i32" in (made, _given(node)):
+        return "32-bit integers"
     return ""
 
 
@@ -80,4 +97,16 @@ def _type(node: Any) -> str:
 
 
 def _of_reals(node: Any) -> bool:
-    return node.input_value(0).get_element_type().get_type_name() in _REAL
+    return _given(node) in _REAL
+
+
+def _narrows(node: Any) -> bool:
+    return _given(node) in {"i32", *_WIDE}
+
+
+def _given(node: Any) -> str:
+    """The type of its first input."""
+    if not node.input_values():
+        return ""
+    name: str = node.input_value(0).get_element_type().get_type_name()
+    return name
