@@ -18,7 +18,6 @@ _DEVICES = {
     "npu": "NPU",
 }
 _PROCESSOR = "processor"
-_WIDEN = ("GPU", "Apple chip")
 # Sensors of a system on a chip's package. A CPU's or a GPU's own domain is a part of it.
 _PACKAGE_SENSORS = ("ioreport", "powermetrics")
 
@@ -54,15 +53,9 @@ def ratio_note(
 
 
 def widened(int8: Sequence[ModelFacts]) -> bool:
-    """Whether an INT8 variant's convolutions were computed in floating point.
-
-    A server that does not tell is known by its provider: `backends.onnxruntime` has the list.
-    """
-    return any(
-        model.computed_in == "fp32"
-        or (not model.computed_in and model.format == "onnx" and _device(model.provider) in _WIDEN)
-        for model in int8
-    )
+    """Whether an INT8 variant's convolutions were computed in floating point, as the server tells:
+    of a provider's name alone that is not known."""
+    return any(model.computed_in == "fp32" for model in int8)
 
 
 def not_covered(source: EnergySource, models: Sequence[ModelFacts]) -> str:

@@ -783,8 +783,8 @@ def test_different_engines_are_allowed_and_told():
     ("engine", "marked"),
     [
         ({"provider": "CUDAExecutionProvider", "computed_in": "fp32"}, True),
-        ({"provider": "CUDAExecutionProvider"}, True),  # a server that did not tell
-        ({"provider": "CoreMLExecutionProvider"}, True),
+        ({"provider": "CoreMLExecutionProvider", "computed_in": "fp32"}, True),
+        ({"provider": "CUDAExecutionProvider"}, False),  # a server that did not tell
         ({"provider": "CUDAExecutionProvider", "computed_in": "int8"}, False),
         ({"provider": "OpenVINO-CPU", "computed_in": "int8"}, False),
         ({"provider": "EdgeTPU", "format": "tflite"}, False),
