@@ -125,7 +125,7 @@ def scrape_durations(source: Source, page: Series, start: float, end: float) -> 
     Raises:
         WattscanError: the source cannot be read.
     """
-    named = {name: page.labels[name] for name in ("job", "instance") if name in page.labels}
+    named = {name: page.labels[name] for name in _SCRAPED if name in page.labels}
     for series in source.select(metrics.SCRAPE_DURATION, named, start, end):
         _, mine, its = np.intersect1d(
             page.times, series.times, assume_unique=True, return_indices=True

@@ -163,8 +163,9 @@ def _energy_source(target: TargetSeries, labels: Labels, lateness: Series | None
     age = _of_the_same_scrapes(counter, target.one(metrics.SENSOR_READING_AGE_SECONDS, **one))
     told = target.largest(metrics.SENSOR_INTERVAL_SECONDS, sensor)
     # What is not on record is no better than what the samples show.
-    shown = by_reading(counter, age, lateness, Seconds(0.0)) if counter else None
-    interval = told or (shown.median_spacing() if shown else Seconds(0.0))
+    interval = told or Seconds(0.0)
+    if not told and counter:
+        interval = by_reading(counter, age, lateness, Seconds(0.0)).median_spacing()
     period = target.largest(metrics.SENSOR_UPDATE_PERIOD_SECONDS, sensor)
     lag = lag_of(how["method"], interval, period, age_told=age is not None, summed="+" in domain)
     readings = by_reading(counter, age, lateness, lag.late) if counter else None

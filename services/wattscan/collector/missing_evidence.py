@@ -38,8 +38,8 @@ def cooldown_unwatched(evidence: Evidence) -> str | None:
     if not count:
         return None
     return (
-        f"{count} cooldown{'s' * (count > 1)} of the run lasted to the limit, since the generator "
-        "had no temperature to end them by: whether the device was cool is not known."
+        f"{count} cooldown{'s' * (count > 1)} of the run ran to the limit, because there was no "
+        "temperature to end them by: whether the device was cool is not known."
     )
 
 

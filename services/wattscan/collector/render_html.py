@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,6 +72,8 @@ def html(measured: Measured, tables: Sequence[Table], warnings: Sequence[str] = 
     """
     jinja2 = plugins.sdk("jinja2", "report")
     plugins.sdk("matplotlib", "report")
+    # Else it tells of its font cache in the middle of a run's result.
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)
     from wattscan.collector import plots
 
     environment = jinja2.Environment(

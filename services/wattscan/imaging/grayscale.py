@@ -16,7 +16,7 @@ from pydicom import Dataset
 from pydicom.pixels.processing import apply_windowing
 
 from wattscan.contracts import InvalidImage, Pixels
-from wattscan.imaging.lookup import Table, table
+from wattscan.imaging.lookup import Table, is_big, table
 
 _MODALITY = ("ModalityLUTSequence", "RescaleSlope", "RescaleIntercept")
 _VOI = ("VOILUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction")
@@ -48,7 +48,7 @@ def shown(dataset: Dataset, stored: NDArray[Any], frame: int, windowed: bool) ->
         padding = _padding(dataset, stored)
         modality = _modality_table(dataset, view)
         if windowed and (_item(view, "VOILUTSequence") or _has_window(view)):
-            values = _windowed(_modality(stored, view, modality), view)
+            values = _windowed(_modality(stored, view, modality), view, is_big(dataset))
         elif modality:
             values, bits = _looked_up(stored, modality, bits)
         else:
@@ -70,19 +70,12 @@ def shown(dataset: Dataset, stored: NDArray[Any], frame: int, windowed: bool) ->
 
 def _view(dataset: Dataset, frame: int) -> Dataset:
     """The elements of the pipeline that hold for a frame, and how its values are stored."""
-    view = _empty(dataset)
+    view = Dataset()
     for source in (dataset, *_macros(dataset, frame)):
         for keyword in (*_MODALITY, *_VOI):
             if source.get(keyword) not in (None, ""):
                 view[keyword] = source[keyword]
     view.BitsStored, view.PixelRepresentation = dataset.BitsStored, dataset.PixelRepresentation
-    return view
-
-
-def _empty(dataset: Dataset) -> Dataset:
-    view = Dataset()
-    view.file_meta = dataset.file_meta  # how a LUT's words are written
-    view.PhotometricInterpretation = "MONOCHROME2"
     return view
 
 
@@ -110,8 +103,7 @@ def _modality_table(dataset: Dataset, view: Dataset) -> Table | None:
     item = _item(view, "ModalityLUTSequence")
     if item is None:
         return None
-    item.file_meta = dataset.file_meta  # how its words are written
-    return table(item, "LUT", signed=bool(dataset.PixelRepresentation))
+    return table(item, "LUT", signed=bool(dataset.PixelRepresentation), big=is_big(dataset))
 
 
 def _modality(stored: NDArray[Any], view: Dataset, modality: Table | None) -> NDArray[Any]:
@@ -121,13 +113,12 @@ def _modality(stored: NDArray[Any], view: Dataset, modality: Table | None) -> ND
     return stored.astype(np.float64) * slope + float(view.get("RescaleIntercept") or 0)
 
 
-def _windowed(values: NDArray[Any], view: Dataset) -> NDArray[Any]:
+def _windowed(values: NDArray[Any], view: Dataset, big: bool) -> NDArray[Any]:
     """0..255, by the VOI LUT's own range, or the window's."""
     item = _item(view, "VOILUTSequence")
     if item is not None:
-        item.file_meta = view.file_meta
         # Its first value is as the values that it is for: those of the modality.
-        voi = table(item, "LUT", signed=_may_be_negative(view))
+        voi = table(item, "LUT", signed=_may_be_negative(view), big=big)
         return _scaled(voi.of(np.rint(values)), voi.ends)
     out = Dataset()
     for keyword in _VOI:

@@ -40,13 +40,14 @@ class Table:
         return self.entries[places]
 
 
-def table(item: Dataset, name: str, *, signed: bool) -> Table:
+def table(item: Dataset, name: str, *, signed: bool, big: bool) -> Table:
     """A lookup table.
 
     Args:
-        item: what holds it; its `file_meta` says how words are written.
+        item: what holds it.
         name: of its two elements, without `Descriptor` and `Data`.
         signed: whether the values that it is for may be below 0, as its first one then is.
+        big: whether the file's words are big-endian.
 
     Raises:
         Exception: whatever an element leads to that is not as DICOM defines it.
@@ -57,7 +58,7 @@ def table(item: Dataset, name: str, *, signed: bool) -> Table:
     first %= 65536
     if signed and first >= 32768:
         first -= 65536
-    entries = _entries(item[f"{name}Data"].value, count, bits, _is_big(item))
+    entries = _entries(item[f"{name}Data"].value, count, bits, big)
     if entries.size < count:
         raise ValueError("it has too few entries")
     return Table(first, entries[:count], bits)
@@ -74,9 +75,9 @@ def _entries(data: Any, count: int, bits: int, big: bool) -> NDArray[np.int64]:
     return words.astype(np.int64)
 
 
-def _is_big(item: Dataset) -> bool:
-    syntax = getattr(getattr(item, "file_meta", None), "TransferSyntaxUID", "")
-    return bool(syntax == ExplicitVRBigEndian)
+def is_big(dataset: Dataset) -> bool:
+    """Whether a file's words are big-endian."""
+    return bool(dataset.file_meta.TransferSyntaxUID == ExplicitVRBigEndian)
 
 
 def colours(stored: NDArray[Any], dataset: Dataset) -> Pixels:
@@ -86,7 +87,8 @@ def colours(stored: NDArray[Any], dataset: Dataset) -> Pixels:
         return cast(Pixels, (values >> 8 * (values.itemsize - 1)).astype(np.uint8))
     planes = []
     for name in ("Red", "Green", "Blue"):
-        palette = table(dataset, f"{name}PaletteColorLookupTable", signed=stored.dtype.kind == "i")
+        lut, signed = f"{name}PaletteColorLookupTable", stored.dtype.kind == "i"
+        palette = table(dataset, lut, signed=signed, big=is_big(dataset))
         found = palette.of(stored)
         planes.append(found >> 8 if palette.bits > 8 else found)
     return np.stack(planes, axis=-1).astype(np.uint8)

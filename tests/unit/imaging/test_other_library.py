@@ -14,7 +14,8 @@ import pydicom
 import pytest
 from PIL import Image
 
-from picture_files import CASES, COLOUR, EIGHT, SIXTEEN, TWELVE, dicom
+from picture_files import CASES
+from picture_makers import COLOUR, EIGHT, SIXTEEN, TWELVE, dicom
 from wattscan import imaging
 from wattscan.contracts import InvalidImage
 

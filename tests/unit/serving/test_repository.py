@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wattscan.backends import onnxruntime
-from wattscan.contracts import EngineAbsent, WattscanError
+from wattscan.backends import onnxruntime, openvino
+from wattscan.contracts import EngineAbsent, EngineUnfit, WattscanError
 from wattscan.serving.batching.work import Work
 from wattscan.serving.errors import NotServed, RequestRefused
 from wattscan.serving.repository.repository import Repository
@@ -275,6 +275,17 @@ def test_what_an_engine_computes_otherwise_goes_to_another_and_all_say_so(
     (entry,) = [entry for entry in repository.index() if entry.name == name]
     assert (entry.ready, entry.reason) == (True, model.engine_reason)
     assert f"{name} version 1 runs in onnxruntime: {model.engine_reason}" in caplog.text
+
+
+def test_the_reason_does_not_tell_where_the_folder_lies(folder, open_repository, monkeypatch):
+    def unfit(path, _settings):
+        raise EngineUnfit(f"OpenVINO cannot load {path}: an operator is not known")
+
+    monkeypatch.setattr(openvino, "open_engine", unfit)
+    graph(folder, "relu")
+    model = open_repository().get("relu")
+    told = "OpenVINO cannot load relu/1/model.onnx: an operator is not known"
+    assert (model.backend, model.engine_reason) == ("onnxruntime", told)
 
 
 def test_an_engine_that_loses_a_nan_is_better_than_none(folder, open_repository, monkeypatch):

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from wattscan.backends.openvino.fitness import computed_otherwise, loses_nan
+from wattscan.backends.openvino.fitness import fitness
 from wattscan.backends.openvino.names import read_names
 from wattscan.contracts import (
     Array,
@@ -52,7 +52,7 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OpenVINOEngine:
     names = read_names(path)
     try:
         model = _read(path)
-        otherwise, keeps_nan = computed_otherwise(model), not loses_nan(model)
+        otherwise, keeps_nan = fitness(model)
         compiled = _core().compile_model(model, device, config)
     except EngineAbsent:
         raise

@@ -30,23 +30,21 @@ _KEEPS_NAN = {
 }
 
 
-def computed_otherwise(model: Any) -> str:
-    """What of it OpenVINO computes otherwise than ONNX defines, in words; "" for nothing.
+def fitness(model: Any) -> tuple[str, bool]:
+    """What of it OpenVINO computes otherwise than ONNX defines, in words, "" for nothing; and
+    whether a NaN in its inputs stays one.
 
     Args:
         model: an `openvino.Model` as its frontend converts it, not yet compiled.
     """
-    found = {_reason(node) for node in _of_the_inputs(model)} - {""}
-    return " and ".join(sorted(found))
+    nodes = _of_the_inputs(model)
+    otherwise = {_reason(node) for node in nodes} - {""}
+    return " and ".join(sorted(otherwise)), all(map(_keeps_nan, nodes))
 
 
-def loses_nan(model: Any) -> bool:
-    """Whether a NaN in its inputs may come out as a number."""
-    return any(
-        node.get_type_name() not in _KEEPS_NAN and not _is_cast_of_reals(node)
-        for node in _of_the_inputs(model)
-        if any(value.get_element_type().get_type_name() in _REAL for value in node.input_values())
-    )
+def _keeps_nan(node: Any) -> bool:
+    given = {value.get_element_type().get_type_name() for value in node.input_values()}
+    return not given & _REAL or node.get_type_name() in _KEEPS_NAN or _is_cast_of_reals(node)
 
 
 def _is_cast_of_reals(node: Any) -> bool:

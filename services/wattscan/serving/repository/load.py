@@ -94,6 +94,8 @@ def _opened(
             f"{model.name} version {version.number} has no file for the backend {first}"
         )
     reasons: list[str] = []
+    # Clients read why, and where the folder lies is not theirs to know.
+    here = f"{model.path.parent}/"
     lossy: _Opened | None = None
     for name in candidates:
         file = _file(version, clinical, plugins.backend(name).FORMAT)
@@ -110,11 +112,12 @@ def _opened(
                 raise
             continue  # not here either; the first reason is what people can act on
         threads = int(settings.get("threads", 1))
-        opened = _Opened(name, file, engines, threads, "; ".join(reasons))
+        opened = _Opened(name, file, engines, threads, "; ".join(reasons).replace(here, ""))
         # Images are finite, and so are the values that clinical models take over other protocols.
         if clinical is None and lossy is None and not getattr(engines[0], "keeps_nan", True):
-            reasons.append(f"{name} makes a number of a NaN in Relu or Clip")
-            lossy = replace(opened, reason="; ".join([*reasons, "no other engine is here"]))
+            reasons.append(f"{name} may make a number of a NaN")
+            told = [*filter(None, [opened.reason]), reasons[-1], "no other engine is here"]
+            lossy = replace(opened, reason="; ".join(told))
             continue
         for engine in lossy.engines if lossy else ():
             engine.close()
