@@ -33,9 +33,11 @@ from picture_makers import (
     bare,
     bitmaps,
     bordered,
+    compressed,
     deflated_tiff,
     dicom,
     enhanced,
+    few_bits,
     halved,
     huge_tile,
     jpeg_of_twelve_bits,
@@ -44,6 +46,8 @@ from picture_makers import (
     saved,
     tiff,
     turned,
+    wide_alpha,
+    widened,
     ybr,
 )
 
@@ -432,6 +436,7 @@ CASES: tuple[Case, ...] = (
                 deflated_tiff(),
                 "is big-endian and compressed",
             ),
+            ("WebP inside", compressed(50001), "has compression 50001, which is not read"),
             ("BigTIFF, big-endian", b"MM\0+\0\x08\0\0" + bytes(64), "big-endian BigTIFF"),
             (
                 "a small one in a tile of 46,340 x 46,340",
@@ -481,6 +486,19 @@ CASES: tuple[Case, ...] = (
         *(OTHERS, "PNG, one transparent gray (`tRNS`), 16 bits"),
         lambda: saved(bordered(SIXTEEN, 19), "PNG", transparency=19),
         *("that gray is black", bordered(SIXTEEN, 0)),
+    ),
+    *(
+        Case(
+            *(OTHERS, f"PNG, one transparent gray (`tRNS`), {depth} bits"),
+            lambda d=depth: few_bits(d, 1),
+            *("that gray is black, the others over 8 bits", widened(depth, but=1)),
+        )
+        for depth in (2, 4)
+    ),
+    Case(
+        *(OTHERS, "PNG, gray of 16 bits with alpha"),
+        wide_alpha,
+        *("its higher 8 bits, over black", (SIXTEEN >> 8).astype(np.uint8)),
     ),
     Case(
         *(OTHERS, "JPEG of 12 bits"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -218,3 +219,51 @@ def jpeg_of_twelve_bits() -> bytes:
     jpeg = bytearray(saved(EIGHT, "JPEG"))
     jpeg[jpeg.index(b"\xff\xc0") + 4] = 12
     return bytes(jpeg)
+
+
+def png(kind: int, depth: int, rows: Values, transparent: int | None = None) -> bytes:
+    """A PNG as Pillow writes none: `kind` is its colour type, `rows` are packed bytes."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        told = name + data
+        return struct.pack(">I", len(data)) + told + struct.pack(">I", zlib.crc32(told))
+
+    width = rows.shape[1] * 8 // depth // {0: 1, 4: 2}[kind]
+    header = struct.pack(">IIBBBBB", width, len(rows), depth, kind, 0, 0, 0)
+    given = b"" if transparent is None else chunk(b"tRNS", struct.pack(">H", transparent))
+    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + given
+        + chunk(b"IDAT", data)
+        + chunk(b"IEND", b"")
+    )
+
+
+def few_bits(depth: int, transparent: int) -> bytes:
+    """The highest bits of EIGHT, packed."""
+    values = EIGHT >> (8 - depth)
+    parts = values.reshape(len(values), -1, 8 // depth)
+    shifts = np.arange(8 - depth, -1, -depth)
+    return png(0, depth, (parts << shifts).sum(-1).astype(np.uint8), transparent)
+
+
+def widened(depth: int, but: int) -> Values:
+    """What `few_bits` shows, with one of its grays black."""
+    values = EIGHT >> (8 - depth)
+    return np.where(values == but, 0, values * (255 // (2**depth - 1))).astype(np.uint8)
+
+
+def wide_alpha() -> bytes:
+    """16 bits of gray, and all of them there."""
+    pairs = np.stack([SIXTEEN, np.full_like(SIXTEEN, 65535)], -1).astype(">u2")
+    return png(4, 16, pairs.reshape(len(pairs), -1).view(np.uint8))
+
+
+def compressed(how: int) -> bytes:
+    """A TIFF that says it is compressed in that way."""
+    made = bytearray(tiff(EIGHT))
+    at = made.index(struct.pack("<HHI", 259, 3, 1)) + 8
+    made[at : at + 2] = struct.pack("<H", how)
+    return bytes(made)

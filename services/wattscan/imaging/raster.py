@@ -23,6 +23,10 @@ _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", *_TIFF)
 # Tags of TIFF 6.0 and their values.
 _PHOTOMETRIC, _MIN_IS_WHITE = 262, 0
 _SAMPLE_FORMAT, _SIGNED, _COMPRESSION = 339, 2, 259
+# What Pillow's wheels decode: none, CCITT, LZW, JPEG, Deflate, PackBits, LZMA, Zstandard.
+_COMPRESSIONS = {1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000}
+# Of PNG's header (ISO/IEC 15948, 11.2.2): where it has the depth, and the kind of colour.
+_DEPTH, _COLOUR, _GRAY, _GRAY_AND_ALPHA = 24, 25, 0, 4
 _MOST_PAGES = 4096
 _BIG = 43  # BigTIFF's version
 _FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -49,8 +53,9 @@ def read(data: bytes, frame: int, limits: Limits) -> Pixels:
                 _check_tiff(tags, data.startswith(b"MM"), limits)
             white_is_low = tags.get(_PHOTOMETRIC) == _MIN_IS_WHITE
             signed = tags.get(_SAMPLE_FORMAT) in (_SIGNED, (_SIGNED,))
+            gray = image.format == "PNG" and _put_png_right(image, data)
             # Before anything else: it would lose the tags that say how pixels are stored.
-            return _pixels(ImageOps.exif_transpose(image), white_is_low, signed)
+            return _pixels(ImageOps.exif_transpose(image), white_is_low, signed, gray)
     except InvalidImage:
         raise
     except UnidentifiedImageError:
@@ -59,6 +64,16 @@ def read(data: bytes, frame: int, limits: Limits) -> Pixels:
         # Pillow's plug-ins raise whatever a broken file leads them into; its text may quote the
         # file, so none of it is passed on.
         raise InvalidImage("the PNG, JPEG or TIFF file is truncated or corrupt") from None
+
+
+def _put_png_right(image: Image.Image, data: bytes) -> bool:
+    """Whether it is gray with alpha, which Pillow makes RGBA of where it has 16 bits."""
+    depth, colour = data[_DEPTH], data[_COLOUR]
+    transparent = image.info.get("transparency")
+    if colour == _GRAY and depth in (2, 4) and isinstance(transparent, int):
+        # Pillow widens the grays to 8 bits, and leaves this one as it is.
+        image.info["transparency"] = transparent * 255 // (2**depth - 1)
+    return colour == _GRAY_AND_ALPHA
 
 
 def _seek(image: Image.Image, frame: int, data: bytes) -> None:
@@ -77,7 +92,10 @@ def _seek(image: Image.Image, frame: int, data: bytes) -> None:
 def _check_tiff(tags: Mapping[int, Any], big: bool, limits: Limits) -> None:
     """Refuse what Pillow would read otherwise than the file says, or into too much memory."""
     bits, sample = _first(tags, 258, 1), _first(tags, _SAMPLE_FORMAT, 1)
-    compressed = _first(tags, _COMPRESSION, 1) not in (1, 32773)
+    compression = _first(tags, _COMPRESSION, 1)
+    if compression not in _COMPRESSIONS:
+        raise InvalidImage(f"the TIFF file has compression {compression}, which is not read")
+    compressed = compression not in (1, 32773)
     if bits == 8 and sample == _SIGNED:
         raise InvalidImage("the TIFF file has signed samples of 8 bits, which are not read")
     if big and compressed and bits > 8 and not (bits == 16 and sample == 1):
@@ -129,10 +147,10 @@ def _jpeg_bits(data: bytes) -> int:
     return data[at + 4]
 
 
-def _pixels(image: Image.Image, white_is_low: bool, signed: bool) -> Pixels:
+def _pixels(image: Image.Image, white_is_low: bool, signed: bool, gray: bool) -> Pixels:
     if image.mode in _WIDE_MODES:
         return _wide(image, white_is_low, signed)
-    gray = image.mode in ("1", "L", "LA")
+    gray = gray or image.mode in ("1", "L", "LA")
     if image.has_transparency_data:
         # What is not there is dark, as padding is.
         black = Image.new("RGBA", image.size, "black")
