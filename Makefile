@@ -40,7 +40,7 @@ FUZZ_READY := .venv/.ready-fuzz
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train setup-board run test test-boards test-tflite-runtime check format lint types layers \
 	generated generate models models-notice benchmark-models benchmark-serving benchmark-telemetry \
-	benchmark-collect simulate \
+	benchmark-batching benchmark-collect simulate \
 	$(TASKS:%=models-%) clients $(CLIENTS:%=clients-%) verify-nvidia fuzz lock system-packages \
 	clean FORCE
 
@@ -112,7 +112,8 @@ models-notice:
 	@echo "Each task trains on one thread: about an hour and a half in all on one core, and" \
 		"less than an hour with make -j2 models. An interrupted fit goes on where it was."
 
-benchmark-models: $(BENCHMARK_READY) ## FP32 and INT8 in every engine (the shipped models, and a full ResNet-50)
+benchmark-models: $(BENCHMARK_READY) ## FP32 and INT8 in every engine and in auto's (the shipped models, and a full ResNet-50)
+	$(BIN)/wattscan models tune --models models
 	$(BIN)/wattscan models benchmark --models models --models build/benchmark/models
 
 benchmark-serving: $(READY) $(PEERS:%=build/benchmark/peers/%/.ready) ## This server beside a bare session and other servers (an hour)
@@ -120,6 +121,10 @@ benchmark-serving: $(READY) $(PEERS:%=build/benchmark/peers/%/.ready) ## This se
 		echo "h2load is not installed; installing nghttp2-client."; \
 		$(MAKE) system-packages SYSTEM_PACKAGES=nghttp2-client; }
 	$(BIN)/python -m loadtest.serving $(SERVING)
+
+benchmark-batching: $(READY) ## What it saves to compute waiting images together (4 minutes)
+	$(BIN)/wattscan models tune
+	$(BIN)/python tests/benchmark/batching.py $(BATCHING)
 
 benchmark-telemetry: $(READY) ## The error of each class of power source, and what sampling costs
 	$(BIN)/python -m wattscan.bench.telemetry --write docs/telemetry-benchmark.md $(TELEMETRY)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,6 +21,8 @@ _skipped: list[str] = []
 
 
 def pytest_configure() -> None:
+    # What a user has cached is not the tests', nor theirs the user's.
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="wattscan-cache-")
     # A shell's background job ignores Ctrl-C, and its children inherit that: the tests that send
     # it to a child would wait for ever.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -43,6 +47,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     yield
+    shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True)
     if session.config.getoption("--no-skips") and _skipped and not session.exitstatus:
         print("\nskipped, and --no-skips was given:", *_skipped, sep="\n  ")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -22,6 +22,13 @@ from wattscan.contracts import (
 )
 
 CARD = "card.json"
+SYMMETRIC: Format = "onnx-symmetric"
+"""An INT8 ONNX file as TensorRT takes it (`training.symmetric`); not every model has one."""
+FILE_NAMES: Mapping[Format, str] = {
+    "onnx": "model.onnx",
+    SYMMETRIC: "model.symmetric.onnx",
+    "tflite": "model.tflite",
+}
 
 
 def default_models() -> Path:

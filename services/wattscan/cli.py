@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from wattscan import __version__, imaging
 from wattscan.bench import cli as bench
+from wattscan.bench import tuning
 from wattscan.collector import cli as collector
 from wattscan.contracts import Target, WattscanError
 from wattscan.serving import cli as serving
@@ -27,7 +28,6 @@ from wattscan.serving.compose import make_server
 from wattscan.serving.logs import configure, private_stderr
 from wattscan.serving.repository.repository import Repository
 from wattscan.serving.server import Ports, place
-from wattscan.targets import load_target
 from wattscan.telemetry import cli as telemetry
 from wattscan.telemetry.arguments import printable
 from wattscan.telemetry.attribution import Ledger
@@ -130,9 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     command(
         "models",
-        "train, quantize, export, check and list models",
+        "train, quantize, export, check, tune and list models",
         "The model pipeline and its artifacts.",
-        training.add_arguments,
+        _add_model_arguments,
         training.run,
     )
     command(
@@ -143,6 +143,22 @@ def _parser() -> argparse.ArgumentParser:
         serving.run_health,
     )
     return parser
+
+
+def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    commands = training.add_arguments(parser)
+    tuning.add_arguments(
+        commands.add_parser(
+            "tune",
+            help="find and keep the engine that takes least on this machine, for each model",
+            description="Runs every installed engine that reproduces a model, with one image and "
+            "with 4 at once, in turns, and keeps what each takes: processor time, and joules where "
+            "a sensor counts them. `serve` and `bench` take the cheapest where the target's "
+            "backend is auto, as the CPU's is. Under two minutes for six models; close everything "
+            "else first. It holds until a model's file, an engine's version or the processor "
+            "changes.",
+        )
+    )
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -164,7 +180,7 @@ def _serve_until(signals: _StopSignals, options: argparse.Namespace) -> bool:
     configure(options.log_format)
     _forbid_core_dumps()
     keep_large_buffers()
-    target = load_target(options.target)
+    target = serving.chosen_target(options.target, options.backend)
     _warn_if_open(options)
     found = discover(target, options.sysfs)
     for name, reason in found.absent.items():
@@ -184,6 +200,7 @@ def _serve_until(signals: _StopSignals, options: argparse.Namespace) -> bool:
     sampler.start()
     try:
         models.load_all()
+        _tell_untuned(models)
         sampler.begin_anew()
         for notice in unused_names(sampler):
             log.warning("%s", notice)
@@ -200,6 +217,15 @@ def _serve_until(signals: _StopSignals, options: argparse.Namespace) -> bool:
         latecomers.stop()
         sampler.stop()
         imaging.close()
+
+
+def _tell_untuned(models: Repository) -> None:
+    untuned = sorted({model.name for model in models if model.untuned})
+    if untuned:
+        log.info(
+            "which engine takes least here is not known of %s; wattscan models tune finds it",
+            ", ".join(untuned),
+        )
 
 
 def _leave(code: int) -> NoReturn:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
-from wattscan.contracts import Backend, EngineAbsent, SensorModule, Task, WattscanError
+from wattscan.contracts import Backend, EngineAbsent, Format, SensorModule, Task, WattscanError
 
 
 def names(kind: str) -> list[str]:
@@ -27,6 +28,13 @@ def task(name: str) -> Task:
 def backend(name: str) -> Backend:
     """The backend of that name. Raises: WattscanError."""
     return cast(Backend, _module("backends", name))
+
+
+def formats(name: str, settings: Mapping[str, Any]) -> tuple[Format, ...]:
+    """The formats that a backend reads with these settings, the best first."""
+    found = backend(name)
+    tell = getattr(found, "formats", None)
+    return (found.FORMAT,) if tell is None else tuple(tell(settings))
 
 
 def engine_version(name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from wattscan.artifacts import FILE_NAMES, SYMMETRIC
 from wattscan.contracts import Array, EngineAbsent, Format, Tensor, TensorSpec, WattscanError
 from wattscan.layout import channels_first, channels_last
 from wattscan.plugins import sdk
@@ -19,6 +20,7 @@ FORMAT: Format = "onnx"
 DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu")
 _OPENVINO = "OpenVINOExecutionProvider"
 _CPU = "CPUExecutionProvider"
+_TENSORRT = "TensorrtExecutionProvider"
 _NVIDIA = (
     "it needs an NVIDIA GPU with its driver and, in place of onnxruntime, onnxruntime-gpu with "
     "the CUDA libraries of its release"
@@ -28,7 +30,7 @@ _EXTRA = "pip install 'wattscan[nvidia]'"
 # target does not say.
 _BUILT_IN = {
     "cuda": ("CUDAExecutionProvider", _NVIDIA, _EXTRA),
-    "tensorrt": ("TensorrtExecutionProvider", f"{_NVIDIA}, and TensorRT's libraries", _EXTRA),
+    "tensorrt": (_TENSORRT, f"{_NVIDIA}, and TensorRT's libraries", _EXTRA),
     "coreml": (
         "CoreMLExecutionProvider",
         "it runs on macOS",
@@ -36,10 +38,15 @@ _BUILT_IN = {
     ),
 }
 # Those that fuse quantized operators. CUDA's and CoreML's compute between their dequantized inputs
-# in floating point, and so does TensorRT's unless all zero points are 0, which ours are not.
+# in floating point, and so does TensorRT's unless all zero points are 0, as in the symmetric form.
 _INTEGERS = (_CPU, _OPENVINO)
 # Else an FP32 model runs in bfloat16 where the processor has it.
 _EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
+
+
+def formats(settings: Mapping[str, Any]) -> tuple[Format, ...]:
+    """TensorRT computes in INT8 what has no zero points; the others read the plain form."""
+    return (SYMMETRIC, FORMAT) if settings.get("provider") == "tensorrt" else (FORMAT,)
 
 
 def open_engine(path: Path, settings: Mapping[str, Any]) -> OnnxRuntimeEngine:
@@ -74,8 +81,13 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OnnxRuntimeEngine:
         raise EngineAbsent(
             f"ONNX Runtime could not start {providers[0]}: {_advice(provider, settings)}"
         )
+    provider = session.get_providers()[0]
+    symmetric = provider == _TENSORRT and path.name == FILE_NAMES[SYMMETRIC]
     return OnnxRuntimeEngine(
-        session, _specs(path, session.get_inputs()), _specs(path, session.get_outputs())
+        session,
+        _specs(path, session.get_inputs()),
+        _specs(path, session.get_outputs()),
+        provider in _INTEGERS or symmetric,
     )
 
 
@@ -151,10 +163,14 @@ class OnnxRuntimeEngine:
     """A session. One thread at a time."""
 
     def __init__(
-        self, session: Any, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]
+        self,
+        session: Any,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        computes_integers: bool,
     ) -> None:
         self.provider: str = session.get_providers()[0]
-        self.computes_integers = self.provider in _INTEGERS
+        self.computes_integers = computes_integers
         self.inputs = inputs
         self.outputs = outputs
         self._session = session

@@ -13,7 +13,7 @@ from pathlib import Path
 from wattscan.bench.bundle import write_bundle
 from wattscan.bench.progress import duration
 from wattscan.bench.record import read_record
-from wattscan.bench.run import Options, record, resume
+from wattscan.bench.run import SAME, Options, record, resume
 from wattscan.collector.report import collect, write
 from wattscan.collector.run_folder import RECORDING
 from wattscan.contracts import PRECISIONS, WattscanError
@@ -41,6 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="MLPerf Inference's scenario (default SingleStream)",
     )
     add("--rate", type=_rate, default=20.0, help="queries a second (Server; default 20)")
+    add(
+        "--same-engine",
+        action="store_const",
+        dest="backend",
+        const=SAME,
+        help="compare all variants in one engine, the one that takes least over all of them, not "
+        "each in its own",
+    )
     add("--task", action="append", default=[], help="only this one; may be repeated")
     add(
         "--out", type=Path, default=Path("runs"), metavar="DIR", help="where runs go (default runs)"
@@ -74,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         rate=args.rate,
         sysfs=args.sysfs,
+        backend=args.backend or "",
     )
     where = args.out
     # No other process may write to the run's folder until its report is there.
@@ -103,6 +112,8 @@ def _reduce(folder: Path, bundle: bool) -> None:
     report = collect(str(folder / RECORDING), run)
     write(report, folder)
     print(f"\n{report.headline}\n\n{report.table('energy')}")
+    recording = folder / RECORDING
+    print(f"Recording: {recording} ({recording.stat().st_size / 1e6:.0f} MB)")
     print(f"All tables: {folder / 'tables.md'}")
     if bundle:
         print(f"Bundle: {write_bundle(folder, run)}")

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from wattscan import plugins
-from wattscan.artifacts import find_cards, model_file
-from wattscan.contracts import EngineAbsent, ModelCard, Target, Tensor, WattscanError
+from wattscan import cache, plugins
+from wattscan.artifacts import SYMMETRIC, find_cards, model_file
+from wattscan.contracts import EngineAbsent, Format, ModelCard, Target, Tensor, WattscanError
 from wattscan.training.agreement import compared
 
 REFERENCE = "onnxruntime"
+_KEPT = "compared"
 _IMAGES, _SEED = 4, 31
 
 
@@ -41,7 +41,7 @@ def check_engines(
     Raises:
         WattscanError: an engine answers otherwise, beyond `training.agreement`'s tolerance.
     """
-    kept = _read()
+    kept = cache.read(_KEPT)
     wanted = [card for card in find_cards(models) if card.task in set(tasks)]
     asked = {card.name: _key(card, target) for card in wanted}
     new = [card for card in wanted if asked[card.name] and asked[card.name] not in kept]
@@ -57,7 +57,7 @@ def check_engines(
         note = _compare(card, target)
         if note is not None:
             kept[asked[card.name]] = note
-    _write(kept)
+    cache.write(_KEPT, kept)
     say(f"{target.backend} answers as ONNX Runtime does with {len(new)} model(s)")
     return []
 
@@ -72,10 +72,12 @@ def _compare(card: ModelCard, target: Target) -> str | None:
         ]
     )
     try:
-        found = _logits(card, target.backend, target.backend_settings, images)
+        found, form = _logits(card, target.backend, target.backend_settings, images)
     except EngineAbsent:
         return None
-    reference = _logits(card, REFERENCE, {"threads": 1, "provider": "cpu"}, images)
+    # TensorRT's form has steps of its own: it is compared with itself.
+    cpu = {"threads": 1, "provider": "cpu"}
+    reference, _ = _logits(card, REFERENCE, cpu, images, form if form == SYMMETRIC else None)
     agree, note = compared(task, card.precision, reference, found)
     if not agree:
         raise WattscanError(
@@ -86,11 +88,22 @@ def _compare(card: ModelCard, target: Target) -> str | None:
     return note
 
 
-def _logits(card: ModelCard, backend: str, settings: Mapping[str, Any], images: Tensor) -> Tensor:
-    path = model_file(card, plugins.backend(backend).FORMAT).path
+def _logits(
+    card: ModelCard,
+    backend: str,
+    settings: Mapping[str, Any],
+    images: Tensor,
+    wanted: Format | None = None,
+) -> tuple[Tensor, Format]:
+    """The answers, and the format of the file that gave them: the one that is wanted, else the best
+    for the backend."""
+    have = {file.format for file in card.files}
+    asked = plugins.formats(backend, settings) if wanted is None else (wanted,)
+    form = next(each for each in asked if each in have)
+    path = model_file(card, form).path
     with contextlib.closing(plugins.backend(backend).open_engine(path, settings)) as engine:
         # One image at a time: an engine may be built for a batch of one.
-        return np.concatenate([engine.infer(image[np.newaxis]) for image in images])
+        return np.concatenate([engine.infer(image[np.newaxis]) for image in images]), form
 
 
 def _key(card: ModelCard, target: Target) -> str:
@@ -101,26 +114,3 @@ def _key(card: ModelCard, target: Target) -> str:
     files = {file.format: file.sha256 for file in card.files}
     engines = [f"{name} {plugins.engine_version(name)}" for name in (target.backend, REFERENCE)]
     return json.dumps([files, engines, settings], sort_keys=True, default=str)
-
-
-def _path() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "wattscan" / "compared.json"
-
-
-def _read() -> dict[str, str]:
-    try:
-        kept = json.loads(_path().read_text(encoding="utf-8"))
-    except (OSError, ValueError, RuntimeError):  # none yet, or of no use
-        return {}
-    return kept if isinstance(kept, dict) else {}
-
-
-def _write(kept: Mapping[str, str]) -> None:
-    # Without it, the next run compares again.
-    with contextlib.suppress(OSError, RuntimeError):
-        path = _path()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        made = path.with_suffix(f".{os.getpid()}")
-        made.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-        made.replace(path)

@@ -22,7 +22,7 @@ class Record:
     """What a run was asked for. The two instances are the labels that its pages' series have, also
     where a later part of the run listens on other ports. `run` is its id, whatever its folder is
     called later, and `version` that of the Wattscan that began it; both are empty in a record from
-    before they were written."""
+    before they were written. `backend` is what takes the place of the target's, or empty."""
 
     target: str
     profile: str
@@ -32,6 +32,7 @@ class Record:
     seed: int
     rate: float
     sysfs: str
+    backend: str = ""
     parts: int = 1
     target_instance: str = ""
     generator_instance: str = ""
@@ -170,6 +171,7 @@ _RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "seed": (_is_whole, "a whole number"),
     "rate": (_is_rate, "a number above 0"),
     "sysfs": _NAME,
+    "backend": (_is_text, "a text"),
     "parts": (_is_count, "a whole number from 1 on"),
     "target_instance": _INSTANCE,
     "generator_instance": _INSTANCE,

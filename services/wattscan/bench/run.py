@@ -27,17 +27,22 @@ from wattscan.bench.progress import Progress, duration
 from wattscan.bench.record import Record, read_record, write_record
 from wattscan.bench.recorder import Page, Recorder
 from wattscan.bench.resume import Past, complete, read_past
+from wattscan.bench.tuning import tune_models
 from wattscan.bench.workload import IMAGES, write_images
 from wattscan.collector.run_folder import RECORDING, WARNINGS
 from wattscan.contracts import PRECISIONS, Target, WattscanError
+from wattscan.engine_choice import AUTO, same_engine
 from wattscan.metrics import MODEL_INFO, PROFILES
-from wattscan.targets import load_target
+from wattscan.serving.cli import chosen_target
+from wattscan.training.tune import Options as Tuning
 
 _TARGET_SCRAPE_SECONDS = 1.0
 # The generator's figures are needed at a phase's edges, and its page is long.
 _GENERATOR_SCRAPE_SECONDS = 5.0
 _GENERATOR_END_SECONDS = 30.0
 _WATCH_SECONDS = 0.5
+SAME = "same"
+"""The backend of a run whose variants are compared in one engine, before that is known."""
 _CHECKOUT = Path(__file__).parents[3]
 # What `wattscan.collector.report.write` writes last.
 _REPORT = "report.html"
@@ -56,6 +61,7 @@ class Options:
     seed: int
     rate: float
     sysfs: Path
+    backend: str = ""
 
 
 def record(options: Options, held: ExitStack) -> Path:
@@ -66,7 +72,7 @@ def record(options: Options, held: ExitStack) -> Path:
             ended early.
         KeyboardInterrupt: interrupted; the recording says that it is incomplete.
     """
-    target = load_target(options.target)
+    target = _target(options.target, options.backend)
     tasks = _tasks(options.models, options.tasks)
     asked = Record(
         # A file of the user's may lie elsewhere when the run goes on.
@@ -80,6 +86,7 @@ def record(options: Options, held: ExitStack) -> Path:
         seed=options.seed,
         rate=options.rate,
         sysfs=str(options.sysfs.absolute()),
+        backend=options.backend,
     )
     progress = Progress()
     warnings = _announce(progress, target, asked, options.out, Past(""))
@@ -113,7 +120,7 @@ def resume(folder: Path, held: ExitStack) -> None:
     if len(past.done) == _windows(asked):
         _finish(folder, replace(asked, parts=past.parts), past)
         return
-    target = load_target(asked.target)
+    target = _target(asked.target, asked.backend)
     if _tasks(Path(asked.models), asked.tasks) != asked.tasks:
         raise WattscanError(f"{asked.models} no longer has the models of the run in {folder}")
     progress = Progress()
@@ -121,6 +128,11 @@ def resume(folder: Path, held: ExitStack) -> None:
     _keep_warnings(folder, f"When part {asked.parts} began", warnings)
     progress.say(f"The run's folder: {folder}")
     _Run(target, asked, folder, progress, past).go()
+
+
+def _target(name: str, backend: str) -> Target:
+    """Raises: WattscanError."""
+    return chosen_target(name, None if backend == SAME else backend)
 
 
 def _finish(folder: Path, asked: Record, past: Past) -> None:
@@ -270,10 +282,30 @@ class _Run:
 
     def _check_engines(self) -> None:
         models, tasks = Path(self._asked.models), self._asked.tasks
+        if self._target.backend == AUTO:
+            self._tune(models, tasks)  # which compares the engines too
+        if self._target.backend == AUTO:
+            return
         warnings = check_engines(models, tasks, self._target, self._progress.say)
         for warning in warnings:
             self._progress.say(f"Warning: {warning}")
         _keep_warnings(self._folder, "Before the run", warnings)
+
+    def _tune(self, models: Path, tasks: Sequence[str]) -> None:
+        """Which engine takes least for each model, or for all of them together."""
+        say = self._progress.say
+        say("Looking for the engine that takes least, once for each model ...")
+        cards = [card for card in find_cards(models) if card.task in tasks]
+        sysfs = Path(self._asked.sysfs)
+        known = tune_models(cards, self._target, sysfs, Tuning(), say)
+        if self._asked.backend != SAME:
+            return
+        backend = same_engine(list(known.values())) if len(known) == len(cards) else None
+        if backend is None:
+            raise WattscanError("no engine here runs all these models: leave out --same-engine")
+        say(f"All variants run in {backend}, which takes least over all of them.")
+        self._asked = replace(self._asked, backend=backend)
+        self._target = _target(self._asked.target, backend)
 
     def _write_images(self) -> None:
         self._progress.say(f"Making {IMAGES} phantom images for each task ...")
@@ -285,6 +317,8 @@ class _Run:
         command = [sys.executable, "-m", "wattscan", "serve", "--target", asked.target]
         command += ["--models", asked.models, "--sysfs", asked.sysfs]
         command += ["--grpc-port", "0", "--metrics-port", "0"]
+        if self._asked.backend not in ("", SAME):
+            command += ["--backend", self._asked.backend]
         return Child("the service", command, self._folder / "serve.log", self._env)
 
     def _ready(self, server: Child) -> dict[str, Any]:

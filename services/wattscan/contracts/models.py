@@ -122,7 +122,8 @@ class Backend(Protocol):
     """A module under `backends/`.
 
     Where it has `DISTRIBUTIONS`, these are the packages that may hold its engine, as pip names
-    them, and the engine's version is told from them.
+    them, and the engine's version is told from them. Where it has `formats`, that tells of the
+    settings which formats it reads with them, the best first; FORMAT is one of them.
     """
 
     FORMAT: Format
@@ -131,7 +132,7 @@ class Backend(Protocol):
         """Load the model file.
 
         Args:
-            path: a file in the backend's FORMAT.
+            path: a file in the backend's FORMAT, or one of its `formats`.
             settings: the `[backend]` table of the target's TOML.
 
         Raises:

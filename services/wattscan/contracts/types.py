@@ -15,6 +15,6 @@ Array: TypeAlias = NDArray[Any]
 Precision = Literal["fp32", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
 TaskKind = Literal["segmentation", "classification"]
-Format = Literal["onnx", "tflite"]
+Format = Literal["onnx", "onnx-symmetric", "tflite"]
 Method = Literal["counter", "integrated", "modelled"]
 Scope = Literal["system", "board", "chip", "rail"]

@@ -13,10 +13,13 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from wattscan import plugins
 from wattscan.addresses import grpc_options, grpc_proxy_told, grpc_target
 from wattscan.artifacts import default_models
 from wattscan.contracts import Limits, Target, WattscanError
+from wattscan.engine_choice import AUTO
 from wattscan.serving.security.tls import TlsFiles
+from wattscan.targets import load_target
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -43,6 +46,12 @@ def add_target_arguments(parser: argparse.ArgumentParser) -> None:
     """Which target, which models, which sysfs: what a service has to know of its machine."""
     add = _adder(parser)
     add("--target", default="cpu", help="a target's name, or a path ending in .toml")
+    add(
+        "--backend",
+        metavar="ENGINE",
+        help=f"the engine, instead of the target's: {', '.join(plugins.names('backends'))}, or "
+        f"{AUTO}, the one that `models tune` found to take least",
+    )
     add("--models", type=Path, metavar="DIR", default=default_models(), help="the model folder")
     add(
         "--sysfs",
@@ -51,6 +60,22 @@ def add_target_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="sysfs, if mounted elsewhere",
     )
+
+
+def chosen_target(name: str, backend: str | None) -> Target:
+    """The target of that name, with another backend where one is given.
+
+    Raises:
+        WattscanError: there is no such target or backend, or the target's file is wrong.
+    """
+    target = load_target(name)
+    if not backend or backend == target.backend:
+        return target
+    if backend != AUTO:
+        plugins.backend(backend)
+    # What else its backend is told is of no use to another.
+    settings = {k: v for k, v in target.backend_settings.items() if k == "threads"}
+    return replace(target, backend=backend, backend_settings=settings)
 
 
 def _add_models(add: Callable[..., None]) -> None:

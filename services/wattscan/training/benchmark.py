@@ -1,8 +1,9 @@
-"""`wattscan models benchmark`: how much faster is INT8 than FP32, in each engine that is here?
+"""`wattscan models benchmark`: how much faster is INT8 than FP32, in each engine that is here, and
+in the one that the backend `auto` takes?
 
-Every engine of every variant runs in every round, in an order that turns, so that what disturbs the
-machine disturbs all alike; each figure is a median over the rounds. Figures of two runs are not to
-be compared, the ratios of one run are.
+Every engine of every variant has its turn in every round, in an order that turns, so that what
+disturbs the machine disturbs all alike; each figure is a median over the rounds. Figures of two
+runs are not to be compared, the ratios of one run are.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-import platform
 import statistics
 import sys
 import time
@@ -24,24 +24,32 @@ import numpy as np
 from wattscan import plugins
 from wattscan.artifacts import find_cards, model_file
 from wattscan.contracts import PRECISIONS, Engine, ModelCard, Precision, Tensor, WattscanError
+from wattscan.engine_choice import DEFAULT, cheapest, processor, tuned
 from wattscan.training.data import inputs
+from wattscan.training.steady import run_for, warm_up
 
-_WARM_UP = 3
 _MISSING = "-"
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one inference of one image, a figure a round."""
+    """Seconds of one inference of one image, a figure a round. `auto`: the engine that the backend
+    of that name takes for this model; empty where it is not tuned."""
 
     network: str
     backend: str
     precision: Precision
     seconds: tuple[float, ...]
+    auto: str = ""
+
+    @property
+    def median(self) -> float:
+        """Of the rounds."""
+        return statistics.median(self.seconds)
 
 
 def benchmark(folders: Sequence[Path], rounds: int, threads: int) -> str:
-    """Time every model of the folders, batch 1, and return a Markdown table.
+    """Time every model of the folders, batch 1, and return Markdown tables.
 
     Args:
         folders: model folders.
@@ -60,7 +68,7 @@ def benchmark(folders: Sequence[Path], rounds: int, threads: int) -> str:
             timings += _timed(chosen, rounds, threads, _title(folder, name, timings))
     if not timings:
         raise WattscanError("none of these models could be opened in an engine that is installed")
-    return _heading(rounds, threads) + _table(timings)
+    return f"{_heading(rounds, threads)}{_table(timings)}\n\n{_auto_table(timings)}"
 
 
 def _title(folder: Path, name: tuple[str, str], before: Sequence[Timing]) -> str:
@@ -83,12 +91,16 @@ def _timed(cards: list[ModelCard], rounds: int, threads: int, title: str) -> lis
         image = inputs(task, task.phantom(1, 0).images, cards[0].normalisation)
         seconds: dict[Any, list[float]] = {key: [] for key in engines}
         keys = list(engines)
-        for number in range(-_WARM_UP, rounds):
+        for number in range(rounds):
             for key in [*keys[number % len(keys) :], *keys[: number % len(keys)]]:
-                took = _once(engines[key], image)
-                if number >= 0:
-                    seconds[key].append(took)
-    return [Timing(title, *key, tuple(seconds[key])) for key in keys]
+                seconds[key].append(_once(engines[key], image))
+    chosen = {card.precision: _auto(card, threads) for card in cards}
+    return [Timing(title, *key, tuple(seconds[key]), chosen[key[1]]) for key in keys]
+
+
+def _auto(card: ModelCard, threads: int) -> str:
+    found = tuned({file.format: file.sha256 for file in card.files}, threads)
+    return cheapest(found).backend if found else ""
 
 
 def _engines(
@@ -106,25 +118,19 @@ def _engines(
 
 
 def _once(engine: Engine, image: Tensor) -> float:
+    """Seconds of one inference, among others of the same engine."""
+    warm_up(engine, image)
     start = time.perf_counter()
-    engine.infer(image)
-    return time.perf_counter() - start
+    count = run_for(engine, image)
+    return (time.perf_counter() - start) / count
 
 
 def _heading(rounds: int, threads: int) -> str:
     today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     return (
-        f"{_processor()}, {os.cpu_count()} processors seen, {today}. Batch 1, {threads} thread(s), "
+        f"{processor()}, {os.cpu_count()} processors seen, {today}. Batch 1, {threads} thread(s), "
         f"milliseconds, medians over {rounds} interleaved rounds.\n\n"
     )
-
-
-def _processor() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _table(timings: Sequence[Timing]) -> str:
@@ -137,9 +143,30 @@ def _table(timings: Sequence[Timing]) -> str:
     return "\n".join(lines)
 
 
+def _auto_table(timings: Sequence[Timing]) -> str:
+    """What the backend `auto` takes, against the best that anybody could have named."""
+    lines = ["| model | auto | | best engine | | auto / best |", "| --- " * 6 + "|"]
+    for network, precision in dict.fromkeys((t.network, t.precision) for t in timings):
+        mine = [t for t in timings if (t.network, t.precision) == (network, precision)]
+        auto = mine[0].auto or DEFAULT
+        best = min(mine, key=lambda timing: timing.median)
+        taken = next((timing for timing in mine if timing.backend == auto), None)
+        cells = [f"{network}, {precision.upper()}", auto if mine[0].auto else f"{auto}, not tuned"]
+        cells.append(f"{1e3 * taken.median:.1f}" if taken else _MISSING)
+        cells += [best.backend, f"{1e3 * best.median:.1f}"]
+        cells.append(f"{_ratio(taken, best):.2f}" if taken else _MISSING)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _ratio(one: Timing, other: Timing) -> float:
+    """Of each round, then the median: what slowed a round slowed both."""
+    return float(np.median(np.array(one.seconds) / np.array(other.seconds)))
+
+
 def _best(timings: Sequence[Timing]) -> list[Timing]:
     return [
-        min(of_precision, key=lambda timing: statistics.median(timing.seconds))
+        min(of_precision, key=lambda timing: timing.median)
         for precision in PRECISIONS
         if (of_precision := [timing for timing in timings if timing.precision == precision])
     ]
@@ -148,12 +175,9 @@ def _best(timings: Sequence[Timing]) -> list[Timing]:
 def _line(network: str, label: str, timings: Sequence[Timing]) -> str:
     by_precision = {timing.precision: timing for timing in timings}
     cells = [
-        f"{1e3 * statistics.median(by_precision[p].seconds):.1f}" if p in by_precision else _MISSING
-        for p in PRECISIONS
+        f"{1e3 * by_precision[p].median:.1f}" if p in by_precision else _MISSING for p in PRECISIONS
     ]
     ratio = _MISSING
     if len(by_precision) == len(PRECISIONS):
-        # Of each round, then the median: what slowed a round slowed both.
-        fp32, int8 = (np.array(by_precision[p].seconds) for p in PRECISIONS)
-        ratio = f"{float(np.median(fp32 / int8)):.2f}"
+        ratio = f"{_ratio(*(by_precision[p] for p in PRECISIONS)):.2f}"
     return f"| {network} | {label} | {' | '.join(cells)} | {ratio} |"

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from wattscan.artifacts import CARD, sha256
+from wattscan.artifacts import CARD, FILE_NAMES, sha256
 from wattscan.contracts import Difference, Format, Normalisation, Precision, Task
 
 VERSION = "1"
@@ -23,7 +23,8 @@ _METRIC_NOTES = {
     "dice": "per image at the source's size, smooth = 1, mask thresholded at 0.5, mean over images",
     "auc_roc": "of each finding over all images, mean over the findings",
 }
-FILE_NAMES: dict[Format, str] = {"onnx": "model.onnx", "tflite": "model.tflite"}
+FORMATS: tuple[Format, ...] = ("onnx", "tflite")
+"""That every variant has."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,10 @@ def write(folder: Path, task: Task, made: Made) -> Path:
         "files": [
             {
                 "format": form,
-                "path": f"{VERSION}/{name}",
-                "sha256": sha256(folder / VERSION / name),
+                "path": f"{VERSION}/{FILE_NAMES[form]}",
+                "sha256": sha256(folder / VERSION / FILE_NAMES[form]),
             }
-            for form, name in FILE_NAMES.items()
+            for form in FORMATS
         ],
         "intended_use": _INTENDED_USE + _TRAINED_ON[made.provenance["data"]["kind"]],
         "licence": LICENCE,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from wattscan import plugins
-from wattscan.artifacts import find_cards, model_file
+from wattscan.artifacts import SYMMETRIC, find_cards, model_file
 from wattscan.contracts import EngineAbsent, ModelCard, ModelFile, WattscanError
 from wattscan.training import consistency, edge_tpu, onnx_file, sets, tflite_file
 from wattscan.training.data import Split
@@ -86,9 +86,11 @@ def _digest(card: ModelCard, file: ModelFile) -> Line:
 def _structure(card: ModelCard, file: ModelFile) -> Iterator[Line]:
     name, integer = f"{file.format} structure", card.precision == "int8"
     try:
-        if file.format == "onnx":
-            found = onnx_file.problems(file.path, integer=integer)
+        if file.format in ("onnx", SYMMETRIC):
+            symmetric = file.format == SYMMETRIC
+            found = onnx_file.problems(file.path, integer=integer, symmetric=symmetric)
             note = "onnx checker, shapes inferred" + (", every layer in 8 bits" if integer else "")
+            note += ", signed, all zero points 0, biases float" if symmetric else ""
             yield _judged(card, name, found, note)
         else:
             found = tflite_file.problems(file.path, integer=integer)

@@ -10,14 +10,20 @@ from pathlib import Path
 
 from wattscan import artifacts, plugins
 from wattscan.contracts import WattscanError
-from wattscan.training import benchmark, check, inventory, recipe
+from wattscan.training import benchmark, check, inventory, recipe, symmetric
 from wattscan.training.clinical_sets import SPLITS, SplitBy
 
 _DEFAULT_WORK = Path("build/models")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the commands of the pipeline and of its artifacts, each with its options."""
+def add_arguments(
+    parser: argparse.ArgumentParser,
+) -> argparse._SubParsersAction[argparse.ArgumentParser]:
+    """Add the commands of the pipeline and of its artifacts, each with its options.
+
+    Returns:
+        What takes further commands.
+    """
     commands = parser.add_subparsers(dest="models_command", required=True, metavar="COMMAND")
     _add_train(commands)
     quantize = commands.add_parser(
@@ -39,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_task_and_work(export)
     _add_data(export)
     _add_models(export)
+    export.add_argument(
+        "--symmetric",
+        action="store_true",
+        help="only write the task's INT8 model, as --models holds it, once more in the form that "
+        "TensorRT computes in INT8: signed, all zero points 0 (needs onnx alone, no checkpoints)",
+    )
     checking = commands.add_parser(
         "check",
         help="verify digests, formats and scores in every engine; exit code 1 if one fails",
@@ -76,6 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument(
         "--format", choices=("table", "json"), default="table", help="json: for programs"
     )
+    return commands
 
 
 def run(args: argparse.Namespace) -> int:
@@ -86,6 +99,10 @@ def run(args: argparse.Namespace) -> int:
     if command == "benchmark":
         folders = args.models or [artifacts.default_models()]
         print(benchmark.benchmark(folders, args.rounds, args.threads))
+        return 0
+    if command == "export" and args.symmetric:
+        path = symmetric.add(args.models, args.task)
+        print(f"wrote {path}; wattscan models check scores it", file=sys.stderr)
         return 0
     if command == "list":
         print(inventory.list_models(args.models, as_json=args.format == "json"))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from wattscan.artifacts import SYMMETRIC
 from wattscan.contracts import PRECISIONS, ModelCard, Task
+from wattscan.training.card import FORMATS
 from wattscan.training.engines import Line, Verdict
 
 QUALITY_TOLERANCE = 0.005
 """How far INT8's score may lie from FP32's."""
-_FORMATS = ("onnx", "tflite")
 _ROUNDING = 2e-6
 
 
@@ -42,8 +43,10 @@ def pair_lines(cards: Sequence[ModelCard]) -> Iterator[Line]:
 
 def _formats(card: ModelCard) -> Iterator[str]:
     formats = sorted(file.format for file in card.files)
-    if formats != sorted(_FORMATS):
-        yield f"its files are {', '.join(formats) or 'none'}, not one {' and one '.join(_FORMATS)}"
+    # TensorRT's form is INT8's, and comes when it is asked for.
+    extra = [SYMMETRIC] if card.precision == "int8" and SYMMETRIC in formats else []
+    if formats != sorted([*FORMATS, *extra]):
+        yield f"its files are {', '.join(formats) or 'none'}, not one {' and one '.join(FORMATS)}"
 
 
 def _fields(card: ModelCard, task: Task) -> Iterator[str]:

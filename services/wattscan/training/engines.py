@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from wattscan import plugins
+from wattscan.artifacts import SYMMETRIC
 from wattscan.contracts import (
     Engine,
     EngineAbsent,
@@ -52,7 +53,8 @@ class Choice:
     @property
     def label(self) -> str:
         """How it is named in a line."""
-        return " ".join([self.backend, *self.settings.values()])
+        form = [SYMMETRIC] if self.format == SYMMETRIC else []
+        return " ".join([self.backend, *self.settings.values(), *form])
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Job:
 
 
 _REFERENCE = Choice("onnxruntime", {}, "onnx")
+_SYMMETRIC = Choice("onnxruntime", {}, SYMMETRIC)
 
 
 def check_engines(job: Job, files: list[ModelFile], absent: dict[str, str]) -> Iterator[Line]:
@@ -90,6 +93,8 @@ def check_engines(job: Job, files: list[ModelFile], absent: dict[str, str]) -> I
             yield _scored(Line(card.name, name, "ok", provider), job, logits)
             if choice == _REFERENCE:
                 reference = logits
+            # TensorRT's form has steps of its own, and a score to keep.
+            if choice in (_REFERENCE, _SYMMETRIC):
                 continue
             title = f"{choice.label} = {_REFERENCE.label}"
             if reference is None:
@@ -130,7 +135,7 @@ def _choices() -> list[Choice]:
         for name in plugins.names("backends")
         for settings in ({}, *_VARIANTS.get(name, ()))
     ]
-    return sorted(every, key=lambda choice: choice != _REFERENCE)
+    return sorted([*every, _SYMMETRIC], key=lambda choice: choice != _REFERENCE)
 
 
 def _first_line(error: Exception) -> str:

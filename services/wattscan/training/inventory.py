@@ -10,8 +10,10 @@ from typing import Any
 
 from wattscan.artifacts import find_cards
 from wattscan.contracts import ModelCard, ModelFile
+from wattscan.engine_choice import Tuning, cheapest, tuned
+from wattscan.training.tune import choice_told, cost_told
 
-_HEADINGS = ("task", "precision", "format", "network", "size", "quality", "SHA-256")
+_HEADINGS = ("task", "precision", "format", "network", "size", "quality", "engine", "SHA-256")
 
 
 def list_models(models: Path, *, as_json: bool) -> str:
@@ -36,6 +38,7 @@ def _record(card: ModelCard) -> dict[str, Any]:
         "precision": card.precision,
         "version": card.version,
         "network": card.network,
+        "engine": _record_of(_tuned(card)),
         "quality": [asdict(quality) for quality in card.quality],
         "files": [
             {"format": f.format, "path": str(f.path), "sha256": f.sha256, "bytes": _bytes(f.path)}
@@ -48,7 +51,24 @@ def _rows(card: ModelCard) -> Iterator[tuple[str, ...]]:
     quality = ", ".join(f"{q.metric} {q.value:.4f} on {q.dataset}" for q in card.quality)
     for file in card.files:
         size, digest = _size(file), file.sha256[:12]
-        yield (card.task, card.precision, file.format, card.network, size, quality, digest)
+        engine = _engine(_tuned(card))
+        yield (card.task, card.precision, file.format, card.network, size, quality, engine, digest)
+
+
+def _tuned(card: ModelCard) -> Tuning | None:
+    return tuned({file.format: file.sha256 for file in card.files})
+
+
+def _engine(found: Tuning | None) -> str:
+    """What `models tune` found cheapest on this machine."""
+    if found is None:
+        return "not tuned"
+    best = cheapest(found)
+    return f"{choice_told(best)}: {cost_told(found.alone[best.backend])}, {found.date}"
+
+
+def _record_of(found: Tuning | None) -> dict[str, Any] | None:
+    return None if found is None else {**asdict(cheapest(found)), **asdict(found)}
 
 
 def _bytes(path: Path) -> int | None:

@@ -11,12 +11,14 @@ from wattscan.contracts import WattscanError
 _WEIGHTED = {"Conv", "Gemm", "MatMul", "ConvTranspose"}
 
 
-def problems(path: Path, *, integer: bool) -> list[str]:
+def problems(path: Path, *, integer: bool, symmetric: bool = False) -> list[str]:
     """What is wrong with the file; empty if nothing.
 
     Args:
         path: an ONNX file.
         integer: whether every layer must take 8-bit values and weights, activations unsigned.
+        symmetric: whether activations must be signed, all zero points 0 and biases floats instead,
+            as TensorRT wants it.
 
     Raises:
         WattscanError: onnx is not installed (EngineAbsent), or it is no ONNX file.
@@ -28,11 +30,28 @@ def problems(path: Path, *, integer: bool) -> list[str]:
         model = onnx.load(path)
     except Exception as error:  # its errors, protobuf's and the shape inference's share no base
         raise WattscanError(str(error).splitlines()[0]) from None
-    return _float_layers(onnx, model.graph) if integer else []
+    if not integer:
+        return []
+    found = _float_layers(onnx, model.graph, symmetric)
+    return [*found, *_asymmetric(onnx, model.graph)] if symmetric else found
 
 
-def _float_layers(onnx: Any, graph: Any) -> list[str]:
+def _asymmetric(onnx: Any, graph: Any) -> list[str]:
+    constants = {one.name: one for one in graph.initializer}
+    found = []
+    for node in graph.node:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            zero = constants.get(node.input[2])
+            if zero is None or onnx.numpy_helper.to_array(zero).any():
+                found.append(f"{node.op_type} {node.name} has a zero point that is not 0")
+        if node.op_type in _WEIGHTED and len(node.input) > 2 and node.input[2] not in constants:
+            found.append(f"{node.op_type} {node.name} has a bias that is no float constant")
+    return found
+
+
+def _float_layers(onnx: Any, graph: Any, signed: bool) -> list[str]:
     types = onnx.TensorProto
+    wanted, said = (types.INT8, "int8") if signed else (types.UINT8, "uint8")
     makers = {output: node for node in graph.node for output in node.output}
     constants = {one.name: one.data_type for one in graph.initializer}
     found = []
@@ -44,6 +63,6 @@ def _float_layers(onnx: Any, graph: Any) -> list[str]:
                 found.append(f"{node.op_type} {node.name} takes floats")
             elif constants.get(feeding[1].input[0]) != types.INT8:
                 found.append(f"{node.op_type} {node.name} has weights that are not int8")
-        if node.op_type == "QuantizeLinear" and constants.get(node.input[2]) != types.UINT8:
-            found.append(f"{node.name} makes activations that are not uint8")
+        if node.op_type == "QuantizeLinear" and constants.get(node.input[2]) != wanted:
+            found.append(f"{node.name} makes activations that are not {said}")
     return found

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from wattscan import plugins
+from wattscan.artifacts import FILE_NAMES
 from wattscan.contracts import Difference, Precision, Task
 from wattscan.training import bootstrap, card, checkpoint, export, graph, networks, recipe, sets
 from wattscan.training.checkpoint import Checkpoint
@@ -195,7 +196,7 @@ def _tell(task: Task, difference: Difference) -> None:
 def _write_files(network: Any, task: Task, folder: Path, *, integer: bool) -> None:
     versioned = folder / card.VERSION
     versioned.mkdir(parents=True, exist_ok=True)
-    onnx, tflite = (versioned / card.FILE_NAMES[form] for form in ("onnx", "tflite"))
+    onnx, tflite = (versioned / FILE_NAMES[form] for form in card.FORMATS)
     export.to_onnx(network, task.input_shape, onnx, integer=integer)
     export.to_tflite(network, task.input_shape, tflite, integer=integer)
 

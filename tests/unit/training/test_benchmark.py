@@ -1,6 +1,7 @@
 """The timing of the models, and its table."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,9 +37,11 @@ def test_every_engine_has_a_row_and_the_best_of_each_has_one(tmp_path: Path) -> 
     pytest.importorskip("onnxruntime", reason="an engine is timed")
     pytest.importorskip("ai_edge_litert", reason="an engine is timed")
     printed = benchmark.benchmark([copied(tmp_path, "**/*.*")], rounds=2, threads=1)
-    assert "1 thread(s)" in printed
-    assert "2 interleaved rounds" in printed
-    rows = cells(printed)
+    heading, table, auto = printed.split("\n\n")
+    assert "1 thread(s)" in heading
+    assert "2 interleaved rounds" in heading
+    assert [row[1] for row in cells(auto)] == ["openvino, not tuned"] * 2
+    rows = cells(table)
     engines = [row[1] for row in rows]
     assert {"onnxruntime", "litert"} <= set(engines)
     assert len(engines) == len(set(engines))
@@ -68,7 +71,8 @@ def test_one_variant_alone_has_no_ratio(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason="an engine is timed")
     models = copied(tmp_path, "**/*.*")
     shutil.rmtree(models / NERVE[1])
-    rows = cells(benchmark.benchmark([models], rounds=1, threads=1))
+    _, table, _ = benchmark.benchmark([models], rounds=1, threads=1).split("\n\n")
+    rows = cells(table)
     assert {(row[3], row[4]) for row in rows} == {("-", "-")}
 
 
@@ -98,6 +102,22 @@ def test_an_engine_that_runs_one_variant_has_a_dash_for_the_other() -> None:
     table = cells(benchmark._table(timings))
     assert table[0] == ["n", "a", "-", "5.0", "-"]
     assert table[-1] == ["n", "best of each", "8.0", "5.0", "1.60"]
+
+
+def test_what_auto_takes_is_compared_with_the_best() -> None:
+    timings = [
+        replace(timing(name, "int8", *milliseconds), auto="a")
+        for name, milliseconds in (("a", (5, 6, 11)), ("b", (4, 5, 9)))
+    ]
+    assert cells(benchmark._auto_table(timings)) == [
+        ["n, INT8", "a", "6.0", "b", "5.0", "1.22"],
+    ]
+
+
+def test_an_engine_that_is_not_here_has_no_figure() -> None:
+    assert cells(benchmark._auto_table([timing("a", "int8", 5)])) == [
+        ["n, INT8", "openvino, not tuned", "-", "a", "5.0", "-"]
+    ]
 
 
 def test_networks_are_not_mixed() -> None:

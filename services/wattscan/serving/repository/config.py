@@ -36,10 +36,12 @@ class ModelConfig:
     """What a model's TOML says.
 
     `backend` is the name of a backend, or "" for the target's; `labels` are TensorFlow Serving's
-    version labels; `warm_up` has the shapes to warm inputs up with whose size is open.
+    version labels; `warm_up` has the shapes to warm inputs up with whose size is open;
+    `sets_batch`: the TOML says how many images an engine takes at once.
     """
 
     batching: Batching
+    sets_batch: bool = False
     title: str = ""
     precision: str = ""
     backend: str = ""
@@ -70,6 +72,7 @@ def _config(data: Mapping[str, Any], default: Batching) -> ModelConfig:
     settings = dict(_table(data, "backend"))
     return ModelConfig(
         batching=batching(data.get("batching", {}), default),
+        sets_batch="max_batch_size" in data.get("batching", {}),
         title=_text(data, "title"),
         precision=_text(data, "precision"),
         backend=_text({"backend.name": settings.pop("name", "")}, "backend.name"),

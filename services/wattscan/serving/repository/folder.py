@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from wattscan.artifacts import CARD
+from wattscan.artifacts import CARD, FILE_NAMES
 from wattscan.contracts import Format, WattscanError
 from wattscan.serving.file_stamp import FileStamp, stamp
 from wattscan.serving.repository.config import CONFIG
 
-FORMATS: tuple[Format, ...] = ("onnx", "tflite")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -75,7 +74,7 @@ def misplaced(repository: Path) -> list[Path]:
     can have."""
     # No deeper than a level below where they belong: it is looked at again and again.
     patterns = [
-        "/".join(["*"] * depth + [f"model.{kind}"]) for depth in range(4) for kind in FORMATS
+        "/".join(["*"] * depth + [name]) for depth in range(4) for name in FILE_NAMES.values()
     ]
     try:
         files = [file for pattern in patterns for file in repository.glob(pattern)]
@@ -106,9 +105,9 @@ def _model(path: Path) -> ModelFolder:
 
 def _version(number: int, folder: Path) -> VersionFolder:
     files: dict[Format, Path] = {}
-    for kind in FORMATS:
-        if (folder / f"model.{kind}").is_file():
-            files[kind] = folder / f"model.{kind}"
+    for kind, name in FILE_NAMES.items():
+        if (folder / name).is_file():
+            files[kind] = folder / name
     own, shared = folder / CARD, folder.parent / CARD
     card = own if own.is_file() else shared if shared.is_file() else None
     present = [file for file in sorted(folder.iterdir()) if file.is_file()]

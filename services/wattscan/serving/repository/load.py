@@ -13,6 +13,7 @@ from wattscan.artifacts import load_card, model_file, sha256
 from wattscan.contracts import (
     Array,
     Engine,
+    EngineAbsent,
     EngineUnfit,
     Format,
     ModelFile,
@@ -20,6 +21,7 @@ from wattscan.contracts import (
     TensorSpec,
     WattscanError,
 )
+from wattscan.engine_choice import AUTO, Choice, cheapest, tuned
 from wattscan.serving.batching.batcher import Batcher
 from wattscan.serving.batching.runner import ImageRunner, Runner, TensorRunner
 from wattscan.serving.repository.config import ModelConfig
@@ -47,7 +49,9 @@ def load(
     batched = all(spec.shape[:1] == (-1,) for spec in (*inputs, *outputs))
     if batched and clinical is None:
         batched = rows_are_images(runners[0], inputs, config)
-    batching = config.batching if batched else replace(config.batching, max_batch_size=1)
+    choice = opened.choice
+    of = choice if opened.backend == choice.backend else config.batching
+    batching = replace(config.batching, max_batch_size=of.max_batch_size if batched else 1)
     answer = warm_up(model.name, runners, inputs, config)
     if clinical is not None and answer is not None:
         _check_shape(model.name, answer[0], outputs[0])
@@ -66,6 +70,7 @@ def load(
         engine_version=plugins.engine_version(opened.backend),
         threads=opened.threads,
         engine_reason=opened.reason,
+        untuned=choice.is_auto and not choice.is_tuned and clinical is not None,
     )
 
 
@@ -76,6 +81,7 @@ class _Opened:
     engines: Sequence[Engine]
     threads: int
     reason: str
+    choice: _Chosen
 
 
 def _opened(
@@ -85,9 +91,10 @@ def _opened(
     target: Target,
     clinical: Clinical | None,
 ) -> _Opened:
-    """In the backend that the model names, or else in the target's, if that computes it as its file
-    says; else in the first that does."""
-    first = config.backend or target.backend
+    """In the backend that was chosen, if that computes the model as its file says; else in the
+    first that does."""
+    choice = _choice(version, config, target)
+    first = choice.backend
     candidates = _candidates(version, first)
     if config.backend and candidates[:1] != [first]:
         raise WattscanError(
@@ -98,8 +105,8 @@ def _opened(
     here = f"{model.path.parent}/"
     lossy: _Opened | None = None
     for name in candidates:
-        file = _file(version, clinical, plugins.backend(name).FORMAT)
         settings = _settings(name, first, config, target)
+        file = _file(version, clinical, plugins.formats(name, settings))
         try:
             engines = [
                 _engine(name, file, settings, model.name) for _ in range(config.batching.instances)
@@ -107,12 +114,14 @@ def _opened(
         except EngineUnfit as error:
             reasons.append(str(error))
             continue
-        except WattscanError:
+        except WattscanError as error:
+            if choice.is_auto and isinstance(error, EngineAbsent):
+                reasons.append(str(error))
             if not reasons:
                 raise
             continue  # not here either; the first reason is what people can act on
         threads = int(settings.get("threads", 1))
-        opened = _Opened(name, file, engines, threads, "; ".join(reasons).replace(here, ""))
+        opened = _Opened(name, file, engines, threads, "; ".join(reasons).replace(here, ""), choice)
         # Images are finite, and so are the values that clinical models take over other protocols.
         if clinical is None and lossy is None and not getattr(engines[0], "keeps_nan", True):
             reasons.append(f"{name} may make a number of a NaN")
@@ -127,6 +136,29 @@ def _opened(
     raise WattscanError(reasons[0])
 
 
+@dataclass(frozen=True)
+class _Chosen(Choice):
+    """`is_auto`: nobody named the backend. `is_tuned`: it was found to take least here."""
+
+    is_auto: bool = False
+    is_tuned: bool = False
+
+
+def _choice(version: VersionFolder, config: ModelConfig, target: Target) -> _Chosen:
+    """As the model says, or the target; where that is `auto`, as `models tune` found."""
+    largest = config.batching.max_batch_size
+    if config.backend or target.backend != AUTO:
+        return _Chosen(config.backend or target.backend, largest)
+    threads = {**target.backend_settings, **config.backend_settings}.get("threads", 1)
+    known = tuned({kind: sha256(path) for kind, path in version.files.items()}, threads)
+    if known is None:
+        return _Chosen(max_batch_size=largest, is_auto=True)
+    best = cheapest(known)
+    # Whoever has set a batch has a reason.
+    largest = largest if config.sets_batch or largest > 1 else best.max_batch_size
+    return _Chosen(best.backend, largest, is_auto=True, is_tuned=True)
+
+
 def _candidates(version: VersionFolder, first: str) -> list[str]:
     """The backends that read one of the version's files: the first, then those of its format."""
     if not version.files:
@@ -139,7 +171,7 @@ def _candidates(version: VersionFolder, first: str) -> list[str]:
 def _settings(name: str, first: str, config: ModelConfig, target: Target) -> dict[str, Any]:
     """The target's for its backend; and the model's, of which another engine than the one that it
     is for takes the threads."""
-    settings = {**(target.backend_settings if name == target.backend else {})}
+    settings = {**(target.backend_settings if target.backend in (name, AUTO) else {})}
     own = config.backend_settings
     settings.update(own if name == first else {k: v for k, v in own.items() if k == "threads"})
     return settings
@@ -168,7 +200,11 @@ def _clinical(model: ModelFolder, version: VersionFolder) -> Clinical | None:
     return Clinical(plugins.task(card.task), card)
 
 
-def _file(version: VersionFolder, clinical: Clinical | None, file_format: Format) -> ModelFile:
+def _file(
+    version: VersionFolder, clinical: Clinical | None, formats: Sequence[Format]
+) -> ModelFile:
+    """The first of the formats that is there."""
+    file_format = next(each for each in formats if each in version.files)
     path = version.files[file_format]
     if clinical is None:
         return ModelFile(file_format, path, sha256(path))

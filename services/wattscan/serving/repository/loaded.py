@@ -44,6 +44,8 @@ class LoadedModel:
     """Of one engine."""
     engine_reason: str = ""
     """Why it is not in the engine that was asked for, or what that engine loses."""
+    untuned: bool = False
+    """Its engine may be chosen by what it costs, and nobody has measured that here."""
     statistics: Statistics = field(default_factory=Statistics)
     loaded_at: float = field(default_factory=time.time)
 

@@ -12,7 +12,11 @@ from wattscan.serving.repository.repository import Entry
 from wattscan.serving.repository.statistics import Duration, Snapshot
 from wattscan.wire import open_inference_pb2 as pb
 
-_PLATFORMS = {"onnx": "onnxruntime_onnx", "tflite": "tensorflow_tflite"}
+_PLATFORMS = {
+    "onnx": "onnxruntime_onnx",
+    "onnx-symmetric": "onnxruntime_onnx",
+    "tflite": "tensorflow_tflite",
+}
 
 
 def metadata(model: LoadedModel, versions: Sequence[int]) -> pb.ModelMetadataResponse:

@@ -1,0 +1,88 @@
+"""`wattscan models tune`: the engines' costs, in joules too where this machine measures them."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from wattscan.artifacts import default_models, find_cards
+from wattscan.contracts import ModelCard, Target
+from wattscan.engine_choice import Tuning
+from wattscan.targets import load_target
+from wattscan.telemetry.arguments import add_place
+from wattscan.telemetry.joules import Counted, counted
+from wattscan.training.tune import Options, tune
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `wattscan models tune`."""
+    parser.add_argument(
+        "--models", type=Path, metavar="DIR", default=default_models(), help="the model folder"
+    )
+    add_place(parser)
+    parser.add_argument("--again", action="store_true", help="also models that have been tuned")
+    parser.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=Options.budget,
+        help="that one model may take, beside the opening of its engines "
+        f"(default {Options.budget:g})",
+    )
+    parser.set_defaults(execute=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Tune; 0 where some model is known now, else 1. Raises: WattscanError."""
+    logging.getLogger("wattscan").setLevel(logging.ERROR)  # the lines below tell
+    target = load_target(options.target)
+    asked = Options(budget=options.seconds, again=options.again)
+    known = tune_models(
+        find_cards(options.models), target, options.sysfs, asked, partial(print, flush=True)
+    )
+    return 0 if known else 1
+
+
+def tune_models(
+    cards: Sequence[ModelCard],
+    target: Target,
+    sysfs: Path,
+    asked: Options,
+    say: Callable[[str], None],
+) -> dict[str, Tuning]:
+    """What each engine takes of each model here, by the models' names; as `training.tune.tune`.
+
+    Args:
+        cards: the models.
+        target: whose threads the engines have, and whose sensors count.
+        sysfs: where sysfs is mounted.
+        asked: without threads and meter, which are the target's.
+        say: is told what is done.
+
+    Raises:
+        WattscanError: a sensor's settings are wrong.
+    """
+    threads = int(target.backend_settings.get("threads", 1))
+    with _meter(target, sysfs, say) as meter:
+        return tune(cards, Options(threads, asked.budget, asked.again, meter), say)
+
+
+@contextlib.contextmanager
+def _meter(target: Target, sysfs: Path, say: Callable[[str], None]) -> Iterator[Counted | None]:
+    with counted(target, sysfs) as source:
+        if isinstance(source, Counted):
+            say(f"Costs are joules of {source.name}, and processor time.")
+            yield source
+        else:
+            say(f"Costs are processor time: {source}.")
+            yield None
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0.1 <= (value := float(text)) <= 600:
+            return value
+    raise argparse.ArgumentTypeError("seconds from 0.1 to 600")

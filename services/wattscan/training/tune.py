@@ -1,0 +1,198 @@
+"""`wattscan models tune`: which engine takes least on this machine, for each model?
+
+Every engine that reproduces the model runs in every round, alone and with a batch, in an order of
+its own; what is kept of each is the median over the rounds (`engine_choice`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from wattscan import engine_choice, plugins
+from wattscan.artifacts import model_file
+from wattscan.contracts import Engine, ModelCard, Tensor, WattscanError
+from wattscan.engine_choice import BATCH, Choice, Cost, Tuning
+from wattscan.training.agreement import compared
+from wattscan.training.steady import BLOCK, run_for, warm_up
+from wattscan.units import Joules, Seconds
+
+_REFERENCE = "onnxruntime"
+_ROUNDS = 5
+_SEED = 47
+
+
+class Meter(Protocol):
+    """Counts the joules of the device that computes."""
+
+    @property
+    def block(self) -> Seconds:
+        """How long a piece of work must last for its joules to be told from the next one's."""
+
+    def read(self) -> Joules | None:
+        """Counted since some moment; None: it cannot be told now."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """`threads` of each engine; `budget`, seconds that one model may take besides the opening of
+    its engines; `again`: also models of which it is kept already; `meter`, where there is one."""
+
+    threads: int = 1
+    budget: float = 10.0
+    again: bool = False
+    meter: Meter | None = None
+
+
+@dataclass(frozen=True)
+class _Run:
+    backend: str
+    batch: int
+
+
+def tune(
+    cards: Sequence[ModelCard], options: Options, say: Callable[[str], None]
+) -> dict[str, Tuning]:
+    """Find and keep what each engine takes of each model; `say` is told a line a model.
+
+    Returns:
+        What is known now, by the models' names; those that no engine here runs are left out.
+    """
+    known: dict[str, Tuning] = {}
+    for number, card in enumerate(cards, 1):
+        place = f"{number} of {len(cards)}  {card.name}"
+        files = {file.format: file.sha256 for file in card.files}
+        kept = None if options.again else engine_choice.tuned(files, options.threads)
+        found = kept or _measure(card, options, say)
+        if found is None:
+            say(f"{place}: no engine that is installed runs it")
+            continue
+        if kept is None:
+            engine_choice.keep(files, options.threads, found)
+        known[card.name] = found
+        say(f"{place}: {_told(found)}{f'; measured on {found.date}' if kept else ''}")
+    return known
+
+
+def choice_told(choice: Choice) -> str:
+    """For a reader."""
+    if choice.max_batch_size > 1:
+        return f"{choice.backend}, up to {choice.max_batch_size} waiting images at once"
+    return choice.backend
+
+
+def cost_told(cost: Cost) -> str:
+    """For a reader."""
+    joules = "" if cost.joules is None else f" {cost.joules:.2g} J"
+    return f"{1e3 * cost.seconds:.1f} ms{joules}"
+
+
+def _told(found: Tuning) -> str:
+    each = ", ".join(
+        f"{name} {cost_told(cost)}, of {BATCH} {cost_told(found.together[name])}"
+        for name, cost in sorted(found.alone.items(), key=lambda pair: pair[1].seconds)
+    )
+    return f"{choice_told(engine_choice.cheapest(found))} ({each})"
+
+
+def _measure(card: ModelCard, options: Options, say: Callable[[str], None]) -> Tuning | None:
+    task = plugins.task(card.task)
+    frames = task.phantom(BATCH, seed=_SEED).images
+    images = np.stack([task.preprocess(frame, card.normalisation) for frame in frames])
+    with contextlib.ExitStack() as stack:
+        engines = _engines(card, options.threads, stack, say)
+        if engines and _REFERENCE not in engines:
+            say(
+                f"{card.name}: not compared with {_REFERENCE}, which is not here: whether the "
+                "engines answer as the model's file says is not known"
+            )
+        for name, note in _otherwise(card, engines, images).items():
+            say(f"{card.name}: without {name}, which answers otherwise than {_REFERENCE}: {note}")
+            del engines[name]
+        if not engines:
+            return None
+        costs = _rounds(engines, images, options)
+    alone, together = (
+        {run.backend: cost for run, cost in costs.items() if run.batch == batch}
+        for batch in (1, BATCH)
+    )
+    today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    return Tuning(alone, together, today)
+
+
+def _rounds(engines: Mapping[str, Engine], images: Tensor, options: Options) -> dict[_Run, Cost]:
+    runs = [_Run(name, batch) for name in engines for batch in (1, BATCH)]
+    took: dict[_Run, list[Cost]] = {run: [] for run in runs}
+    order = np.random.default_rng(_SEED)
+    end = time.monotonic() + options.budget
+    while len(took[runs[0]]) < _ROUNDS or time.monotonic() < end:
+        for place in order.permutation(len(runs)):
+            run = runs[place]
+            took[run].append(_once(engines[run.backend], images[: run.batch], options.meter))
+    return {run: _median(costs) for run, costs in took.items()}
+
+
+def _once(engine: Engine, images: Tensor, meter: Meter | None) -> Cost:
+    """Of one image: this process's processor time, all threads together, and joules."""
+    warm_up(engine, images)
+    before = meter.read() if meter else None
+    start = time.process_time()
+    count = run_for(engine, images, meter.block if meter else BLOCK)
+    seconds = (time.process_time() - start) / count
+    after = meter.read() if meter else None
+    if before is None or after is None:
+        return Cost(seconds)
+    return Cost(seconds, (after - before) / count)
+
+
+def _median(costs: Sequence[Cost]) -> Cost:
+    joules = [cost.joules for cost in costs if cost.joules is not None]
+    return Cost(
+        statistics.median(cost.seconds for cost in costs),
+        statistics.median(joules) if len(joules) == len(costs) else None,
+    )
+
+
+def _engines(
+    card: ModelCard, threads: int, stack: contextlib.ExitStack, say: Callable[[str], None]
+) -> dict[str, Engine]:
+    engines = {}
+    for name in plugins.names("backends"):
+        backend = plugins.backend(name)
+        try:
+            path = model_file(card, backend.FORMAT).path
+            engine = stack.enter_context(
+                contextlib.closing(backend.open_engine(path, {"threads": threads}))
+            )
+            engine.infer(np.zeros((BATCH, *plugins.task(card.task).input_shape), np.float32))
+        except WattscanError as error:
+            say(f"{card.name}: without {name}: {error}")
+        else:
+            engines[name] = engine
+    return engines
+
+
+def _otherwise(card: ModelCard, engines: Mapping[str, Engine], images: Tensor) -> dict[str, str]:
+    """The engines that answer otherwise than the reference, and how."""
+    if _REFERENCE not in engines:
+        return {}
+    task = plugins.task(card.task)
+    right = _one_by_one(engines[_REFERENCE], images)
+    found = {}
+    for name, engine in engines.items():
+        for logits in (_one_by_one(engine, images), engine.infer(images)):
+            agree, note = compared(task, card.precision, right, logits)
+            if not agree:
+                found[name] = note
+    return found
+
+
+def _one_by_one(engine: Engine, images: Tensor) -> Tensor:
+    return np.concatenate([engine.infer(image[np.newaxis]) for image in images])
