@@ -112,7 +112,7 @@ models-notice:
 	@echo "Each task trains on one thread: about an hour and a half in all on one core, and" \
 		"less than an hour with make -j2 models. An interrupted fit goes on where it was."
 
-benchmark-models: $(BENCHMARK_READY) ## FP32 and INT8 in every engine and in auto's (the shipped models, and a full ResNet-50)
+benchmark-models: $(BENCHMARK_READY) ## FP32 and INT8 in every engine, and what auto takes (with a full ResNet-50)
 	$(BIN)/wattscan models tune --models models
 	$(BIN)/wattscan models benchmark --models models --models build/benchmark/models
 

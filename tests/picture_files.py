@@ -43,6 +43,7 @@ from picture_makers import (
     jpeg_of_twelve_bits,
     lut,
     palette,
+    png,
     saved,
     tiff,
     turned,
@@ -490,10 +491,16 @@ CASES: tuple[Case, ...] = (
     *(
         Case(
             *(OTHERS, f"PNG, one transparent gray (`tRNS`), {depth} bits"),
-            lambda d=depth: few_bits(d, 1),
+            # Its lower bits alone count.
+            lambda d=depth: few_bits(d, 0xFF00 + 1),
             *("that gray is black, the others over 8 bits", widened(depth, but=1)),
         )
         for depth in (2, 4)
+    ),
+    Case(
+        *(OTHERS, "PNG, colours of 16 bits, one of them transparent (`tRNS`)"),
+        lambda: png(2, 16, np.zeros((2, 12), np.uint8), (0x1234, 0x1234, 0x1234)),
+        refused="colours of 16 bits of which one is transparent",
     ),
     Case(
         *(OTHERS, "PNG, gray of 16 bits with alpha"),

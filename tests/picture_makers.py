@@ -221,16 +221,17 @@ def jpeg_of_twelve_bits() -> bytes:
     return bytes(jpeg)
 
 
-def png(kind: int, depth: int, rows: Values, transparent: int | None = None) -> bytes:
+def png(kind: int, depth: int, rows: Values, transparent: tuple[int, ...] = ()) -> bytes:
     """A PNG as Pillow writes none: `kind` is its colour type, `rows` are packed bytes."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         told = name + data
         return struct.pack(">I", len(data)) + told + struct.pack(">I", zlib.crc32(told))
 
-    width = rows.shape[1] * 8 // depth // {0: 1, 4: 2}[kind]
+    width = rows.shape[1] * 8 // depth // {0: 1, 2: 3, 4: 2}[kind]
     header = struct.pack(">IIBBBBB", width, len(rows), depth, kind, 0, 0, 0)
-    given = b"" if transparent is None else chunk(b"tRNS", struct.pack(">H", transparent))
+    samples = struct.pack(f">{len(transparent)}H", *transparent)
+    given = chunk(b"tRNS", samples) if transparent else b""
     data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
     return (
         b"\x89PNG\r\n\x1a\n"
@@ -246,7 +247,7 @@ def few_bits(depth: int, transparent: int) -> bytes:
     values = EIGHT >> (8 - depth)
     parts = values.reshape(len(values), -1, 8 // depth)
     shifts = np.arange(8 - depth, -1, -depth)
-    return png(0, depth, (parts << shifts).sum(-1).astype(np.uint8), transparent)
+    return png(0, depth, (parts << shifts).sum(-1).astype(np.uint8), (transparent,))
 
 
 def widened(depth: int, but: int) -> Values:

@@ -22,6 +22,7 @@ from wattscan.bench import cli as bench
 from wattscan.bench import tuning
 from wattscan.collector import cli as collector
 from wattscan.contracts import Target, WattscanError
+from wattscan.engine_choice import DEFAULT
 from wattscan.serving import cli as serving
 from wattscan.serving.allocator import keep_large_buffers
 from wattscan.serving.compose import make_server
@@ -150,13 +151,13 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     tuning.add_arguments(
         commands.add_parser(
             "tune",
-            help="find and keep the engine that takes least on this machine, for each model",
+            help="find and keep the engine that costs the least on this machine, for each model",
             description="Runs every installed engine that reproduces a model, with one image and "
-            "with 4 at once, in turns, and keeps what each takes: processor time, and joules where "
-            "a sensor counts them. `serve` and `bench` take the cheapest where the target's "
-            "backend is auto, as the CPU's is. Under two minutes for six models; close everything "
-            "else first. It holds until a model's file, an engine's version or the processor "
-            "changes.",
+            "with batches of 4, in turns, and keeps what an image costs in each: processor time, "
+            "and joules where a sensor counts them. `serve` and `bench` use the cheapest where the "
+            "target's backend is auto, as the CPU's is. Under two minutes for six models; close "
+            "everything else first. It holds until a model's file, an engine's version or the "
+            "processor changes.",
         )
     )
 
@@ -223,8 +224,9 @@ def _tell_untuned(models: Repository) -> None:
     untuned = sorted({model.name for model in models if model.untuned})
     if untuned:
         log.info(
-            "which engine takes least here is not known of %s; wattscan models tune finds it",
-            ", ".join(untuned),
+            "not tuned on this machine, and so in %s where that is installed: %s; `wattscan models "
+            "tune` finds the engine that takes the least",
+            *(DEFAULT, ", ".join(untuned)),
         )
 
 

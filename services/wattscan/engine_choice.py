@@ -1,8 +1,7 @@
 """Which engine a model runs on where the target says `auto`: the one that takes least here.
 
-`wattscan models tune` measures it and keeps it, by the model's files, the engines' versions, their
-threads and the processor. Where nothing is kept, it is OpenVINO: no server tries engines while
-patients wait.
+`wattscan models tune` measures it and keeps it, by the model's files, the engines' versions and the
+processor. Where nothing is kept, it is OpenVINO: no server tries engines while patients wait.
 """
 
 from __future__ import annotations
@@ -10,21 +9,21 @@ from __future__ import annotations
 import functools
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from wattscan import cache, plugins
-from wattscan.contracts import Format
+from wattscan.contracts import ModelFile
 
-AUTO = "auto"
 DEFAULT = "openvino"
 BATCH = 4
 """How many images are timed together: more gain next to nothing here, and wait for longer."""
 
 _KEPT = "engines"
+_MOST = 1e9  # seconds and joules of no image
 # The first image of a batch waits for its last: what saves the engine less than this saves the
 # service nothing, and makes p99 worse (`make benchmark-batching`; docs/models.md).
 _LEAST_GAIN = 0.08
@@ -43,11 +42,18 @@ class Cost:
 @dataclass(frozen=True)
 class Tuning:
     """What was measured of one model on this machine: backend -> the cost of an image that comes
-    alone, and of one of `BATCH` that are computed together. `date` is ISO 8601."""
+    alone, and of one of `BATCH` that are computed together.
+
+    `date` is ISO 8601; `threads` are of each engine; `meter` is what counted joules, or empty;
+    `compared`: whether the engines were seen to answer as the model's file says.
+    """
 
     alone: Mapping[str, Cost]
     together: Mapping[str, Cost]
     date: str = ""
+    threads: int = 1
+    meter: str = ""
+    compared: bool = True
 
 
 @dataclass(frozen=True)
@@ -65,11 +71,11 @@ def cheapest(tuning: Tuning) -> Choice:
     those that cost about as much, the one that also gains from a batch is taken.
     """
     alone, together = _plain(tuning)
+    gains = {name: together[name] <= (1 - _LEAST_GAIN) * cost for name, cost in alone.items()}
     least = min(alone.values())
     near = [name for name, cost in alone.items() if cost <= (1 + _NEAR) * least]
-    best = min(near, key=lambda name: alone[name] + together[name])
-    gains = together[best] <= (1 - _LEAST_GAIN) * alone[best]
-    return Choice(best, BATCH if gains else 1)
+    best = min(near, key=lambda name: alone[name] + (together if gains[name] else alone)[name])
+    return Choice(best, BATCH if gains[best] else 1)
 
 
 def same_engine(tunings: Sequence[Tuning]) -> str | None:
@@ -92,48 +98,70 @@ def _plain(tuning: Tuning) -> tuple[dict[str, float], dict[str, float]]:
     return alone, together
 
 
-def tuned(files: Mapping[Format, str], threads: int = 1) -> Tuning | None:
-    """What is kept of a model on this machine; None: it was not tuned.
-
-    Args:
-        files: format -> SHA-256, hex.
-        threads: of each engine.
-    """
-    found: Any = cache.read(_KEPT).get(_key(files, threads))
+def tuned(files: Iterable[ModelFile]) -> Tuning | None:
+    """What is kept of a model on this machine; None: it was not tuned."""
+    found: Any = cache.read(_KEPT).get(_key(files))
     try:
         alone, together = (
             {str(name): Cost(**cost) for name, cost in found[part].items()}
             for part in ("alone", "together")
         )
-        sound = all(
-            cost.seconds > 0 and (cost.joules is None or cost.joules >= 0)
-            for cost in (*alone.values(), *together.values())
-        )
-        usable = sound and alone and alone.keys() == together.keys() <= set(_backends())
-        return Tuning(alone, together, str(found["date"])) if usable else None
-    except (TypeError, KeyError, AttributeError):  # of another version
+        rest = Tuning(alone, together, str(found["date"]), int(found["threads"]),
+                      str(found["meter"]), bool(found["compared"]))  # fmt: skip
+        return rest if _is_sound(rest) else None
+    except (TypeError, KeyError, AttributeError, ValueError, OverflowError):  # of another version
         return None
 
 
-def keep(files: Mapping[Format, str], threads: int, tuning: Tuning) -> None:
-    """Keep what was measured of a model on this machine."""
-    cache.write(_KEPT, {**cache.read(_KEPT), _key(files, threads): asdict(tuning)})
+def keep(files: Iterable[ModelFile], tuning: Tuning) -> None:
+    """Keep what was measured of a model on this machine. Raises: WattscanError, if it cannot be."""
+    cache.add(_KEPT, {_key(files): asdict(tuning)})
 
 
-def _key(files: Mapping[Format, str], threads: int) -> str:
-    versions = {name: plugins.engine_version(name) for name in _backends()}
-    return json.dumps([dict(files), versions, threads, processor()], sort_keys=True)
+def _is_sound(tuning: Tuning) -> bool:
+    alone, together = tuning.alone, tuning.together
+    costs = [*alone.values(), *together.values()]
+    return (
+        bool(alone)
+        and alone.keys() == together.keys() <= set(plugins.names("backends"))
+        and all(0 < cost.seconds < _MOST for cost in costs)
+        and all(cost.joules is None or 0 <= cost.joules < _MOST for cost in costs)
+    )
 
 
-def _backends() -> list[str]:
-    return plugins.names("backends")
+def _key(files: Iterable[ModelFile]) -> str:
+    backends = plugins.names("backends")
+    versions = {name: plugins.engine_version(name) for name in backends}
+    # Those that a processor's engines read.
+    formats = {plugins.backend(name).FORMAT for name in backends}
+    told = {file.format: file.sha256 for file in files if file.format in formats}
+    return json.dumps([told, versions, _processor_in_full()], sort_keys=True)
+
+
+def processor() -> str:
+    """What the processor calls itself."""
+    return _cpuinfo().get("model name") or platform.processor() or platform.machine()
+
+
+def _processor_in_full() -> list[str]:
+    """What tells it from others: one of Arm's has no name, and a virtual machine's is often only
+    its maker's."""
+    return [
+        platform.machine(),
+        *(f"{key}: {_cpuinfo()[key]}" for key in _TOLD if key in _cpuinfo()),
+    ]
+
+
+_TOLD = (
+    "model name", "cpu family", "model", "stepping", "CPU implementer", "CPU part", "CPU variant",
+)  # fmt: skip
 
 
 @functools.cache
-def processor() -> str:
-    """What the processor calls itself."""
+def _cpuinfo() -> dict[str, str]:
+    """Of the first processor."""
     with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+        first = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]
+        pairs = (line.partition(":") for line in first.splitlines())
+        return {key.strip(): value.strip() for key, _, value in pairs}
+    return {}

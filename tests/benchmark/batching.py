@@ -70,7 +70,7 @@ def main() -> int:
 
 
 def _choice(card: ModelCard) -> engine_choice.Choice:
-    found = engine_choice.tuned({file.format: file.sha256 for file in card.files})
+    found = engine_choice.tuned(card.files)
     return engine_choice.cheapest(found) if found else engine_choice.Choice()
 
 

@@ -43,11 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--rate", type=_rate, default=20.0, help="queries a second (Server; default 20)")
     add(
         "--same-engine",
-        action="store_const",
-        dest="backend",
-        const=SAME,
-        help="compare all variants in one engine, the one that takes least over all of them, not "
-        "each in its own",
+        action="store_true",
+        help="measure all variants in one engine, the one that is nearest to each one's cheapest, "
+        "not each in its own",
     )
     add("--task", action="append", default=[], help="only this one; may be repeated")
     add(
@@ -72,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
     """Measure, reduce, and show the table and where the rest is. Raises: WattscanError."""
     # A polite kill cleans up as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if args.same_engine and args.backend:
+        raise WattscanError("--backend names the engine: leave out --same-engine")
     options = Options(
         target=args.target,
         profile=args.profile,
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         rate=args.rate,
         sysfs=args.sysfs,
-        backend=args.backend or "",
+        backend=SAME if args.same_engine else args.backend or "",
     )
     where = args.out
     # No other process may write to the run's folder until its report is there.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from typing import TypeAlias
 
-from wattscan.contracts import PRECISIONS, WattscanError
+from wattscan.contracts import AUTO, PRECISIONS, WattscanError
 
 Model: TypeAlias = tuple[str, ...]
 """A model's file and what runs it: a text for each of `_FACTS`, empty where it is not told."""
@@ -22,6 +22,7 @@ _FACTS = {
     "threads": "number of threads",
     "max_batch_size": "largest batch",
 }
+_ENGINE = list(_FACTS).index("backend")
 _DIGITS = 12
 _UNKNOWN = "not told"
 
@@ -33,6 +34,24 @@ def models_of(infos: Iterable[Mapping[str, str]]) -> Models:
         variant = labels.get("task", ""), labels.get("precision", "")
         found.setdefault(variant, set()).add(tuple(labels.get(name, "") for name in _FACTS))
     return found
+
+
+def check_engine(served: Models, backend: str, tasks: Iterable[str]) -> None:
+    """Refuse to measure what is not in the engine that was asked for; an empty one or `auto` is
+    none.
+
+    Raises:
+        WattscanError: a variant runs in another one.
+    """
+    if backend in ("", AUTO):
+        return
+    for (task, precision), models in served.items():
+        others = sorted({model[_ENGINE] for model in models} - {backend, ""})
+        if task in set(tasks) and others:
+            raise WattscanError(
+                f"the model of {task}, {precision.upper()}, runs in {' and '.join(others)} and not "
+                f"in {backend}: its model.toml or its file has it so (the service's log says why)"
+            )
 
 
 def check_same(before: Models, now: Models, tasks: Iterable[str], run: str) -> None:

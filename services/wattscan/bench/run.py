@@ -19,7 +19,7 @@ from wattscan.artifacts import find_cards
 from wattscan.bench.awaiting import wait_for_source
 from wattscan.bench.faithful import check_engines
 from wattscan.bench.lock import locked
-from wattscan.bench.models import Models, check_same, models_of
+from wattscan.bench.models import Models, check_engine, check_same, models_of
 from wattscan.bench.page import read_page
 from wattscan.bench.preflight import look
 from wattscan.bench.processes import Child
@@ -30,8 +30,8 @@ from wattscan.bench.resume import Past, complete, read_past
 from wattscan.bench.tuning import tune_models
 from wattscan.bench.workload import IMAGES, write_images
 from wattscan.collector.run_folder import RECORDING, WARNINGS
-from wattscan.contracts import PRECISIONS, Target, WattscanError
-from wattscan.engine_choice import AUTO, same_engine
+from wattscan.contracts import AUTO, PRECISIONS, Target, WattscanError
+from wattscan.engine_choice import same_engine
 from wattscan.metrics import MODEL_INFO, PROFILES
 from wattscan.serving.cli import chosen_target
 from wattscan.training.tune import Options as Tuning
@@ -41,7 +41,7 @@ _TARGET_SCRAPE_SECONDS = 1.0
 _GENERATOR_SCRAPE_SECONDS = 5.0
 _GENERATOR_END_SECONDS = 30.0
 _WATCH_SECONDS = 0.5
-SAME = "same"
+SAME = "(the same)"
 """The backend of a run whose variants are compared in one engine, before that is known."""
 _CHECKOUT = Path(__file__).parents[3]
 # What `wattscan.collector.report.write` writes last.
@@ -263,9 +263,11 @@ class _Run:
             stack.callback(server.stop)
             server.start()
             ready = self._ready(server)
+            served = _served_models(ready["metrics"])
+            check_engine(served, self._asked.backend, self._asked.tasks)
             check_same(
                 self._past.models,
-                _served_models(ready["metrics"]),
+                served,
                 self._asked.tasks,
                 f"the run in {self._folder}",
             )
@@ -282,30 +284,34 @@ class _Run:
 
     def _check_engines(self) -> None:
         models, tasks = Path(self._asked.models), self._asked.tasks
+        warnings: list[str] = []
         if self._target.backend == AUTO:
-            self._tune(models, tasks)  # which compares the engines too
-        if self._target.backend == AUTO:
-            return
-        warnings = check_engines(models, tasks, self._target, self._progress.say)
+            warnings += self._tune(models, tasks)  # which compares the engines too
+        if self._target.backend != AUTO:
+            warnings += check_engines(models, tasks, self._target, self._progress.say)
         for warning in warnings:
             self._progress.say(f"Warning: {warning}")
         _keep_warnings(self._folder, "Before the run", warnings)
 
-    def _tune(self, models: Path, tasks: Sequence[str]) -> None:
-        """Which engine takes least for each model, or for all of them together."""
+    def _tune(self, models: Path, tasks: Sequence[str]) -> list[str]:
+        """Which engine costs the least for each model, or for all of them together; returns what
+        could not be compared."""
         say = self._progress.say
-        say("Looking for the engine that takes least, once for each model ...")
+        say("Looking for the engine that costs the least, once for each model ...")
         cards = [card for card in find_cards(models) if card.task in tasks]
         sysfs = Path(self._asked.sysfs)
         known = tune_models(cards, self._target, sysfs, Tuning(), say)
+        unknown = [name for name, tuning in known.items() if not tuning.compared]
+        warnings = [f"not compared with ONNX Runtime: {', '.join(unknown)}"] if unknown else []
         if self._asked.backend != SAME:
-            return
+            return warnings
         backend = same_engine(list(known.values())) if len(known) == len(cards) else None
         if backend is None:
             raise WattscanError("no engine here runs all these models: leave out --same-engine")
-        say(f"All variants run in {backend}, which takes least over all of them.")
+        say(f"All variants run in {backend}, which is nearest to each one's cheapest.")
         self._asked = replace(self._asked, backend=backend)
         self._target = _target(self._asked.target, backend)
+        return warnings
 
     def _write_images(self) -> None:
         self._progress.say(f"Making {IMAGES} phantom images for each task ...")

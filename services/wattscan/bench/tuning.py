@@ -10,12 +10,15 @@ from functools import partial
 from pathlib import Path
 
 from wattscan.artifacts import default_models, find_cards
-from wattscan.contracts import ModelCard, Target
-from wattscan.engine_choice import Tuning
+from wattscan.contracts import AUTO, ModelCard, Target, WattscanError
+from wattscan.engine_choice import BATCH, Tuning
+from wattscan.settings import MOST_THREADS, whole_number
 from wattscan.targets import load_target
 from wattscan.telemetry.arguments import add_place
 from wattscan.telemetry.joules import Counted, counted
 from wattscan.training.tune import Options, tune
+
+_COSTS = f"What an image costs, alone / in batches of {BATCH}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds",
         type=_seconds,
         default=Options.budget,
-        help="that one model may take, beside the opening of its engines "
-        f"(default {Options.budget:g})",
+        help="for which the engines of a model take turns; five turns each, some 5 s with one "
+        f"thread, are the least (default {Options.budget:g})",
     )
     parser.set_defaults(execute=run)
 
@@ -39,6 +42,11 @@ def run(options: argparse.Namespace) -> int:
     """Tune; 0 where some model is known now, else 1. Raises: WattscanError."""
     logging.getLogger("wattscan").setLevel(logging.ERROR)  # the lines below tell
     target = load_target(options.target)
+    if target.backend != AUTO:
+        raise WattscanError(
+            f"the target {target.name} names its engine, {target.backend}: there is nothing to "
+            "tune; give a target whose backend is auto, such as cpu"
+        )
     asked = Options(budget=options.seconds, again=options.again)
     known = tune_models(
         find_cards(options.models), target, options.sysfs, asked, partial(print, flush=True)
@@ -65,7 +73,7 @@ def tune_models(
     Raises:
         WattscanError: a sensor's settings are wrong.
     """
-    threads = int(target.backend_settings.get("threads", 1))
+    threads = whole_number(target.backend_settings, "threads", 1, MOST_THREADS)
     with _meter(target, sysfs, say) as meter:
         return tune(cards, Options(threads, asked.budget, asked.again, meter), say)
 
@@ -74,10 +82,10 @@ def tune_models(
 def _meter(target: Target, sysfs: Path, say: Callable[[str], None]) -> Iterator[Counted | None]:
     with counted(target, sysfs) as source:
         if isinstance(source, Counted):
-            say(f"Costs are joules of {source.name}, and processor time.")
+            say(f"{_COSTS}: processor time and, of {source.name}, joules.")
             yield source
         else:
-            say(f"Costs are processor time: {source}.")
+            say(f"{_COSTS}: processor time ({source}).")
             yield None
 
 

@@ -46,7 +46,7 @@ def ratio_note(
         )
     notes = []
     if fp32 and int8 and _engines(fp32) != _engines(int8):
-        notes.append("each on its best engine")
+        notes.append(f"FP32 in {_named(fp32)}, INT8 in {_named(int8)}")
     if widened(int8):
         notes.append("INT8 computed in FP32")
     return True, ", ".join(notes)
@@ -86,6 +86,13 @@ def _covers_all(source: EnergySource | None) -> bool:
     board = source.sensor == "ina3221" and source.scope == "board"
     package = source.sensor in _PACKAGE_SENSORS and source.domain == "package"
     return source.scope == "system" or board or package
+
+
+def _named(models: Sequence[ModelFacts]) -> str:
+    """The engines' names; through what, where the name is not all."""
+    engines = sorted(_engines(models))
+    alike = len({backend for backend, _ in engines}) == 1 < len(engines)
+    return " and ".join(provider if alike else backend for backend, provider in engines)
 
 
 def _engines(models: Sequence[ModelFacts]) -> set[tuple[str, str]]:

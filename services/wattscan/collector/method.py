@@ -54,6 +54,8 @@ def command(measured: Measured) -> str:
     for option in ("profile", "scenario", "seed"):
         value = getattr(run, option)
         words += [f"--{option}", value] if value else []
+    engines = {model.backend for cell in measured.cells for model in cell.models}
+    words += ["--backend", *engines] if len(engines) == 1 and engines != {""} else []
     for task in measured.tasks:
         words += ["--task", task]
     # Queries a second come with this scenario alone, and no series tells how many.

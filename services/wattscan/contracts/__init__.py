@@ -49,6 +49,7 @@ from wattscan.contracts.sensors import (
     Verifiable,
 )
 from wattscan.contracts.targets import (
+    AUTO,
     Batching,
     Correction,
     PaperReading,
@@ -75,6 +76,7 @@ from wattscan.contracts.types import (
 )
 
 __all__ = [
+    "AUTO",
     "LIMITS",
     "PRECISIONS",
     "UNKNOWN_ENERGY",

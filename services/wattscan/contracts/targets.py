@@ -55,6 +55,9 @@ class PaperReading:
     zone: str | None = None
 
 
+AUTO = "auto"
+"""The backend of a target that leaves the engine to what takes least; see `engine_choice`."""
+
 _NO_DELAY = Seconds(0.0)
 
 

@@ -26,7 +26,7 @@ _SAMPLE_FORMAT, _SIGNED, _COMPRESSION = 339, 2, 259
 # What Pillow's wheels decode: none, CCITT, LZW, JPEG, Deflate, PackBits, LZMA, Zstandard.
 _COMPRESSIONS = {1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000}
 # Of PNG's header (ISO/IEC 15948, 11.2.2): where it has the depth, and the kind of colour.
-_DEPTH, _COLOUR, _GRAY, _GRAY_AND_ALPHA = 24, 25, 0, 4
+_DEPTH, _COLOUR, _GRAY, _RGB, _GRAY_AND_ALPHA = 24, 25, 0, 2, 4
 _MOST_PAGES = 4096
 _BIG = 43  # BigTIFF's version
 _FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -67,12 +67,22 @@ def read(data: bytes, frame: int, limits: Limits) -> Pixels:
 
 
 def _put_png_right(image: Image.Image, data: bytes) -> bool:
-    """Whether it is gray with alpha, which Pillow makes RGBA of where it has 16 bits."""
+    """Whether it is gray with alpha, which Pillow makes RGBA of where it has 16 bits.
+
+    Raises: InvalidImage.
+    """
+    if data[12:16] != b"IHDR":
+        raise InvalidImage("the PNG file does not begin with its header")
     depth, colour = data[_DEPTH], data[_COLOUR]
     transparent = image.info.get("transparency")
-    if colour == _GRAY and depth in (2, 4) and isinstance(transparent, int):
-        # Pillow widens the grays to 8 bits, and leaves this one as it is.
-        image.info["transparency"] = transparent * 255 // (2**depth - 1)
+    if colour == _RGB and depth == 16 and transparent is not None:
+        raise InvalidImage(
+            "the PNG file has colours of 16 bits of which one is transparent (tRNS): it is not read"
+        )
+    if colour == _GRAY and depth in (2, 4, 8) and isinstance(transparent, int):
+        # Pillow widens the grays to 8 bits, and leaves this one as it is. Its lower bits count.
+        most = 2**depth - 1
+        image.info["transparency"] = (transparent & most) * 255 // most
     return colour == _GRAY_AND_ALPHA
 
 
@@ -135,6 +145,8 @@ def _tiff_kind(data: bytes) -> str:
     names |= {"sample format": _SAMPLE_FORMAT, "samples a pixel": 277, "compression": _COMPRESSION}
     # Whole numbers alone: a text could be anything.
     told = ", ".join(f"{name} {_first(tags, tag, 0)}" for name, tag in names.items() if tag in tags)
+    if not told:
+        raise InvalidImage("the TIFF file has no tags: it is truncated or corrupt")
     order = "big-endian" if data.startswith(b"MM") else "little-endian"
     return f"the TIFF file is of a kind that is not read: {order}, {told}"
 

@@ -16,8 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from wattscan import plugins
 from wattscan.addresses import grpc_options, grpc_proxy_told, grpc_target
 from wattscan.artifacts import default_models
-from wattscan.contracts import Limits, Target, WattscanError
-from wattscan.engine_choice import AUTO
+from wattscan.contracts import AUTO, Limits, Target, WattscanError
 from wattscan.serving.security.tls import TlsFiles
 from wattscan.targets import load_target
 
@@ -50,7 +49,7 @@ def add_target_arguments(parser: argparse.ArgumentParser) -> None:
         "--backend",
         metavar="ENGINE",
         help=f"the engine, instead of the target's: {', '.join(plugins.names('backends'))}, or "
-        f"{AUTO}, the one that `models tune` found to take least",
+        f"{AUTO}, the one that costs the least as `models tune` found",
     )
     add("--models", type=Path, metavar="DIR", default=default_models(), help="the model folder")
     add(
@@ -71,8 +70,15 @@ def chosen_target(name: str, backend: str | None) -> Target:
     target = load_target(name)
     if not backend or backend == target.backend:
         return target
-    if backend != AUTO:
-        plugins.backend(backend)
+    known = [AUTO, *plugins.names("backends")]
+    if backend not in known:
+        raise WattscanError(f"there is no engine called {backend!r}; there is: {', '.join(known)}")
+    through = target.backend_settings.get("provider") or target.backend_settings.get("delegate")
+    if through:
+        raise WattscanError(
+            f"the target {target.name} is for {target.backend} with {through}: in {backend} its "
+            "figures would be another device's; name another target"
+        )
     # What else its backend is told is of no use to another.
     settings = {k: v for k, v in target.backend_settings.items() if k == "threads"}
     return replace(target, backend=backend, backend_settings=settings)

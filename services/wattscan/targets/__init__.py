@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wattscan.contracts import (
+    AUTO,
     LIMITS,
     PRECISIONS,
     Batching,
@@ -20,6 +21,7 @@ from wattscan.contracts import (
 )
 from wattscan.settings import (
     MOST_ROWS,
+    MOST_THREADS,
     batching,
     check_keys,
     number,
@@ -81,6 +83,9 @@ def _target(path: Path, data: Mapping[str, Any]) -> Target:
     if not isinstance(sensors, list) or not all(isinstance(entry, dict) for entry in sensors):
         raise ValueError("sensors must be tables, [[sensors]] with a name each")
     settings = {key: value for key, value in backend.items() if key != "name"}
+    if backend.get("name") == AUTO:
+        check_keys(settings, {"threads"})  # each engine has others of its own
+    whole_number(settings, "threads", 1, MOST_THREADS)
     return Target(
         name=path.stem,
         title=_text(data, "title"),

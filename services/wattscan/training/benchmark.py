@@ -94,12 +94,12 @@ def _timed(cards: list[ModelCard], rounds: int, threads: int, title: str) -> lis
         for number in range(rounds):
             for key in [*keys[number % len(keys) :], *keys[: number % len(keys)]]:
                 seconds[key].append(_once(engines[key], image))
-    chosen = {card.precision: _auto(card, threads) for card in cards}
+    chosen = {card.precision: _auto(card) for card in cards}
     return [Timing(title, *key, tuple(seconds[key]), chosen[key[1]]) for key in keys]
 
 
-def _auto(card: ModelCard, threads: int) -> str:
-    found = tuned({file.format: file.sha256 for file in card.files}, threads)
+def _auto(card: ModelCard) -> str:
+    found = tuned(card.files)
     return cheapest(found).backend if found else ""
 
 

@@ -56,7 +56,7 @@ def _rows(card: ModelCard) -> Iterator[tuple[str, ...]]:
 
 
 def _tuned(card: ModelCard) -> Tuning | None:
-    return tuned({file.format: file.sha256 for file in card.files})
+    return tuned(card.files)
 
 
 def _engine(found: Tuning | None) -> str:
@@ -64,7 +64,8 @@ def _engine(found: Tuning | None) -> str:
     if found is None:
         return "not tuned"
     best = cheapest(found)
-    return f"{choice_told(best)}: {cost_told(found.alone[best.backend])}, {found.date}"
+    costs = found.together if best.max_batch_size > 1 else found.alone
+    return f"{choice_told(best)}: {cost_told(costs[best.backend])}, {found.date}"
 
 
 def _record_of(found: Tuning | None) -> dict[str, Any] | None:

@@ -18,8 +18,10 @@ import numpy as np
 from wattscan import plugins
 from wattscan.artifacts import CARD, FILE_NAMES, SYMMETRIC, find_cards, model_file, sha256
 from wattscan.contracts import WattscanError
+from wattscan.training.onnx_file import problems
 
 _LONGEST, _MOST = 255, 127
+_WITH_ZERO = 3  # inputs of a node that names its zero point
 
 
 def add(models: Path, task: str) -> Path:
@@ -33,7 +35,15 @@ def add(models: Path, task: str) -> Path:
         raise WattscanError(f"{models} has no INT8 model of {task!r}")
     source = model_file(card, "onnx").path
     path = source.with_name(FILE_NAMES[SYMMETRIC])
-    write_symmetric(source, path)
+    made = path.with_suffix(".new")
+    try:
+        write_symmetric(source, made)
+        wrong = problems(made, integer=True, symmetric=True)
+        if wrong:
+            raise WattscanError(f"{source} has no such form: {wrong[0]}")
+        made.replace(path)
+    finally:
+        made.unlink(missing_ok=True)
     told = dict(card.details)
     where = path.parent.name
     entry = {"format": SYMMETRIC, "path": f"{where}/{path.name}", "sha256": sha256(path)}
@@ -50,13 +60,18 @@ def write_symmetric(source: Path, path: Path) -> None:
         WattscanError: onnx is not installed (EngineAbsent), or the file has what has no such form.
     """
     onnx = plugins.sdk("onnx", "train")
-    model = onnx.load(source)
+    try:
+        model = onnx.load(source)
+    except Exception as error:  # protobuf's own, which share no base
+        raise WattscanError(f"{source} is no ONNX file: {type(error).__name__}") from None
     graph = model.graph
     constants = {one.name: onnx.numpy_helper.to_array(one) for one in graph.initializer}
     made: dict[str, Any] = {}
     kept = []
     for node in graph.node:
         if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            if len(node.input) < _WITH_ZERO or not constants.keys() >= set(node.input[1:3]):
+                raise WattscanError(f"{source}: {node.name} has no constant scale and zero point")
             scale, zero = (constants[name] for name in node.input[1:3])
             if zero.dtype == np.uint8:
                 node.input[1:] = _about_zero(node.input[1:3], scale, zero, made)

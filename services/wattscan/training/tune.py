@@ -33,6 +33,10 @@ class Meter(Protocol):
     """Counts the joules of the device that computes."""
 
     @property
+    def name(self) -> str:
+        """Of the sensor."""
+
+    @property
     def block(self) -> Seconds:
         """How long a piece of work must last for its joules to be told from the next one's."""
 
@@ -42,8 +46,9 @@ class Meter(Protocol):
 
 @dataclass(frozen=True)
 class Options:
-    """`threads` of each engine; `budget`, seconds that one model may take besides the opening of
-    its engines; `again`: also models of which it is kept already; `meter`, where there is one."""
+    """`threads` of each engine; `budget`: for so many seconds the engines take turns with a model,
+    five turns each at least; `again`: also models of which it is kept already; `meter`, where there
+    is one."""
 
     threads: int = 1
     budget: float = 10.0
@@ -64,27 +69,39 @@ def tune(
 
     Returns:
         What is known now, by the models' names; those that no engine here runs are left out.
+
+    Raises:
+        WattscanError: what was found cannot be kept.
     """
     known: dict[str, Tuning] = {}
     for number, card in enumerate(cards, 1):
         place = f"{number} of {len(cards)}  {card.name}"
-        files = {file.format: file.sha256 for file in card.files}
-        kept = None if options.again else engine_choice.tuned(files, options.threads)
+        kept = None if options.again else _kept(card, options)
+        if kept is None:
+            say(f"{place}: measuring ...")
         found = kept or _measure(card, options, say)
         if found is None:
             say(f"{place}: no engine that is installed runs it")
             continue
         if kept is None:
-            engine_choice.keep(files, options.threads, found)
+            engine_choice.keep(card.files, found)
         known[card.name] = found
         say(f"{place}: {_told(found)}{f'; measured on {found.date}' if kept else ''}")
     return known
 
 
+def _kept(card: ModelCard, options: Options) -> Tuning | None:
+    """What was measured as it would be measured now."""
+    kept = engine_choice.tuned(card.files)
+    if kept is None or kept.threads != options.threads:
+        return None
+    return None if options.meter and options.meter.name != kept.meter else kept
+
+
 def choice_told(choice: Choice) -> str:
     """For a reader."""
     if choice.max_batch_size > 1:
-        return f"{choice.backend}, up to {choice.max_batch_size} waiting images at once"
+        return f"{choice.backend}, batches of up to {choice.max_batch_size}"
     return choice.backend
 
 
@@ -96,10 +113,10 @@ def cost_told(cost: Cost) -> str:
 
 def _told(found: Tuning) -> str:
     each = ", ".join(
-        f"{name} {cost_told(cost)}, of {BATCH} {cost_told(found.together[name])}"
+        f"{name} {cost_told(cost)} / {cost_told(found.together[name])}"
         for name, cost in sorted(found.alone.items(), key=lambda pair: pair[1].seconds)
     )
-    return f"{choice_told(engine_choice.cheapest(found))} ({each})"
+    return f"{choice_told(engine_choice.cheapest(found))}  [{each}]"
 
 
 def _measure(card: ModelCard, options: Options, say: Callable[[str], None]) -> Tuning | None:
@@ -108,7 +125,8 @@ def _measure(card: ModelCard, options: Options, say: Callable[[str], None]) -> T
     images = np.stack([task.preprocess(frame, card.normalisation) for frame in frames])
     with contextlib.ExitStack() as stack:
         engines = _engines(card, options.threads, stack, say)
-        if engines and _REFERENCE not in engines:
+        is_compared = _REFERENCE in engines
+        if engines and not is_compared:
             say(
                 f"{card.name}: not compared with {_REFERENCE}, which is not here: whether the "
                 "engines answer as the model's file says is not known"
@@ -123,8 +141,12 @@ def _measure(card: ModelCard, options: Options, say: Callable[[str], None]) -> T
         {run.backend: cost for run, cost in costs.items() if run.batch == batch}
         for batch in (1, BATCH)
     )
+    counted = all(cost.joules is not None for cost in costs.values())
+    if options.meter and not counted:
+        say(f"{card.name}: {options.meter.name} fell silent: processor time alone")
     today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-    return Tuning(alone, together, today)
+    meter = options.meter.name if options.meter and counted else ""
+    return Tuning(alone, together, today, options.threads, meter, is_compared)
 
 
 def _rounds(engines: Mapping[str, Engine], images: Tensor, options: Options) -> dict[_Run, Cost]:
@@ -147,7 +169,7 @@ def _once(engine: Engine, images: Tensor, meter: Meter | None) -> Cost:
     count = run_for(engine, images, meter.block if meter else BLOCK)
     seconds = (time.process_time() - start) / count
     after = meter.read() if meter else None
-    if before is None or after is None:
+    if before is None or after is None or after < before:
         return Cost(seconds)
     return Cost(seconds, (after - before) / count)
 

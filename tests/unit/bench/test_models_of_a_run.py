@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from wattscan.bench.models import check_same, models_of
+from wattscan.bench.models import check_engine, check_same, models_of
 from wattscan.contracts import WattscanError
 
 FP32 = {
@@ -60,3 +60,13 @@ def test_a_recording_that_told_less_is_compared_by_what_it_told():
     check(less, [FP32, INT8])
     with pytest.raises(WattscanError, match="SHA-256 was aaaaaaaaaaaa and is cccccccccccc;"):
         check(less, [{**FP32, "sha256": "c" * 64}, INT8])
+
+
+def test_a_run_in_one_engine_has_all_of_its_models_in_it():
+    served = models_of([FP32, {**INT8, "backend": "litert"}])
+    for backend in ("", "auto"):
+        check_engine(served, backend, ["brain-mri"])
+    check_engine(served, "openvino", ["chest-xray"])
+    check_engine(models_of([FP32, INT8]), "openvino", ["brain-mri"])
+    with pytest.raises(WattscanError, match="brain-mri, INT8, runs in litert and not in openvino"):
+        check_engine(served, "openvino", ["brain-mri"])

@@ -776,7 +776,7 @@ def ratio_of(int8, source=SOURCE):
 
 def test_different_engines_are_allowed_and_told():
     ratio, text = ratio_of({"backend": "litert", "provider": "XNNPACK"})
-    assert ratio.gross and text.endswith("each on its best engine")
+    assert ratio.gross and text.endswith("FP32 in onnxruntime, INT8 in litert")
 
 
 @pytest.mark.parametrize(

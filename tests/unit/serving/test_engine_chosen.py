@@ -26,13 +26,12 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "models"
 
 
-def keep(folder, threads=1, **costs):
+def keep(folder, **costs):
     """Seconds alone and in a batch, by engine."""
     (card,) = find_cards(folder)
     pairs = {name: [Cost(seconds) for seconds in pair] for name, pair in costs.items()}
     alone, together = ({name: pair[n] for name, pair in pairs.items()} for n in (0, 1))
-    files = {file.format: file.sha256 for file in card.files}
-    engine_choice.keep(files, threads, Tuning(alone, together, "2026-11-28"))
+    engine_choice.keep(card.files, Tuning(alone, together, "2026-11-28"))
 
 
 @pytest.fixture
@@ -74,10 +73,16 @@ def test_what_takes_least_serves(folder, served, costs, engine, batch):
     assert served() == (engine, batch, False, "")
 
 
-def test_other_threads_are_not_tuned(folder, served):
-    keep(folder, threads=2, litert=(2, 2), openvino=(3, 3))
-    assert served()[0] == "openvino"
+def test_a_models_own_threads_take_the_same_engine(folder, served):
+    keep(folder, litert=(2, 2), openvino=(3, 3))
     assert served(toml="[backend]\nthreads = 2\n")[0] == "litert"
+
+
+def test_a_file_that_the_card_does_not_name_changes_nothing(folder, served):
+    keep(folder, litert=(2, 2), openvino=(3, 3))
+    version = folder / NAME / "1"
+    shutil.copy(version / "model.onnx", version / "model.symmetric.onnx")
+    assert served()[0] == "litert"
 
 
 def test_what_somebody_has_set_holds(folder, served):
@@ -116,11 +121,13 @@ def test_a_backend_may_be_asked_for_instead_of_the_targets():
     assert chosen_target("cpu", None) == chosen_target("cpu", "auto") == load_target("cpu")
     litert = chosen_target("cpu", "litert")
     assert (litert.backend, litert.backend_settings) == ("litert", {"threads": 1})
-    # A delegate or a provider is its own backend's.
-    assert chosen_target("edge-tpu", "onnxruntime").backend_settings == {"threads": 1}
-    assert chosen_target("edge-tpu", "litert").backend_settings.keys() == {"threads", "delegate"}
-    with pytest.raises(WattscanError, match="no backend called 'tflite'; there is: litert"):
+    with pytest.raises(WattscanError, match="no engine called 'tflite'; there is: auto, litert"):
         chosen_target("cpu", "tflite")
+    # What a delegate or a provider computes is another device's.
+    assert chosen_target("edge-tpu", "litert") == load_target("edge-tpu")
+    for target, why in (("edge-tpu", "libedgetpu"), ("quadro-p6000", "cuda")):
+        with pytest.raises(WattscanError, match=f"the target {target} is for .* with {why}"):
+            chosen_target(target, "onnxruntime" if target == "edge-tpu" else "auto")
 
 
 def test_tensorrt_takes_the_symmetric_form_where_it_is_there(folder, monkeypatch):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from wattscan import plugins
-from wattscan.artifacts import default_models, find_cards, load_card, model_file
+from wattscan.artifacts import default_models, find_cards, load_card, model_file, sha256
 from wattscan.cli import main
 from wattscan.contracts import WattscanError
 from wattscan.training import engines, onnx_file
@@ -37,6 +37,14 @@ def answers(path: Path, images):
         return engine.infer(images)
     finally:
         engine.close()
+
+
+def without_zero_points(path):
+    model = onnx.load(path)
+    for node in model.graph.node:
+        if node.op_type == "QuantizeLinear":
+            del node.input[2:]
+    onnx.save(model, path)
 
 
 def test_it_has_the_form_and_computes_nearly_the_same(models):
@@ -92,6 +100,28 @@ def test_what_cannot_be_written_is_told(models, tmp_path, capsys):
     shutil.rmtree(models / NAME)
     with pytest.raises(WattscanError, match="has no INT8 model of 'nerve-ultrasound'"):
         add(models, TASK)
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda path: path.write_bytes(b"no model"), "is no ONNX file"),
+        (
+            lambda path: shutil.copy(default_models() / f"{TASK}-fp32" / "1" / "model.onnx", path),
+            "has no such form: Conv .* takes floats",
+        ),
+        (without_zero_points, "has no constant scale and zero point"),
+    ],
+)
+def test_a_file_that_has_no_such_form_leaves_nothing(models, damage, why):
+    folder = models / NAME
+    damage(folder / "1" / "model.onnx")
+    told = json.loads((folder / "card.json").read_text())
+    told["files"][0]["sha256"] = sha256(folder / "1" / "model.onnx")
+    (folder / "card.json").write_text(json.dumps(told))
+    with pytest.raises(WattscanError, match=why):
+        add(models, TASK)
+    assert sorted(path.name for path in (folder / "1").iterdir()) == ["model.onnx", "model.tflite"]
 
 
 def test_a_zero_point_of_signed_numbers_is_refused(models, tmp_path):

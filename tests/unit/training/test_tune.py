@@ -1,17 +1,23 @@
 """The engine that takes least is found, kept, and taken where the target says `auto`."""
 
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from wattscan import cache, engine_choice, plugins
 from wattscan.artifacts import default_models, find_cards
+from wattscan.contracts import WattscanError
 from wattscan.engine_choice import Choice, Cost, Tuning, cheapest, same_engine
 from wattscan.training import inventory
 from wattscan.training.tune import Options, tune
 from wattscan.units import Joules, Seconds
 
 CARDS = [card for card in find_cards(default_models()) if card.task == "nerve-ultrasound"]
-FILES = {file.format: file.sha256 for file in CARDS[0].files}
+FILES = CARDS[0].files
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +38,7 @@ def tuning(**costs):
 class Meter:
     """Each engine's joules are what the test says, whatever its seconds."""
 
+    name = "rapl (package-0)"
     block = Seconds(0.01)
 
     def __init__(self, readings):
@@ -48,6 +55,8 @@ class Meter:
         ({"onnxruntime": (6.2, 5.8), "openvino": (6.3, 5.0)}, ("openvino", 4)),
         ({"litert": (79, 78), "onnxruntime": (69, 71), "openvino": (75, 78)}, ("onnxruntime", 1)),
         ({"onnxruntime": (6.0, 5.8)}, ("onnxruntime", 1)),
+        # What a batch would save counts where batches are computed.
+        ({"litert": (1.0, 1.0), "openvino": (1.04, 0.958)}, ("litert", 1)),
         # Fewer joules count for more than less processor time,
         ({"litert": (2.0, 2.0, 0.04, 0.04), "openvino": (2.5, 2.5, 0.03, 0.03)}, ("openvino", 1)),
         # unless they are known of one only.
@@ -77,7 +86,7 @@ def test_what_is_found_is_kept_and_not_measured_again():
     assert set(kept.alone) <= set(plugins.names("backends"))
     assert all(0 < cost.seconds < 1 and cost.joules is None for cost in kept.alone.values())
     assert tune(CARDS, Options(budget=0.1), said.append) == known
-    assert all("; measured on 20" in line for line in said[len(CARDS) :])
+    assert all("; measured on 20" in line for line in said[2 * len(CARDS) :])
     assert tune(CARDS, Options(budget=0.1, again=True), said.append) != known
 
 
@@ -89,9 +98,37 @@ def test_joules_are_counted_over_blocks_and_a_silent_meter_is_none():
     # 3 J for a block of 10 ms, whatever the number of images in it.
     assert all(0 < cost.joules <= 3 for cost in costs)
     silent = Meter(None for _ in count)
-    asked = Options(budget=0.1, again=True, meter=silent)
-    known = tune(CARDS[:1], asked, lambda _: None)
+    said = []
+    known = tune(CARDS[:1], Options(budget=0.1, again=True, meter=silent), said.append)
     assert all(cost.joules is None for cost in known[CARDS[0].name].alone.values())
+    assert any("rapl (package-0) fell silent: processor time alone" in line for line in said)
+
+
+def test_what_was_measured_otherwise_is_measured_anew():
+    """With a sensor where there was none, or with other threads; not because a sensor has gone."""
+    engine_choice.keep(FILES, tuning(litert=(2, 2)))
+    count = iter(range(10**9))
+    meter = Meter(Joules(3.0 * number) for number in count)
+
+    def measured(**asked):
+        said = []
+        tune(CARDS[:1], Options(budget=0.1, **asked), said.append)
+        return any("measuring" in line for line in said)
+
+    assert not measured()
+    assert measured(meter=meter)
+    assert engine_choice.tuned(FILES).meter == "rapl (package-0)"
+    assert not measured(meter=meter)
+    assert not measured()
+    assert measured(threads=2)
+    assert engine_choice.tuned(FILES).threads == 2
+
+
+def test_what_cannot_be_kept_is_no_success(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(WattscanError, match=r"cannot be kept .*Not a directory.*XDG_CACHE_HOME"):
+        tune(CARDS[:1], Options(budget=0.1), lambda _: None)
 
 
 def changed(monkeypatch, name, change):
@@ -130,16 +167,40 @@ def test_where_the_reference_is_not_here_it_is_said(monkeypatch):
     said = []
     tune(CARDS[:1], Options(budget=0.1), said.append)
     assert any("not compared with onnxruntime" in line for line in said)
+    assert not engine_choice.tuned(FILES).compared
 
 
-def test_another_version_processor_or_number_of_threads_is_tuned_anew(monkeypatch):
-    engine_choice.keep(FILES, 1, tuning(litert=(2, 2)))
+def test_another_version_or_processor_is_tuned_anew(monkeypatch):
+    engine_choice.keep(FILES, tuning(litert=(2, 2)))
     assert engine_choice.tuned(FILES).alone == {"litert": Cost(0.002)}
-    assert engine_choice.tuned(FILES, 2) is None
-    monkeypatch.setattr(engine_choice, "processor", lambda: "another")
+    # What no processor's engine reads changes nothing.
+    extra = replace(FILES[0], format="onnx-symmetric", sha256="0")
+    assert engine_choice.tuned([*FILES, extra]) is not None
+    assert engine_choice.tuned([replace(FILES[0], sha256="0"), *FILES[1:]]) is None
+    monkeypatch.setattr(engine_choice, "_cpuinfo", lambda: {"CPU part": "0xd0c"})
     assert engine_choice.tuned(FILES) is None
     monkeypatch.undo()
     monkeypatch.setattr(plugins, "engine_version", lambda name: "2099")
+    assert engine_choice.tuned(FILES) is None
+
+
+def test_two_processes_keep_what_each_has_found(tmp_path):
+    script = (
+        "import sys\nfrom wattscan import cache\n"
+        "for number in range(50): cache.add('engines', {sys.argv[1] + str(number): 1})"
+    )
+    env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    started = [
+        subprocess.Popen([sys.executable, "-c", script, name], env=env) for name in ("a", "b")
+    ]
+    assert [process.wait(60) for process in started] == [0, 0]
+    assert len(cache.read("engines")) == 100
+    assert [path.name for path in (tmp_path / "wattscan").iterdir() if path.suffix == ".json"]
+
+
+def test_a_cache_that_is_no_file_holds_up_nobody(tmp_path):
+    (tmp_path / "wattscan").mkdir()
+    os.mkfifo(tmp_path / "wattscan" / "engines.json")
     assert engine_choice.tuned(FILES) is None
 
 
@@ -153,19 +214,22 @@ def test_another_version_processor_or_number_of_threads_is_tuned_anew(monkeypatc
         lambda found: {**found, "alone": {"litert": {"watts": 3}}},
         lambda found: {**found, "alone": {"litert": {"seconds": "3"}}},
         lambda found: {**found, "alone": {"litert": {"seconds": -3}}},
+        lambda found: {**found, "together": {"litert": {"seconds": 10**400}}},
+        lambda found: {**found, "alone": {"litert": {"seconds": 1, "joules": -1}}},
+        lambda found: {**found, "threads": "many"},
         lambda found: {"alone": found["alone"]},
     ],
 )
 def test_a_cache_of_no_use_is_none(damage):
-    engine_choice.keep(FILES, 1, tuning(litert=(2, 2)))
+    engine_choice.keep(FILES, tuning(litert=(2, 2)))
     kept = cache.read("engines")
-    cache.write("engines", {key: damage(found) for key, found in kept.items()})
+    cache.add("engines", {key: damage(found) for key, found in kept.items()})
     assert engine_choice.tuned(FILES) is None
 
 
 def test_the_list_shows_it():
     listed = inventory.list_models(default_models(), as_json=False)
     assert "not tuned" in listed
-    engine_choice.keep(FILES, 1, tuning(litert=(3.1, 2.0, 0.031, 0.02)))
+    engine_choice.keep(FILES, tuning(litert=(3.1, 2.0, 0.031, 0.02)))
     listed = inventory.list_models(default_models(), as_json=False)
-    assert "litert, up to 4 waiting images at once: 3.1 ms 0.031 J, 2026-11-28" in listed
+    assert "litert, batches of up to 4: 2.0 ms 0.02 J, 2026-11-28" in listed

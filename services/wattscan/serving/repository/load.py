@@ -11,6 +11,7 @@ import numpy as np
 from wattscan import plugins
 from wattscan.artifacts import load_card, model_file, sha256
 from wattscan.contracts import (
+    AUTO,
     Array,
     Engine,
     EngineAbsent,
@@ -21,7 +22,7 @@ from wattscan.contracts import (
     TensorSpec,
     WattscanError,
 )
-from wattscan.engine_choice import AUTO, Choice, cheapest, tuned
+from wattscan.engine_choice import Choice, cheapest, tuned
 from wattscan.serving.batching.batcher import Batcher
 from wattscan.serving.batching.runner import ImageRunner, Runner, TensorRunner
 from wattscan.serving.repository.config import ModelConfig
@@ -93,7 +94,7 @@ def _opened(
 ) -> _Opened:
     """In the backend that was chosen, if that computes the model as its file says; else in the
     first that does."""
-    choice = _choice(version, config, target)
+    choice = _choice(clinical, config, target)
     first = choice.backend
     candidates = _candidates(version, first)
     if config.backend and candidates[:1] != [first]:
@@ -144,13 +145,12 @@ class _Chosen(Choice):
     is_tuned: bool = False
 
 
-def _choice(version: VersionFolder, config: ModelConfig, target: Target) -> _Chosen:
+def _choice(clinical: Clinical | None, config: ModelConfig, target: Target) -> _Chosen:
     """As the model says, or the target; where that is `auto`, as `models tune` found."""
     largest = config.batching.max_batch_size
     if config.backend or target.backend != AUTO:
         return _Chosen(config.backend or target.backend, largest)
-    threads = {**target.backend_settings, **config.backend_settings}.get("threads", 1)
-    known = tuned({kind: sha256(path) for kind, path in version.files.items()}, threads)
+    known = tuned(clinical.card.files) if clinical is not None else None
     if known is None:
         return _Chosen(max_batch_size=largest, is_auto=True)
     best = cheapest(known)

@@ -279,7 +279,12 @@ class Repository:
             versions = self._served.setdefault(model.name, {})
             replaced = versions.get(model.version)
             versions[model.version] = _Lease(model, stamp, self._lock)
-        log.info("%s version %d is served", model.name, model.version)
+        batch = model.batcher.settings.max_batch_size
+        log.info(
+            "%s version %d is served by %s%s",
+            *(model.name, model.version, model.backend),
+            f", in batches of up to {batch}" if batch > 1 else "",
+        )
         if model.computed_in != model.labels[1]:
             log.warning(
                 "%s version %d: int8 computed in fp32, as %s does",
