@@ -14,6 +14,11 @@ from wattscan.training.benchmark import Timing
 NERVE = ("nerve-ultrasound-fp32", "nerve-ultrasound-int8")
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
 def copied(folder: Path, pattern: str) -> Path:
     """What matches of the committed nerve models."""
     for name in NERVE:
