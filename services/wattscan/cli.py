@@ -224,8 +224,8 @@ def _tell_untuned(models: Repository) -> None:
     untuned = sorted({model.name for model in models if model.untuned})
     if untuned:
         log.info(
-            "not tuned on this machine, and so in %s where that is installed: %s; `wattscan models "
-            "tune` finds the engine that takes the least",
+            "not tuned on this machine, and therefore in %s if that is installed: %s. `wattscan "
+            "models tune` finds the engine that costs the least",
             *(DEFAULT, ", ".join(untuned)),
         )
 

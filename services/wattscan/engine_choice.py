@@ -1,4 +1,4 @@
-"""Which engine a model runs on where the target says `auto`: the one that takes least here.
+"""Which engine a model runs in where the target says `auto`: the one that costs the least here.
 
 `wattscan models tune` measures it and keeps it, by the model's files, the engines' versions and the
 processor. Where nothing is kept, it is OpenVINO: no server tries engines while patients wait.

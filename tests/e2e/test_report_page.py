@@ -100,3 +100,18 @@ def test_it_is_drawn_at_a_telephone_s_width(page):
     shot = path.with_name("narrow.png")
     browse(frame, "--window-size=500,5000", f"--screenshot={shot}")
     assert shot.stat().st_size > 100_000
+
+
+def test_the_energy_table_fits_a_desktop(page):
+    """Its last columns, the verdicts among them, are not beyond the edge."""
+    _, path = page
+    measuring = path.with_name("measuring.html")
+    script = (
+        "<script>const box = document.getElementById('table-energy').parentElement;"
+        "document.body.dataset.beyond = box.scrollWidth - box.clientWidth</script></body>"
+    )
+    # The page itself allows no script.
+    open_to_one = path.read_text().replace("Content-Security-Policy", "none")
+    measuring.write_text(open_to_one.replace("</body>", script))
+    dom = browse(measuring, "--window-size=1280,1500", "--dump-dom")
+    assert 'data-beyond="0"' in dom

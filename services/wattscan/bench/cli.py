@@ -11,9 +11,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from wattscan.bench.bundle import write_bundle
+from wattscan.bench.engines import SAME
 from wattscan.bench.progress import duration
 from wattscan.bench.record import read_record
-from wattscan.bench.run import SAME, Options, record, resume
+from wattscan.bench.run import Options, record, resume
 from wattscan.collector.report import collect, write
 from wattscan.collector.run_folder import RECORDING
 from wattscan.contracts import PRECISIONS, WattscanError

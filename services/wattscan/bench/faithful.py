@@ -17,9 +17,9 @@ import numpy as np
 from wattscan import cache, plugins
 from wattscan.artifacts import SYMMETRIC, find_cards, model_file
 from wattscan.contracts import EngineAbsent, Format, ModelCard, Target, Tensor, WattscanError
-from wattscan.training.agreement import compared
+from wattscan.training.agreement import REFERENCE, compared
+from wattscan.training.data import inputs
 
-REFERENCE = "onnxruntime"
 _KEPT = "compared"
 _IMAGES, _SEED = 4, 31
 
@@ -66,12 +66,7 @@ def check_engines(
 def _compare(card: ModelCard, target: Target) -> str | None:
     """What was seen; None where the engine cannot be opened: the service will say why."""
     task = plugins.task(card.task)
-    images = np.stack(
-        [
-            task.preprocess(image, card.normalisation)
-            for image in task.phantom(_IMAGES, seed=_SEED).images
-        ]
-    )
+    images = inputs(task, task.phantom(_IMAGES, seed=_SEED).images, card.normalisation)
     try:
         found, form = _logits(card, target.backend, target.backend_settings, images)
     except EngineAbsent:

@@ -17,7 +17,7 @@ from typing import Any
 from wattscan import __version__, plugins
 from wattscan.artifacts import find_cards
 from wattscan.bench.awaiting import wait_for_source
-from wattscan.bench.faithful import check_engines
+from wattscan.bench.engines import settle, target_of
 from wattscan.bench.lock import locked
 from wattscan.bench.models import Models, check_engine, check_same, models_of
 from wattscan.bench.page import read_page
@@ -27,22 +27,16 @@ from wattscan.bench.progress import Progress, duration
 from wattscan.bench.record import Record, read_record, write_record
 from wattscan.bench.recorder import Page, Recorder
 from wattscan.bench.resume import Past, complete, read_past
-from wattscan.bench.tuning import tune_models
 from wattscan.bench.workload import IMAGES, write_images
 from wattscan.collector.run_folder import RECORDING, WARNINGS
-from wattscan.contracts import AUTO, PRECISIONS, Target, WattscanError
-from wattscan.engine_choice import same_engine
+from wattscan.contracts import PRECISIONS, Target, WattscanError
 from wattscan.metrics import MODEL_INFO, PROFILES
-from wattscan.serving.cli import chosen_target
-from wattscan.training.tune import Options as Tuning
 
 _TARGET_SCRAPE_SECONDS = 1.0
 # The generator's figures are needed at a phase's edges, and its page is long.
 _GENERATOR_SCRAPE_SECONDS = 5.0
 _GENERATOR_END_SECONDS = 30.0
 _WATCH_SECONDS = 0.5
-SAME = "(the same)"
-"""The backend of a run whose variants are compared in one engine, before that is known."""
 _CHECKOUT = Path(__file__).parents[3]
 # What `wattscan.collector.report.write` writes last.
 _REPORT = "report.html"
@@ -72,7 +66,7 @@ def record(options: Options, held: ExitStack) -> Path:
             ended early.
         KeyboardInterrupt: interrupted; the recording says that it is incomplete.
     """
-    target = _target(options.target, options.backend)
+    target = target_of(options.target, options.backend)
     tasks = _tasks(options.models, options.tasks)
     asked = Record(
         # A file of the user's may lie elsewhere when the run goes on.
@@ -120,7 +114,7 @@ def resume(folder: Path, held: ExitStack) -> None:
     if len(past.done) == _windows(asked):
         _finish(folder, replace(asked, parts=past.parts), past)
         return
-    target = _target(asked.target, asked.backend)
+    target = target_of(asked.target, asked.backend)
     if _tasks(Path(asked.models), asked.tasks) != asked.tasks:
         raise WattscanError(f"{asked.models} no longer has the models of the run in {folder}")
     progress = Progress()
@@ -128,11 +122,6 @@ def resume(folder: Path, held: ExitStack) -> None:
     _keep_warnings(folder, f"When part {asked.parts} began", warnings)
     progress.say(f"The run's folder: {folder}")
     _Run(target, asked, folder, progress, past).go()
-
-
-def _target(name: str, backend: str) -> Target:
-    """Raises: WattscanError."""
-    return chosen_target(name, None if backend == SAME else backend)
 
 
 def _finish(folder: Path, asked: Record, past: Past) -> None:
@@ -257,7 +246,7 @@ class _Run:
         with ExitStack() as stack:
             self._progress.start()
             stack.callback(self._progress.stop)
-            self._check_engines()
+            self._settle_engines()
             self._write_images()
             server = self._server()
             stack.callback(server.stop)
@@ -282,36 +271,12 @@ class _Run:
             self._follow(generator, server, ready["metrics"])
             is_complete = True
 
-    def _check_engines(self) -> None:
-        models, tasks = Path(self._asked.models), self._asked.tasks
-        warnings: list[str] = []
-        if self._target.backend == AUTO:
-            warnings += self._tune(models, tasks)  # which compares the engines too
-        if self._target.backend != AUTO:
-            warnings += check_engines(models, tasks, self._target, self._progress.say)
-        for warning in warnings:
+    def _settle_engines(self) -> None:
+        settled = settle(self._asked, self._target, self._progress.say)
+        self._asked = replace(self._asked, backend=settled.backend)
+        for warning in settled.warnings:
             self._progress.say(f"Warning: {warning}")
-        _keep_warnings(self._folder, "Before the run", warnings)
-
-    def _tune(self, models: Path, tasks: Sequence[str]) -> list[str]:
-        """Which engine costs the least for each model, or for all of them together; returns what
-        could not be compared."""
-        say = self._progress.say
-        say("Looking for the engine that costs the least, once for each model ...")
-        cards = [card for card in find_cards(models) if card.task in tasks]
-        sysfs = Path(self._asked.sysfs)
-        known = tune_models(cards, self._target, sysfs, Tuning(), say)
-        unknown = [name for name, tuning in known.items() if not tuning.compared]
-        warnings = [f"not compared with ONNX Runtime: {', '.join(unknown)}"] if unknown else []
-        if self._asked.backend != SAME:
-            return warnings
-        backend = same_engine(list(known.values())) if len(known) == len(cards) else None
-        if backend is None:
-            raise WattscanError("no engine here runs all these models: leave out --same-engine")
-        say(f"All variants run in {backend}, which is nearest to each one's cheapest.")
-        self._asked = replace(self._asked, backend=backend)
-        self._target = _target(self._asked.target, backend)
-        return warnings
+        _keep_warnings(self._folder, "Before the run", settled.warnings)
 
     def _write_images(self) -> None:
         self._progress.say(f"Making {IMAGES} phantom images for each task ...")
@@ -323,8 +288,8 @@ class _Run:
         command = [sys.executable, "-m", "wattscan", "serve", "--target", asked.target]
         command += ["--models", asked.models, "--sysfs", asked.sysfs]
         command += ["--grpc-port", "0", "--metrics-port", "0"]
-        if self._asked.backend not in ("", SAME):
-            command += ["--backend", self._asked.backend]
+        if asked.backend:
+            command += ["--backend", asked.backend]
         return Child("the service", command, self._folder / "serve.log", self._env)
 
     def _ready(self, server: Child) -> dict[str, Any]:

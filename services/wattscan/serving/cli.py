@@ -20,6 +20,8 @@ from wattscan.contracts import AUTO, Limits, Target, WattscanError
 from wattscan.serving.security.tls import TlsFiles
 from wattscan.targets import load_target
 
+# Providers of ONNX Runtime that compute on the processor, as the other engines do.
+_PROCESSOR = (None, "", "cpu", "openvino")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -74,7 +76,7 @@ def chosen_target(name: str, backend: str | None) -> Target:
     if backend not in known:
         raise WattscanError(f"there is no engine called {backend!r}; there is: {', '.join(known)}")
     through = target.backend_settings.get("provider") or target.backend_settings.get("delegate")
-    if through:
+    if through not in _PROCESSOR:
         raise WattscanError(
             f"the target {target.name} is for {target.backend} with {through}: in {backend} its "
             "figures would be another device's; name another target"

@@ -6,6 +6,8 @@ import numpy as np
 
 from wattscan.contracts import Precision, Task, Tensor
 
+REFERENCE = "onnxruntime"
+"""The backend whose CPU provider computes an ONNX file as ONNX defines it."""
 FP32_TOLERANCE = 1e-4
 """How far two engines' probabilities may lie apart for one FP32 model."""
 MASK_TOLERANCE = 0.01

@@ -14,7 +14,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 
 from wattscan import plugins
-from wattscan.artifacts import find_cards, model_file
+from wattscan.artifacts import find_cards
 from wattscan.contracts import PRECISIONS, Engine, ModelCard, Precision, Tensor, WattscanError
 from wattscan.engine_choice import DEFAULT, cheapest, processor, tuned
 from wattscan.training.data import inputs
-from wattscan.training.steady import run_for, warm_up
+from wattscan.training.steady import opened, run_for
 
 _MISSING = "-"
 
@@ -64,7 +64,7 @@ def benchmark(folders: Sequence[Path], rounds: int, threads: int) -> str:
         cards = find_cards(folder)
         for name in dict.fromkeys((card.task, card.network) for card in cards):
             chosen = [card for card in cards if (card.task, card.network) == name]
-            print(f"timing {name[0]}, {name[1]}", file=sys.stderr, flush=True)
+            _to_stderr(f"timing {name[0]}, {name[1]}")
             timings += _timed(chosen, rounds, threads, _title(folder, name, timings))
     if not timings:
         raise WattscanError("none of these models could be opened in an engine that is installed")
@@ -83,7 +83,7 @@ def _timed(cards: list[ModelCard], rounds: int, threads: int, title: str) -> lis
         engines = {
             (backend, card.precision): stack.enter_context(engine)
             for card in cards
-            for backend, engine in _engines(card, threads)
+            for backend, engine in opened(card, threads, _to_stderr)
         }
         if not engines:
             return []
@@ -103,23 +103,13 @@ def _auto(card: ModelCard) -> str:
     return cheapest(found).backend if found else ""
 
 
-def _engines(
-    card: ModelCard, threads: int
-) -> Iterator[tuple[str, contextlib.AbstractContextManager[Engine]]]:
-    for name in plugins.names("backends"):
-        backend = plugins.backend(name)
-        try:
-            path = model_file(card, backend.FORMAT).path
-            engine = backend.open_engine(path, {"threads": threads})
-        except WattscanError as error:
-            print(f"{card.name}: without {name}: {error}", file=sys.stderr)
-            continue
-        yield name, contextlib.closing(engine)
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _once(engine: Engine, image: Tensor) -> float:
     """Seconds of one inference, among others of the same engine."""
-    warm_up(engine, image)
+    engine.infer(image)  # the caches are another engine's
     start = time.perf_counter()
     count = run_for(engine, image)
     return (time.perf_counter() - start) / count

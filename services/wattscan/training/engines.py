@@ -20,7 +20,7 @@ from wattscan.contracts import (
     Tensor,
     WattscanError,
 )
-from wattscan.training.agreement import compared
+from wattscan.training.agreement import REFERENCE, compared
 from wattscan.training.data import Split, inputs
 
 SCORE_TOLERANCE = 0.002
@@ -66,8 +66,8 @@ class Job:
     held_out: Split
 
 
-_REFERENCE = Choice("onnxruntime", {}, "onnx")
-_SYMMETRIC = Choice("onnxruntime", {}, SYMMETRIC)
+_REFERENCE = Choice(REFERENCE, {}, "onnx")
+_SYMMETRIC = Choice(REFERENCE, {}, SYMMETRIC)
 
 
 def check_engines(job: Job, files: list[ModelFile], absent: dict[str, str]) -> Iterator[Line]:

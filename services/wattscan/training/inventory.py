@@ -49,9 +49,9 @@ def _record(card: ModelCard) -> dict[str, Any]:
 
 def _rows(card: ModelCard) -> Iterator[tuple[str, ...]]:
     quality = ", ".join(f"{q.metric} {q.value:.4f} on {q.dataset}" for q in card.quality)
+    engine = _engine(_tuned(card))
     for file in card.files:
         size, digest = _size(file), file.sha256[:12]
-        engine = _engine(_tuned(card))
         yield (card.task, card.precision, file.format, card.network, size, quality, engine, digest)
 
 

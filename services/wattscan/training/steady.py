@@ -1,4 +1,4 @@
-"""Runs an engine as one that serves without a pause runs.
+"""The engines of a model, each run as one that serves without a pause.
 
 An engine that takes turns with others image by image finds its caches cold each time, and takes up
 to a third more.
@@ -6,18 +6,32 @@ to a third more.
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Callable, Iterator
 
-from wattscan.contracts import Engine, Tensor
+from wattscan import plugins
+from wattscan.artifacts import model_file
+from wattscan.contracts import Engine, ModelCard, Tensor, WattscanError
 from wattscan.units import Seconds
 
 BLOCK = Seconds(0.1)
 """How long an engine's turn is, at least."""
 
 
-def warm_up(engine: Engine, images: Tensor) -> None:
-    """Fill the caches."""
-    engine.infer(images)
+def opened(
+    card: ModelCard, threads: int, say: Callable[[str], None]
+) -> Iterator[tuple[str, contextlib.AbstractContextManager[Engine]]]:
+    """The model in each backend that opens it here, by its name; `say` is told why one does not."""
+    for name in plugins.names("backends"):
+        backend = plugins.backend(name)
+        try:
+            path = model_file(card, backend.FORMAT).path
+            engine = backend.open_engine(path, {"threads": threads})
+        except WattscanError as error:
+            say(f"{card.name}: without {name}: {error}")
+        else:
+            yield name, contextlib.closing(engine)
 
 
 def run_for(engine: Engine, images: Tensor, seconds: Seconds = BLOCK) -> int:

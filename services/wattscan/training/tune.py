@@ -1,4 +1,4 @@
-"""`wattscan models tune`: which engine takes least on this machine, for each model?
+"""`wattscan models tune`: which engine costs the least on this machine, for each model?
 
 Every engine that reproduces the model runs in every round, alone and with a batch, in an order of
 its own; what is kept of each is the median over the rounds (`engine_choice`).
@@ -17,14 +17,13 @@ from typing import Protocol
 import numpy as np
 
 from wattscan import engine_choice, plugins
-from wattscan.artifacts import model_file
 from wattscan.contracts import Engine, ModelCard, Tensor, WattscanError
 from wattscan.engine_choice import BATCH, Choice, Cost, Tuning
-from wattscan.training.agreement import compared
-from wattscan.training.steady import BLOCK, run_for, warm_up
+from wattscan.training.agreement import REFERENCE, compared
+from wattscan.training.data import inputs
+from wattscan.training.steady import BLOCK, opened, run_for
 from wattscan.units import Joules, Seconds
 
-_REFERENCE = "onnxruntime"
 _ROUNDS = 5
 _SEED = 47
 
@@ -65,7 +64,8 @@ class _Run:
 def tune(
     cards: Sequence[ModelCard], options: Options, say: Callable[[str], None]
 ) -> dict[str, Tuning]:
-    """Find and keep what each engine takes of each model; `say` is told a line a model.
+    """Measure and keep what an image of each model costs in each engine; `say` is told a line a
+    model.
 
     Returns:
         What is known now, by the models' names; those that no engine here runs are left out.
@@ -121,18 +121,21 @@ def _told(found: Tuning) -> str:
 
 def _measure(card: ModelCard, options: Options, say: Callable[[str], None]) -> Tuning | None:
     task = plugins.task(card.task)
-    frames = task.phantom(BATCH, seed=_SEED).images
-    images = np.stack([task.preprocess(frame, card.normalisation) for frame in frames])
+    images = inputs(task, task.phantom(BATCH, seed=_SEED).images, card.normalisation)
     with contextlib.ExitStack() as stack:
-        engines = _engines(card, options.threads, stack, say)
-        is_compared = _REFERENCE in engines
+        engines: dict[str, Engine] = {}
+        for name, each in opened(card, options.threads, say):
+            engine = stack.enter_context(each)
+            if _takes(engine, images, f"{card.name}: without {name}", say):
+                engines[name] = engine
+        is_compared = REFERENCE in engines
         if engines and not is_compared:
             say(
-                f"{card.name}: not compared with {_REFERENCE}, which is not here: whether the "
+                f"{card.name}: not compared with {REFERENCE}, which is not here: whether the "
                 "engines answer as the model's file says is not known"
             )
         for name, note in _otherwise(card, engines, images).items():
-            say(f"{card.name}: without {name}, which answers otherwise than {_REFERENCE}: {note}")
+            say(f"{card.name}: without {name}, which answers otherwise than {REFERENCE}: {note}")
             del engines[name]
         if not engines:
             return None
@@ -163,7 +166,7 @@ def _rounds(engines: Mapping[str, Engine], images: Tensor, options: Options) -> 
 
 def _once(engine: Engine, images: Tensor, meter: Meter | None) -> Cost:
     """Of one image: this process's processor time, all threads together, and joules."""
-    warm_up(engine, images)
+    engine.infer(images)  # the caches are another engine's
     before = meter.read() if meter else None
     start = time.process_time()
     count = run_for(engine, images, meter.block if meter else BLOCK)
@@ -182,31 +185,22 @@ def _median(costs: Sequence[Cost]) -> Cost:
     )
 
 
-def _engines(
-    card: ModelCard, threads: int, stack: contextlib.ExitStack, say: Callable[[str], None]
-) -> dict[str, Engine]:
-    engines = {}
-    for name in plugins.names("backends"):
-        backend = plugins.backend(name)
-        try:
-            path = model_file(card, backend.FORMAT).path
-            engine = stack.enter_context(
-                contextlib.closing(backend.open_engine(path, {"threads": threads}))
-            )
-            engine.infer(np.zeros((BATCH, *plugins.task(card.task).input_shape), np.float32))
-        except WattscanError as error:
-            say(f"{card.name}: without {name}: {error}")
-        else:
-            engines[name] = engine
-    return engines
+def _takes(engine: Engine, images: Tensor, without: str, say: Callable[[str], None]) -> bool:
+    """Whether it computes a batch."""
+    try:
+        engine.infer(images)
+    except WattscanError as error:
+        say(f"{without}: {error}")
+        return False
+    return True
 
 
 def _otherwise(card: ModelCard, engines: Mapping[str, Engine], images: Tensor) -> dict[str, str]:
     """The engines that answer otherwise than the reference, and how."""
-    if _REFERENCE not in engines:
+    if REFERENCE not in engines:
         return {}
     task = plugins.task(card.task)
-    right = _one_by_one(engines[_REFERENCE], images)
+    right = _one_by_one(engines[REFERENCE], images)
     found = {}
     for name, engine in engines.items():
         for logits in (_one_by_one(engine, images), engine.infer(images)):

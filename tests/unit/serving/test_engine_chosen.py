@@ -130,6 +130,21 @@ def test_a_backend_may_be_asked_for_instead_of_the_targets():
             chosen_target(target, "onnxruntime" if target == "edge-tpu" else "auto")
 
 
+def test_an_engine_of_the_processor_may_take_anothers_place(tmp_path):
+    text = (Path(plugins.__file__).parent / "targets" / "cpu.toml").read_text()
+    mine = tmp_path / "mine.toml"
+    mine.write_text(text.replace('name = "auto"', 'name = "onnxruntime"\nprovider = "cpu"'))
+    assert chosen_target(str(mine), "litert").backend_settings == {"threads": 1}
+
+
+def test_tensorrts_form_alone_is_no_model(folder):
+    version = folder / NAME / "1"
+    (version / "model.onnx").rename(version / "model.symmetric.onnx")
+    (version / "model.tflite").unlink()
+    with pytest.raises(WattscanError, match=r"neither model\.onnx nor model\.tflite"):
+        Repository(folder, load_target("jetson-orin")).load_all()
+
+
 def test_tensorrt_takes_the_symmetric_form_where_it_is_there(folder, monkeypatch):
     opened = []
     backend = plugins.backend("onnxruntime")

@@ -139,7 +139,7 @@ def _opened(
 
 @dataclass(frozen=True)
 class _Chosen(Choice):
-    """`is_auto`: nobody named the backend. `is_tuned`: it was found to take least here."""
+    """`is_auto`: nobody named the backend. `is_tuned`: it was found to cost the least here."""
 
     is_auto: bool = False
     is_tuned: bool = False
@@ -161,10 +161,10 @@ def _choice(clinical: Clinical | None, config: ModelConfig, target: Target) -> _
 
 def _candidates(version: VersionFolder, first: str) -> list[str]:
     """The backends that read one of the version's files: the first, then those of its format."""
-    if not version.files:
-        raise WattscanError(f"version {version.number} has neither model.onnx nor model.tflite")
     formats = {name: plugins.backend(name).FORMAT for name in (first, *plugins.names("backends"))}
     able = [name for name, kind in formats.items() if kind in version.files]
+    if not able:
+        raise WattscanError(f"version {version.number} has neither model.onnx nor model.tflite")
     return sorted(able, key=lambda name: (name != first, formats[name] != formats[first]))
 
 
