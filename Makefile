@@ -26,6 +26,7 @@ BENCHMARK_READY := build/benchmark/.ready
 CLIENTS := triton tensorflow
 PEERS := pytriton kserve mlserver
 TASKS := $(subst _,-,$(patsubst services/wattscan/tasks/%/recipe.toml,%,$(wildcard services/wattscan/tasks/*/recipe.toml)))
+PEER_PACKAGES := nginx-light haproxy caddy curl
 SYSTEM_PACKAGES := prometheus victoria-metrics chromium dcmtk faketime mosquitto nghttp2-client umockdev
 BENCH ?=
 PYTEST ?=
@@ -38,7 +39,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_READY := .venv/.ready-fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-board run test test-boards test-tflite-runtime check format lint types layers \
+.PHONY: help setup setup-train setup-board run test test-boards test-peers test-tflite-runtime check format lint types layers \
 	generated generate models models-notice benchmark-models benchmark-serving benchmark-telemetry \
 	benchmark-batching benchmark-collect simulate \
 	$(TASKS:%=models-%) clients $(CLIENTS:%=clients-%) verify-nvidia fuzz lock system-packages \
@@ -54,6 +55,12 @@ run: $(READY) ## The main job: measure this machine (quick profile) and print th
 
 test: $(READY) ## Run all tests (PYTEST='-k name' for some)
 	$(BIN)/python -m pytest $(PYTEST)
+
+test-peers: $(READY) ## The server before and behind real peers: nginx, HAProxy, Caddy, curl (before a release)
+	@for program in nginx haproxy caddy curl; do command -v $$program > /dev/null || missing=1; done; \
+	if [ -n "$$missing" ]; then \
+		echo "Installing $(PEER_PACKAGES)."; $(MAKE) system-packages SYSTEM_PACKAGES="$(PEER_PACKAGES)"; fi
+	$(BIN)/python -m pytest tests/peers --no-skips $(PYTEST)
 
 test-tflite-runtime: ## The backend litert with tflite-runtime 2.14 (skipped without Python 3.10 or 3.11)
 ifeq ($(TFLITE_PYTHON),)

@@ -23,7 +23,7 @@ from wattscan.serving.protocols.typed import ImagingService
 _BESIDE = [
     ("INVALID_ARGUMENT", "The bytes are no image, or one over a limit."),
     ("RESOURCE_EXHAUSTED", "The message is larger than --max-bytes and 1 MiB."),
-    ("RESOURCE_EXHAUSTED", "The headers are larger than 16 KiB, or too many calls are open."),
+    ("RESOURCE_EXHAUSTED", "The headers are larger than --max-metadata-bytes."),
     ("INTERNAL", "A bug, or an engine that failed; the log has its type and place."),
 ]
 

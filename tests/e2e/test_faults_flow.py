@@ -99,7 +99,9 @@ def test_answers_that_nobody_reads_are_bounded(start_rig):
     rig = start_rig(typed=False, width=250_000, queue_limit=16)
     rig.ask()
     host, port = rig.ready["grpc"].split(":")
-    with socket.create_connection((host, int(port))) as client:
+    # From another address: it is another client.
+    mine = ("127.0.0.2", 0)
+    with socket.create_connection((host, int(port)), source_address=mine) as client:
         client.sendall(_HELLO)
         for number in range(150):
             message = oip_request(100 + number).SerializeToString()

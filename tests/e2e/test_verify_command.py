@@ -38,7 +38,7 @@ while True:
 # As on a bare machine.
 BARE = """
 import sys
-for name in ("grpc", "google.protobuf", "PIL", "pydicom", "hpack", "prometheus_client"):
+for name in ("grpc", "google.protobuf", "PIL", "pydicom", "prometheus_client"):
     sys.modules[name] = None
 from wattscan.telemetry.__main__ import main
 sys.exit(main(sys.argv[1:]))

@@ -45,6 +45,9 @@ class Call:
     energy: EnergyShare | None = None
     """Of all requests of the call so far."""
 
+    of_stream: bool = False
+    """Whether it is one of the many requests of a stream."""
+
     admitted: bool = False
     """Whether the server has taken it, and finishes it."""
 
@@ -53,7 +56,15 @@ class Call:
 
     def part(self, on_end: Callable[[Callable[[], None]], object]) -> Call:
         """One request of a stream."""
-        return replace(self, on_end=on_end, model=None, energy=None, admitted=False, seconds={})
+        return replace(
+            self,
+            on_end=on_end,
+            model=None,
+            energy=None,
+            of_stream=True,
+            admitted=False,
+            seconds={},
+        )
 
     def left(self) -> float | None:
         """Seconds until the deadline, 0 at least; None without one."""

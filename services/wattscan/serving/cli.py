@@ -17,8 +17,10 @@ from wattscan import plugins
 from wattscan.addresses import grpc_options, grpc_proxy_told, grpc_target
 from wattscan.artifacts import default_models
 from wattscan.contracts import AUTO, Limits, Target, WattscanError
+from wattscan.serving.connections import Connections
 from wattscan.serving.security.tls import TlsFiles
 from wattscan.targets import load_target
+from wattscan.units import Seconds
 
 # Providers of ONNX Runtime that compute on the processor, as the other engines do.
 _PROCESSOR = (None, "", "cpu", "openvino")
@@ -40,6 +42,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     _add_models(_adder(parser.add_argument_group("models")))
     _add_security(_adder(parser.add_argument_group("who may call")))
     _add_limits(_adder(parser.add_argument_group("limits")))
+    _add_connections(_adder(parser.add_argument_group("connections")))
     _add_logs(_adder(parser.add_argument_group("what it tells")))
 
 
@@ -135,6 +138,90 @@ def _add_security(add: Callable[..., None]) -> None:
 def _add_limits(add: Callable[..., None]) -> None:
     for flag, of in (("--max-bytes", "one file or tensor"), ("--max-pixels", "one decoded frame")):
         add(flag, type=_whole, metavar="N", help=f"of {of} (default: the target's [limits])")
+
+
+def _add_connections(add: Callable[..., None]) -> None:
+    standard = Connections()
+    add(
+        "--max-streams",
+        type=_calls,
+        metavar="N",
+        help="calls of one connection at a time (default: the target's queue_limit and 64)",
+    )
+    add(
+        "--max-client-calls",
+        type=_calls,
+        metavar="N",
+        help="calls of one client at a time; clients are told apart by their tokens, else by their "
+        "addresses (default: as --max-streams)",
+    )
+    add(
+        "--message-seconds",
+        type=_duration,
+        default=standard.message_seconds,
+        metavar="SECONDS",
+        help="that a request's message may take to come",
+    )
+    add(
+        "--keepalive-seconds",
+        type=_seconds,
+        default=standard.keepalive,
+        metavar="SECONDS",
+        help="ping a client that has been silent for so long, so that one that has gone is noticed "
+        "and firewalls keep its connection; 0: never",
+    )
+    add(
+        "--keepalive-timeout-seconds",
+        type=_duration,
+        default=standard.keepalive_timeout,
+        metavar="SECONDS",
+        help="that it may take to answer the ping",
+    )
+    add(
+        "--least-ping-seconds",
+        type=_duration,
+        default=standard.least_ping_interval,
+        metavar="SECONDS",
+        help="a client that pings more often than that is sent away",
+    )
+    add(
+        "--max-connection-seconds",
+        type=_seconds,
+        default=standard.most_age,
+        metavar="SECONDS",
+        help="ask clients to connect anew after so long, so that they spread over new servers; 0: "
+        "never, since a stream that is open ends with its connection",
+    )
+    add(
+        "--connection-grace-seconds",
+        type=_duration,
+        default=standard.age_grace,
+        metavar="SECONDS",
+        help="that calls may take on a connection that is too old",
+    )
+    add(
+        "--max-metadata-bytes",
+        type=_whole,
+        default=standard.metadata_bytes,
+        metavar="N",
+        help="of a call's headers",
+    )
+
+
+def connections(options: argparse.Namespace, target: Target) -> Connections:
+    """What the options say of connections and calls."""
+    return Connections(
+        queue_limit=target.batching.queue_limit,
+        most_streams=options.max_streams,
+        client_calls=options.max_client_calls,
+        message_seconds=Seconds(options.message_seconds),
+        keepalive=Seconds(options.keepalive_seconds),
+        keepalive_timeout=Seconds(options.keepalive_timeout_seconds),
+        least_ping_interval=Seconds(options.least_ping_seconds),
+        most_age=Seconds(options.max_connection_seconds),
+        age_grace=Seconds(options.connection_grace_seconds),
+        metadata_bytes=options.max_metadata_bytes,
+    )
 
 
 def _add_logs(add: Callable[..., None]) -> None:
@@ -262,6 +349,14 @@ def _seconds(text: str) -> float:
 
 def _positive(text: str) -> float:
     return _number(text, 1e-9, 1e9, "a number above 0")
+
+
+def _duration(text: str) -> float:
+    return _number(text, 0.001, 1e6, "a number of seconds above 0")
+
+
+def _calls(text: str) -> int:
+    return int(_number(text, 1, 10_000, "a whole number from 1 to 10000", whole=True))
 
 
 def _whole(text: str) -> int:

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from wattscan.contracts import EnergyMeter, Target
 from wattscan.serving import cli
+from wattscan.serving.admission import Arrivals, Clients
 from wattscan.serving.observations import ModelsCollector, Observations
 from wattscan.serving.pipeline import Pipeline
 from wattscan.serving.protocols.oip.service import InferenceService
@@ -15,7 +16,7 @@ from wattscan.serving.protocols.oip.shared_memory import SharedMemory
 from wattscan.serving.protocols.tfs.service import TensorFlowServing
 from wattscan.serving.protocols.typed import ImagingService
 from wattscan.serving.repository.repository import Repository
-from wattscan.serving.rpc import Clients, Dispatcher
+from wattscan.serving.rpc import Dispatcher
 from wattscan.serving.security.rates import RateLimit
 from wattscan.serving.security.tokens import Tokens
 from wattscan.serving.server import Server, ServerSettings
@@ -35,8 +36,9 @@ def make_server(
         WattscanError: options that do not go together, or a file that one names is wrong.
     """
     limits = cli.limits(options, target)
+    connections = cli.connections(options, target)
     settings = ServerSettings(
-        queue_limit=target.batching.queue_limit,
+        connections=connections,
         max_bytes=limits.max_bytes,
         tls=cli.tls_files(options),
         tokens=_tokens(options),
@@ -55,7 +57,8 @@ def make_server(
     rate = None if options.rate_limit is None else RateLimit(options.rate_limit)
     dispatcher = Dispatcher(
         observations,
-        Clients(rate, settings.tokens),
+        Clients(connections.calls_of_a_client, rate, settings.tokens),
+        Arrivals(connections.message_seconds),
         _tracing(options),
         options.log_requests == "yes",
     )

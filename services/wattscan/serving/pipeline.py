@@ -22,12 +22,11 @@ from wattscan.serving.stages import Stages
 from wattscan.serving.turns import Turns
 from wattscan.units import Joules
 
-_QUIET_SECONDS = 0.3
 _Result = TypeVar("_Result")
 
 
 class Pipeline:
-    """Answers requests, from any number of threads, until it is drained."""
+    """Answers requests, from any number of threads."""
 
     def __init__(
         self, models: Repository, meter: EnergyMeter, observations: Observations, queue_limit: int
@@ -39,14 +38,17 @@ class Pipeline:
         self._decoding = Turns(queue_limit, places=os.cpu_count() or 1)
         self._running = 0
         self._draining = False
-        self._last_seen = 0.0
         self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
 
     @property
     def draining(self) -> bool:
-        """Whether new requests are refused."""
+        """Whether the server is stopping."""
         return self._draining
+
+    @property
+    def running(self) -> int:
+        """Requests that are not answered."""
+        return self._running
 
     def answer(self, name: str, version: int | None, job: Job[_Result], call: Call) -> _Result:
         """The whole way of a request to a model; `version` None is the newest.
@@ -96,37 +98,21 @@ class Pipeline:
         self._observations.computed(model.labels, seconds, work.batch_size if work.led else 0)
         model.statistics.succeeded(work.rows, work.batch_size, work.led, seconds)
 
-    def refuse_new(self) -> None:
-        """From now on requests that come are told to go elsewhere."""
-        with self._changed:
+    def end_streams(self) -> None:
+        """From now on what comes over an open stream is told to go elsewhere. Calls that have come
+        are answered: the transport lets no new ones in."""
+        with self._lock:
             self._draining = True
-
-    def drain(self, timeout: float) -> bool:
-        """Refuse new requests; wait for those that run, and until none has come for a moment, so
-        that clients are told to go elsewhere before the port closes on them.
-
-        Returns:
-            Whether all requests have finished.
-        """
-        deadline = time.monotonic() + timeout
-        self.refuse_new()
-        with self._changed:
-            self._last_seen = time.monotonic()
-            finished = self._changed.wait_for(lambda: self._running == 0, timeout)
-        while self._last_seen + _QUIET_SECONDS > (now := time.monotonic()) and now < deadline:
-            time.sleep(min(_QUIET_SECONDS / 5, deadline - now))
-        return finished
 
     def admitted(self, call: Call) -> AbstractContextManager[None]:
         """Inside, the call is finished even if the server drains, however many requests it makes.
 
-        Raises: Draining, if it does already.
+        Raises: Draining, if it does already, and the call is one of a stream.
         """
         if call.admitted:
             return nullcontext()
         with self._lock:
-            self._last_seen = time.monotonic()
-            if self._draining:
+            if self._draining and call.of_stream:
                 raise Draining("the server is stopping: send the request to another one")
             self._running += 1
         call.admitted = True
@@ -137,8 +123,6 @@ class Pipeline:
         call.admitted = False
         with self._lock:
             self._running -= 1
-            if self._draining:
-                self._changed.notify_all()
 
 
 class _Admitted:

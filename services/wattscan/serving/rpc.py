@@ -12,14 +12,14 @@ from typing import Any, TypeAlias, cast
 import grpc
 from google.protobuf.message import DecodeError
 
+from wattscan.serving.admission import Arrivals, Clients, arriving
 from wattscan.serving.call import Call
 from wattscan.serving.errors import RequestRefused, Retryable, status_of
-from wattscan.serving.http2.messages import Answer
+from wattscan.serving.messages import Answer, joined
 from wattscan.serving.observations import Observations
-from wattscan.serving.security.gate import authorization
-from wattscan.serving.security.rates import RateLimit
-from wattscan.serving.security.tokens import Role, Tokens
+from wattscan.serving.security.tokens import Role
 from wattscan.serving.tracing import Ended, Tracing, trace_id
+from wattscan.units import Seconds
 
 Unary: TypeAlias = Callable[[bytes, Call], Answer]
 Stream: TypeAlias = Callable[[Iterator[bytes], Call], Iterator[Answer]]
@@ -56,35 +56,6 @@ class Service:
         return {f"/{self.name}/{name}": method.role for name, method in self.methods.items()}
 
 
-@dataclass(frozen=True)
-class Clients:
-    """What is asked of clients. They are told apart by their tokens, where there are any; else by
-    their addresses."""
-
-    rate: RateLimit | None = None
-    tokens: Tokens | None = None
-
-    def count(self, context: grpc.ServicerContext) -> None:
-        """One call more. Raises: RateExceeded."""
-        if self.rate is not None:
-            self.rate.check(self._name(context))
-
-    def check(self, context: grpc.ServicerContext) -> None:
-        """One message more of an open stream.
-
-        Raises: RateExceeded; Unauthenticated, for a token that is valid no more.
-        """
-        name = self._name(context)
-        if self.rate is not None:
-            self.rate.check(name)
-
-    def _name(self, context: grpc.ServicerContext) -> str:
-        if self.tokens is None:
-            return context.peer().rpartition(":")[0]
-        header = authorization(context.invocation_metadata())
-        return self.tokens.check(header, "infer").name
-
-
 class Dispatcher:
     """Makes gRPC handlers of services."""
 
@@ -92,11 +63,13 @@ class Dispatcher:
         self,
         observations: Observations,
         clients: Clients,
+        arrivals: Arrivals,
         tracing: Tracing | None = None,
         log_requests: bool = False,
     ) -> None:
         self._observations = observations
         self._clients = clients
+        self._arrivals = arrivals
         self._tracing = tracing
         self._log_requests = log_requests
 
@@ -116,23 +89,40 @@ class Dispatcher:
             self._tracing.close()
 
     def _method(self, name: str, protocol: str, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
-        def unary(data: bytes, context: grpc.ServicerContext) -> Answer:
+        def unary(messages: Iterator[bytes], context: grpc.ServicerContext) -> Answer:
             assert method.answer is not None  # noqa: S101
             with _Served(self, name, protocol, method, context) as served:
-                self._clients.count(context)
+                self._clients.enter(context)
+                data = self._arrivals.message(messages, context)
                 answer = method.answer(data, served.call)
                 served.tell_cost()
             return answer
 
-        def stream(data: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Answer]:
+        def stream(messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Answer]:
             assert method.stream is not None  # noqa: S101
             with _Served(self, name, protocol, method, context) as served:
-                yield from method.stream(data, served.call)
+                self._clients.enter(context, lasting=True)
+                yield from method.stream(arriving(messages), served.call)
                 served.tell_cost()
 
         if method.stream is not None:
-            return grpc.stream_stream_rpc_method_handler(stream)
-        return grpc.unary_unary_rpc_method_handler(unary)
+            return grpc.stream_stream_rpc_method_handler(stream, response_serializer=joined)
+        # As of a stream: a handler of one message is called only when that has come, and until then
+        # nobody could tell whose the call is that holds a thread.
+        return grpc.stream_unary_rpc_method_handler(unary, response_serializer=joined)
+
+    def at_pause(self, act: Callable[[], None], patience: Seconds) -> None:
+        """See `admission.Clients.at_pause`."""
+        self._clients.at_pause(act, patience)
+
+    @property
+    def arriving(self) -> int:
+        """Calls whose message has not come yet."""
+        return len(self._arrivals)
+
+    def cancel_late(self) -> None:
+        """Give up the calls whose message takes too long to come."""
+        self._arrivals.look()
 
     def admit(self, context: grpc.ServicerContext) -> None:
         """Of a stream, each message. Raises: RateExceeded, Unauthenticated."""

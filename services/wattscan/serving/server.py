@@ -6,9 +6,9 @@ import errno
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from threading import Thread
-from typing import cast
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Event, Thread
 from wsgiref.simple_server import WSGIServer
 
 import grpc
@@ -17,8 +17,9 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from wattscan.contracts import WattscanError
-from wattscan.serving.http2.server import Bounds, Http2Server
+from wattscan.serving.connections import Connections
 from wattscan.serving.pipeline import Pipeline
+from wattscan.serving.probes import FewReflections, Health
 from wattscan.serving.rpc import Dispatcher, Service
 from wattscan.serving.security.gate import Gate
 from wattscan.serving.security.page import open_page
@@ -26,11 +27,15 @@ from wattscan.serving.security.tls import TlsFiles
 from wattscan.serving.security.tokens import Tokens
 from wattscan.serving.upkeep import Every
 from wattscan.serving.watchdog import Watchdog
+from wattscan.units import Seconds
 
-# Beside as many as may wait: for open streams (half of them), for health and for refusals.
-_SPARE_THREADS = 64
-# For answers on their way out; a probe that watches health would hold the server for longer.
-_FLUSH_SECONDS = 2.0
+# For answers on their way out, once all are made: what is open then (a watcher of health, a stream
+# that is idle) would hold the server for longer.
+_FLUSH_SECONDS = 1.0
+_LOOK_SECONDS = 0.05
+_LATE_SECONDS = 1.0
+_PAUSE = Seconds(0.5)
+"""For which a moment without a call is waited for."""
 _ENVELOPE = 1024 * 1024  # what a message has around its image
 _STATUS = health_pb2.HealthCheckResponse
 
@@ -48,8 +53,8 @@ class Ports:
 class ServerSettings:
     """How it listens, and for whom."""
 
-    queue_limit: int
     max_bytes: int
+    connections: Connections = field(default_factory=Connections)
     tls: TlsFiles | None = None
     tokens: Tokens | None = None
     poll_seconds: float = 0.0
@@ -78,12 +83,15 @@ class Server:
         self._registry = registry
         self._settings = settings
         self._dispatcher = dispatcher
-        self._health = health.HealthServicer()
+        self._health = Health()
         self._names = [service.name for service in services]
         self._grpc = self._make(services)
         watchdog = Watchdog(pipeline.models, settings.hang_seconds, self._tell_health)
         interval = min(1.0, max(0.05, settings.hang_seconds / 4))
-        self._upkeep = [Every(interval, watchdog.look, "watchdog")]
+        self._upkeep = [
+            Every(interval, watchdog.look, "watchdog"),
+            Every(_LATE_SECONDS, dispatcher.cancel_late, "late messages"),
+        ]
         if settings.poll_seconds:
             self._upkeep.append(
                 Every(settings.poll_seconds, pipeline.models.refresh, "repository poll")
@@ -94,12 +102,11 @@ class Server:
         """Listen; returns the ports taken. Raises: WattscanError."""
         metrics_port = self._start_page(ports)
         try:
-            sock = _bound(ports.address, ports.grpc)
-        except OSError as error:
+            # gRPC's own failure says neither why nor on one line.
+            _bound(ports.address, ports.grpc).close()
+            port = self._listen(place(ports.address, ports.grpc))
+        except (OSError, RuntimeError) as error:
             raise _taken("--grpc-port", ports.address, ports.grpc, error) from None
-        port = sock.getsockname()[1]
-        tls = self._settings.tls
-        self._grpc.listen(sock, tls.renewed("h2") if tls is not None else lambda: None)
         self._grpc.start()
         for task in self._upkeep:
             task.start()
@@ -107,16 +114,22 @@ class Server:
         return Ports(ports.address, port, metrics_port)
 
     def stop(self, grace: float) -> bool:
-        """Drain and stop: health says NOT_SERVING, new requests get UNAVAILABLE, running ones
-        have `grace` seconds to finish. Returns whether all have."""
+        """Drain and stop: health says NOT_SERVING, clients are told to go elsewhere (GOAWAY), calls
+        that have come have `grace` seconds to finish. Returns whether all have."""
         deadline = time.monotonic() + grace
+        stopping: list[Event] = []
         self._health.enter_graceful_shutdown()
-        self._pipeline.refuse_new()
+        self._pipeline.end_streams()
+        # What comes before its client has read the GOAWAY is lost (grpcio answers CANCELLED). Right
+        # behind an answer, its client reads it before it sends the next call.
+        self._dispatcher.at_pause(
+            lambda: stopping.append(self._grpc.stop(grace)), min(_PAUSE, Seconds(grace))
+        )
+        (stopped,) = stopping
         for task in self._upkeep:
             task.stop(max(0.0, deadline - time.monotonic()))
-        finished = self._pipeline.drain(max(0.0, deadline - time.monotonic()))
-        left = max(0.0, deadline - time.monotonic())
-        self._grpc.stop(min(left, _FLUSH_SECONDS) if finished else 0)
+        finished = self._drained(stopped, deadline)
+        self._grpc.stop(None)
         if finished:
             # Else a request may still be in an engine; the end of the process frees those.
             self._pipeline.models.close()
@@ -127,27 +140,41 @@ class Server:
             thread.join()
         return finished
 
-    def _make(self, services: Sequence[Service]) -> Http2Server:
-        threads = self._settings.queue_limit + _SPARE_THREADS
-        largest = self._settings.max_bytes + _ENVELOPE
-        tokens = self._settings.tokens
+    def _drained(self, stopped: Event, deadline: float) -> bool:
+        """Wait until all calls are answered, `deadline` at most; whether they are."""
+        quiet_since = time.monotonic()
+        while (now := time.monotonic()) < deadline:
+            if stopped.wait(_LOOK_SECONDS) and not self._pipeline.running:
+                return True
+            if self._pipeline.running or self._dispatcher.arriving:
+                quiet_since = now
+            elif now - quiet_since > _FLUSH_SECONDS:
+                return True
+        return not self._pipeline.running
+
+    def _make(self, services: Sequence[Service]) -> grpc.Server:
+        tokens, connections = self._settings.tokens, self._settings.connections
         roles = {name: role for service in services for name, role in service.roles().items()}
-        bounds = Bounds(
-            threads=2 * threads,
-            # An answer is as large as its model makes it; what comes in is bounded.
-            largest=largest,
-            # One connection has half of them: its unfinished calls must not shut out the others.
-            most_streams=threads,
-            most_calls=2 * threads,
+        server = grpc.server(
+            ThreadPoolExecutor(connections.threads, thread_name_prefix="request"),
+            interceptors=[
+                *([Gate(tokens, roles)] if tokens is not None else []),
+                FewReflections(),
+            ],
+            maximum_concurrent_rpcs=connections.most_calls,
+            options=connections.options(self._settings.max_bytes + _ENVELOPE),
         )
-        server = Http2Server(bounds, [Gate(tokens, roles)] if tokens is not None else [])
         for service in services:
             server.add_generic_rpc_handlers((self._dispatcher.handler(service),))
-        # They ask of a server what this one has too.
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, cast(grpc.Server, server))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         names = (*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, cast(grpc.Server, server))
+        reflection.enable_server_reflection(names, server)
         return server
+
+    def _listen(self, address: str) -> int:
+        if self._settings.tls is None:
+            return self._grpc.add_insecure_port(address)
+        return self._grpc.add_secure_port(address, self._settings.tls.credentials())
 
     def _tell_health(self, healthy: bool) -> None:
         for service in ("", *self._names):

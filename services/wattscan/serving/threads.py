@@ -1,4 +1,4 @@
-"""The threads that requests run in."""
+"""The threads that engines compute in."""
 
 from __future__ import annotations
 

@@ -1,19 +1,25 @@
 """A call through a real server, without a pipeline behind it."""
 
 import gc
-import socket
 import threading
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
 from prometheus_client import CollectorRegistry
 
-from wattscan.serving.http2.server import Bounds, Http2Server
+from wattscan.serving.admission import Arrivals, Clients
 from wattscan.serving.observations import Observations
-from wattscan.serving.rpc import Clients, Dispatcher, Method, Service
+from wattscan.serving.rpc import Dispatcher, Method, Service
 from wattscan.targets import load_target
+from wattscan.units import Seconds
+
+
+def dispatcher():
+    observations = Observations(load_target("cpu"), CollectorRegistry())
+    return Dispatcher(observations, Clients(8), Arrivals(Seconds(60)))
 
 
 @pytest.fixture
@@ -22,15 +28,12 @@ def serve():
 
     def serve(answer):
         """A channel's method that `answer` answers."""
-        server = Http2Server(Bounds(threads=8, largest=1000, most_streams=8, most_calls=8))
-        observations = Observations(load_target("cpu"), CollectorRegistry())
-        dispatcher = Dispatcher(observations, Clients())
+        server = grpc.server(ThreadPoolExecutor(8))
         service = Service("t.S", "oip", {"M": Method(answer, infers=True)})
-        server.add_generic_rpc_handlers((dispatcher.handler(service),))
-        sock = socket.create_server(("127.0.0.1", 0))
-        server.listen(sock)
+        server.add_generic_rpc_handlers((dispatcher().handler(service),))
+        port = server.add_insecure_port("127.0.0.1:0")
         server.start()
-        channel = grpc.insecure_channel(f"127.0.0.1:{sock.getsockname()[1]}")
+        channel = grpc.insecure_channel(f"127.0.0.1:{port}")
         servers.extend((channel.close, lambda: server.stop(0)))
         return channel.unary_unary("/t.S/M")
 
@@ -107,15 +110,17 @@ class Context:
     def time_remaining(self):
         return 0.0
 
+    def peer(self):
+        return "ipv4:127.0.0.1:1"
+
     def set_trailing_metadata(self, metadata):
         pass
 
 
 def test_a_deadline_that_has_passed_is_not_taken_for_none():
     left = []
-    observations = Observations(load_target("cpu"), CollectorRegistry())
     methods = {"M": Method(lambda data, call: left.append(call.left()) or b"")}
-    handler = Dispatcher(observations, Clients()).handler(Service("t.S", "oip", methods))
+    handler = dispatcher().handler(Service("t.S", "oip", methods))
     details = type("Details", (), {"method": "/t.S/M", "invocation_metadata": ()})
-    handler.service(details).unary_unary(b"", Context())
+    handler.service(details).stream_unary(iter([b""]), Context())
     assert left == [0.0]

@@ -11,8 +11,8 @@ from wattscan.contracts import Finding, InvalidImage, Limits, Mask, Pixels, Task
 from wattscan.imaging import decode, raw
 from wattscan.serving.call import Call
 from wattscan.serving.errors import RequestRefused
-from wattscan.serving.http2.messages import Message
 from wattscan.serving.jobs import ImageJob, clinical_of
+from wattscan.serving.messages import Message
 from wattscan.serving.pipeline import Pipeline
 from wattscan.serving.protocols.fields import large_field, lifted
 from wattscan.serving.repository.loaded import LoadedModel

@@ -7,8 +7,9 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
-from typing import TypeVar
+from typing import TypeVar, cast
+
+import grpc
 
 from wattscan.contracts import WattscanError
 from wattscan.serving.file_stamp import FileStamp, stamp
@@ -33,28 +34,17 @@ class TlsFiles:
         # Here, before anything listens.
         self.context()
 
-    def renewed(self, protocol: str) -> Callable[[], ssl.SSLContext]:
-        """Gives the context of now: a renewed certificate is taken at the next connection.
-
-        Args:
-            protocol: what TLS's ALPN calls what is spoken, such as `h2`.
-        """
+    def credentials(self) -> grpc.ServerCredentials:
+        """For a gRPC port. A renewed certificate is taken at the next connection."""
         renewal = Renewal(self)
-
-        def make() -> ssl.SSLContext:
-            context = self.context()
-            context.set_alpn_protocols([protocol])
-            return context
-
-        current, lock = make(), Lock()
-
-        def get() -> ssl.SSLContext:
-            nonlocal current
-            with lock:
-                current = renewal.take(make) or current
-                return current
-
-        return get
+        # The stubs do not know that None stands for: as before.
+        fetch = cast(
+            "Callable[[], grpc.ServerCertificateConfiguration]",
+            lambda: renewal.take(self._configuration),
+        )
+        return grpc.dynamic_ssl_server_credentials(
+            self._configuration(), fetch, require_client_authentication=bool(self.client_ca)
+        )
 
     def context(self) -> ssl.SSLContext:
         """What a port needs. Raises: WattscanError."""
@@ -87,6 +77,11 @@ class TlsFiles:
 
     def _paths(self) -> list[Path]:
         return [p for p in (self.certificate, self.key, self.client_ca) if p is not None]
+
+    def _configuration(self) -> grpc.ServerCertificateConfiguration:
+        pair = (_read(self.key), _read(self.certificate))
+        roots = _read(self.client_ca) if self.client_ca is not None else None
+        return grpc.ssl_server_certificate_configuration([pair], roots)
 
 
 class Renewal:

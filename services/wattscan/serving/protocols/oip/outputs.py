@@ -10,7 +10,7 @@ import numpy as np
 from wattscan.contracts import Array, EnergyShare
 from wattscan.serving.call import Call
 from wattscan.serving.errors import RequestRefused
-from wattscan.serving.http2.messages import Message
+from wattscan.serving.messages import Message
 from wattscan.serving.protocols.fields import large_field
 from wattscan.serving.protocols.oip.datatypes import name_of
 from wattscan.serving.protocols.oip.shared_memory import Region, SharedMemory, region_of

@@ -12,8 +12,8 @@ from wattscan import __version__
 from wattscan.contracts import Array
 from wattscan.serving.call import Call
 from wattscan.serving.errors import NotOffered, NotServed, RequestRefused
-from wattscan.serving.http2.messages import Answer, Message
 from wattscan.serving.jobs import TensorJob
+from wattscan.serving.messages import Answer, Message
 from wattscan.serving.observations import Observations
 from wattscan.serving.pipeline import Pipeline, total
 from wattscan.serving.protocols.fields import large_field

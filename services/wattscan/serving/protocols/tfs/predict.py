@@ -9,8 +9,8 @@ import numpy as np
 from wattscan.contracts import Array
 from wattscan.serving.call import Call
 from wattscan.serving.errors import RequestRefused
-from wattscan.serving.http2.messages import Message
 from wattscan.serving.jobs import TensorJob
+from wattscan.serving.messages import Message
 from wattscan.serving.pipeline import Pipeline
 from wattscan.serving.protocols.fields import large_field, split
 from wattscan.serving.protocols.tfs.spec import SIGNATURE, answered, check_signature, chosen

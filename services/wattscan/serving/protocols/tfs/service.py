@@ -5,7 +5,7 @@ from __future__ import annotations
 from wattscan.contracts import Limits
 from wattscan.serving.call import Call
 from wattscan.serving.errors import NotOffered
-from wattscan.serving.http2.messages import Message
+from wattscan.serving.messages import Message
 from wattscan.serving.pipeline import Pipeline
 from wattscan.serving.protocols.tfs import models
 from wattscan.serving.protocols.tfs.classify import classify

@@ -1,1 +1,0 @@
-"""gRPC over HTTP/2, on blocking sockets: a thread for each connection, and the pool's for calls."""

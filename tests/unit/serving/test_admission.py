@@ -1,0 +1,182 @@
+"""One client cannot hold what all need."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
+from prometheus_client import CollectorRegistry
+from serving_rig import wait_until
+
+from wattscan.serving.admission import Arrivals, Clients
+from wattscan.serving.observations import Observations
+from wattscan.serving.probes import FewReflections, Health
+from wattscan.serving.rpc import Dispatcher, Method, Service
+from wattscan.targets import load_target
+from wattscan.units import Seconds
+
+THREADS = 4
+CODE = grpc.StatusCode
+
+
+class Rig:
+    """A server of four threads, whose method answers when the gate is open."""
+
+    def __init__(self, most_calls=2, patience=60.0):
+        self.gate = threading.Event()
+        self.clients = Clients(most_calls)
+        self.now = 0.0
+        self.arrivals = Arrivals(Seconds(patience), lambda: self.now)
+        observations = Observations(load_target("cpu"), CollectorRegistry())
+        dispatcher = Dispatcher(observations, self.clients, self.arrivals)
+        self.server = grpc.server(ThreadPoolExecutor(THREADS), interceptors=[FewReflections(2)])
+        methods = {"M": Method(self._answer), "S": Method(stream=self._stream)}
+        self.server.add_generic_rpc_handlers((dispatcher.handler(Service("t.S", "oip", methods)),))
+        health_pb2_grpc.add_HealthServicer_to_server(Health(), self.server)
+        reflection.enable_server_reflection((reflection.SERVICE_NAME,), self.server)
+        self.port = self.server.add_insecure_port("127.0.0.1:0")
+        self.server.start()
+        self.channels = []
+
+    def _answer(self, data, call):
+        while not self.gate.wait(0.01):
+            if not call.wanted():
+                break
+        return data
+
+    def _stream(self, messages, call):
+        yield from messages
+
+    def channel(self, source="127.0.0.1"):
+        # Where it connects from is who it is.
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        target = f"ipv4:{source}:{self.port}"
+        self.channels.append(grpc.insecure_channel(target, options))
+        return self.channels[-1]
+
+    def close(self):
+        self.gate.set()
+        for channel in self.channels:
+            channel.close()
+        self.server.stop(0).wait()
+
+
+@pytest.fixture
+def rig():
+    made = []
+
+    def make(**settings):
+        made.append(Rig(**settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def endless():
+    """A message that never comes."""
+    threading.Event().wait()
+    yield b""
+
+
+def test_a_client_has_so_many_calls_open_and_another_is_served(rig):
+    here = rig()
+    send = here.channel().unary_unary("/t.S/M")
+    open_ = [send.future(b"x") for _ in range(2)]
+    wait_until(lambda: here.clients.calls == 2)
+    with pytest.raises(grpc.RpcError) as refused:
+        send(b"x", timeout=5)
+    assert refused.value.code() is CODE.RESOURCE_EXHAUSTED
+    assert refused.value.details() == (
+        "2 calls of this client are open already: wait for their answers"
+    )
+    hint = dict(refused.value.trailing_metadata())["grpc-retry-pushback-ms"]
+    assert int(hint) > 0
+    here.gate.set()
+    assert [each.result(5) for each in open_] == [b"x", b"x"]
+    assert send(b"y", timeout=5) == b"y"
+    wait_until(lambda: here.clients.calls == 0)
+
+
+def test_cancelled_and_expired_calls_make_room(rig):
+    here = rig()
+    send = here.channel().unary_unary("/t.S/M")
+    first = send.future(b"x")
+    second = send.future(b"x", timeout=0.5)
+    wait_until(lambda: here.clients.calls == 2)
+    first.cancel()
+    wait_until(lambda: here.clients.calls == 0)
+    assert second.exception(5).code() is CODE.DEADLINE_EXCEEDED
+    here.gate.set()
+    assert send(b"y", timeout=5) == b"y"
+
+
+def test_calls_without_a_message_count_and_are_given_up(rig):
+    here = rig(patience=30.0)
+    slow = here.channel().stream_unary("/t.S/M")
+    calls = [slow.future(endless()) for _ in range(2)]
+    wait_until(lambda: len(here.arrivals) == 2)
+    send = here.channel().unary_unary("/t.S/M")
+    with pytest.raises(grpc.RpcError) as refused:
+        send(b"x", timeout=5)
+    assert refused.value.code() is CODE.RESOURCE_EXHAUSTED
+    here.now = 29.9
+    here.arrivals.look()
+    assert len(here.arrivals) == 2
+    here.now = 30.0
+    here.arrivals.look()
+    assert {call.exception(5).code() for call in calls} == {CODE.CANCELLED}
+    wait_until(lambda: len(here.arrivals) == here.clients.calls == 0)
+    here.gate.set()
+    assert send(b"x", timeout=5) == b"x"
+
+
+def test_a_call_that_ends_without_a_message_is_told(rig):
+    call = rig().channel().stream_unary("/t.S/M")
+    with pytest.raises(grpc.RpcError) as refused:
+        call(iter(()), timeout=5)
+    assert refused.value.code() is CODE.INVALID_ARGUMENT
+    assert refused.value.details() == "the call has no message"
+
+
+def test_a_stream_that_is_cut_short_frees_its_place(rig):
+    here = rig()
+    call = here.channel().stream_stream("/t.S/S")(endless())
+    wait_until(lambda: here.clients.calls == 1)
+    call.cancel()
+    wait_until(lambda: here.clients.calls == 0)
+
+
+def test_health_answers_where_all_threads_are_held(rig):
+    here = rig(most_calls=3 * THREADS)
+    send = here.channel().unary_unary("/t.S/M")
+    calls = [send.future(b"x") for _ in range(3 * THREADS)]
+    wait_until(lambda: here.clients.calls == THREADS)
+    stub = health_pb2_grpc.HealthStub(here.channel())
+    watchers = [stub.Watch(health_pb2.HealthCheckRequest()) for _ in range(20)]
+    assert [next(each).status for each in watchers] == [1] * 20
+    assert stub.Check(health_pb2.HealthCheckRequest(), timeout=5).status == 1
+    here.gate.set()
+    assert all(call.result(5) == b"x" for call in calls)
+
+
+def test_streams_of_reflection_are_few(rig):
+    here = rig()
+    stub = reflection_pb2_grpc.ServerReflectionStub(here.channel())
+
+    def asked():
+        yield reflection_pb2.ServerReflectionRequest(list_services="*")
+        threading.Event().wait(5)
+
+    streams = [stub.ServerReflectionInfo(asked()) for _ in range(2)]
+    for each in streams:
+        names = [service.name for service in next(each).list_services_response.service]
+        assert names == [reflection.SERVICE_NAME]
+    with pytest.raises(grpc.RpcError) as refused:
+        next(stub.ServerReflectionInfo(asked()))
+    assert refused.value.code() is CODE.RESOURCE_EXHAUSTED
+    for each in streams:
+        each.cancel()
