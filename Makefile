@@ -26,7 +26,9 @@ BENCHMARK_READY := build/benchmark/.ready
 CLIENTS := triton tensorflow
 PEERS := pytriton kserve mlserver
 TASKS := $(subst _,-,$(patsubst services/wattscan/tasks/%/recipe.toml,%,$(wildcard services/wattscan/tasks/*/recipe.toml)))
-PEER_PACKAGES := nginx-light haproxy caddy curl
+PEER_PACKAGES := nginx-light haproxy caddy curl nodejs npm
+PEER_PROGRAMS := nginx haproxy caddy curl node npm
+PEER_CLIENTS := build/clients/peers/.ready build/clients/triton/.ready build/clients/node/.ready
 SYSTEM_PACKAGES := prometheus victoria-metrics chromium dcmtk faketime mosquitto nghttp2-client umockdev
 BENCH ?=
 PYTEST ?=
@@ -42,7 +44,7 @@ FUZZ_READY := .venv/.ready-fuzz
 .PHONY: help setup setup-train setup-board run test test-boards test-peers test-tflite-runtime check format lint types layers \
 	generated generate models models-notice benchmark-models benchmark-serving benchmark-telemetry \
 	benchmark-batching benchmark-collect simulate \
-	$(TASKS:%=models-%) clients $(CLIENTS:%=clients-%) verify-nvidia fuzz lock system-packages \
+	$(TASKS:%=models-%) clients $(CLIENTS:%=clients-%) verify-nvidia fuzz lock system-packages peer-packages \
 	clean FORCE
 
 help: ## List the targets
@@ -56,11 +58,13 @@ run: $(READY) ## The main job: measure this machine (quick profile) and print th
 test: $(READY) ## Run all tests (PYTEST='-k name' for some)
 	$(BIN)/python -m pytest $(PYTEST)
 
-test-peers: $(READY) ## The server before and behind real peers: nginx, HAProxy, Caddy, curl (before a release)
-	@for program in nginx haproxy caddy curl; do command -v $$program > /dev/null || missing=1; done; \
+test-peers: $(READY) $(PEER_CLIENTS) ## The server with real proxies and clients of other makers (before a release; 8 minutes)
+	$(BIN)/python -m pytest tests/peers --no-skips $(PYTEST)
+
+peer-packages:
+	@for program in $(PEER_PROGRAMS); do command -v $$program > /dev/null || missing=1; done; \
 	if [ -n "$$missing" ]; then \
 		echo "Installing $(PEER_PACKAGES)."; $(MAKE) system-packages SYSTEM_PACKAGES="$(PEER_PACKAGES)"; fi
-	$(BIN)/python -m pytest tests/peers --no-skips $(PYTEST)
 
 test-tflite-runtime: ## The backend litert with tflite-runtime 2.14 (skipped without Python 3.10 or 3.11)
 ifeq ($(TFLITE_PYTHON),)
@@ -230,6 +234,13 @@ $(BENCHMARK_READY): $(TRAIN_READY)
 	$(BIN)/wattscan models quantize --quick --task chest-xray --work build/benchmark
 	$(BIN)/wattscan models export --task chest-xray --work build/benchmark \
 		--models build/benchmark/models
+	@touch $@
+
+build/clients/node/.ready: tests/peers/clients/package-lock.json | peer-packages
+	@echo "Setting up the clients of Node.js: under a minute."
+	@mkdir -p $(@D)
+	@cp $(<D)/package.json $(<D)/package-lock.json $(@D)
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 build/clients/%/.ready: tests/clients/requirements-%.txt

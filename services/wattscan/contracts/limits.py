@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from wattscan.contracts.errors import ImageTooLarge, InvalidImage
+
+_BYTES_PER_PIXEL = 16
+"""From the message to the answer: 15 were measured (5000 x 5000 pixels, 8 bits, and their mask)."""
 
 
 @dataclass(frozen=True)
@@ -17,10 +21,13 @@ class Limits:
     max_pixels: int = 50_000_000
     """One frame, decoded. A digital radiograph has 9 to 16 million."""
 
+    claim: Callable[[int], None] = field(default=lambda _: None, compare=False, repr=False)
+    """Called with the bytes that a frame may take before any are taken; it may refuse them."""
+
     def check_size(self, height: int, width: int) -> None:
         """Refuse a frame before anything is allocated for it.
 
-        Raises: InvalidImage, ImageTooLarge.
+        Raises: InvalidImage, ImageTooLarge, and what `claim` raises.
         """
         if height < 1 or width < 1:
             raise InvalidImage(f"the image is {height} x {width} pixels: it has none")
@@ -28,6 +35,7 @@ class Limits:
             raise ImageTooLarge(
                 f"the image is {height} x {width} pixels; the limit is {self.max_pixels} in all"
             )
+        self.claim(_BYTES_PER_PIXEL * height * width)
 
 
 LIMITS = Limits()

@@ -11,12 +11,19 @@ from functools import partial
 import grpc
 
 from wattscan.serving.errors import Cancelled, QueueFull, RequestRefused
+from wattscan.serving.memory import Memory, short
 from wattscan.serving.security.gate import authorization
 from wattscan.serving.security.rates import RateLimit
 from wattscan.serving.security.tokens import Tokens
 from wattscan.units import Seconds
 
 _RETRY_SECONDS = 0.1
+_ROOM_SECONDS = 1.0
+"""That a call waits for memory: most messages are small, and come at once."""
+
+_LOOK_SECONDS = 0.01
+_COPIES = 2
+"""Of a message: as it came, and as Python's bytes."""
 
 
 class Clients:
@@ -109,19 +116,31 @@ class Clients:
 class Arrivals:
     """Calls whose message has not come yet: they hold a thread, and may do so for `patience` only.
 
-    A message of 64 MiB that comes at 10 Mbit/s takes 54 s.
+    A message of 64 MiB that comes at 10 Mbit/s takes 54 s. So many may come at a time as the memory
+    that is left has room for: gRPC takes their bytes off the network when they are asked for.
     """
 
-    def __init__(self, patience: Seconds, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        patience: Seconds,
+        largest: int,
+        memory: Memory | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`largest`: bytes of a message."""
         self._patience = patience
+        self._largest = largest
+        self._memory = memory
         self._clock = clock
         self._since: dict[grpc.ServicerContext, float] = {}
         self._lock = threading.Lock()
 
     def message(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
-        """The call's only message. Raises: Cancelled; RequestRefused, where none comes."""
-        with self._lock:
-            self._since[context] = self._clock()
+        """The call's only message.
+
+        Raises: Cancelled; MemoryShort; RequestRefused, where none comes.
+        """
+        self._make_room(lambda: self._begin(context))
         try:
             for data in arriving(messages):
                 return data
@@ -129,6 +148,38 @@ class Arrivals:
             with self._lock:
                 del self._since[context]
         raise RequestRefused("the call has no message")
+
+    def messages(self, messages: Iterator[bytes]) -> Iterator[bytes]:
+        """A stream's. Raises: Cancelled; MemoryShort."""
+        coming = arriving(messages)
+        while True:
+            self._make_room(lambda: None)
+            data = next(coming, None)
+            if data is None:
+                return
+            yield data
+
+    def over(self) -> None:
+        """This thread's call has ended, and with it what its image took."""
+        if self._memory is not None:
+            self._memory.release()
+
+    def _begin(self, context: grpc.ServicerContext) -> None:
+        self._since[context] = self._clock()
+
+    def _make_room(self, begin: Callable[[], None]) -> None:
+        """Raises: MemoryShort."""
+        until = time.monotonic() + _ROOM_SECONDS
+        while True:
+            with self._lock:
+                needed = _COPIES * self._largest * (len(self._since) + 1)
+                left = self._memory.left(needed) if self._memory is not None else None
+                if left is None or left >= needed:
+                    begin()
+                    return
+            if time.monotonic() > until:
+                raise short(left, needed)
+            time.sleep(_LOOK_SECONDS)
 
     def __len__(self) -> int:
         return len(self._since)
@@ -146,5 +197,8 @@ def arriving(messages: Iterator[bytes]) -> Iterator[bytes]:
     """A stream's messages. Raises: Cancelled, where it has been cut short."""
     try:
         yield from messages
-    except grpc.RpcError:
+    except grpc.RpcError as error:
+        # gRPC keeps the error with the call, and the error its frames, which hold the call: it
+        # would fill a place of its connection until Python happens to look for such circles.
+        error.__traceback__ = None
         raise Cancelled("the client has gone, or its deadline has passed") from None

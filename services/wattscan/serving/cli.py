@@ -146,7 +146,8 @@ def _add_connections(add: Callable[..., None]) -> None:
         "--max-streams",
         type=_calls,
         metavar="N",
-        help="calls of one connection at a time (default: the target's queue_limit and 64)",
+        help="calls of one connection at a time (default: twice the target's queue_limit, 16 at "
+        "least)",
     )
     add(
         "--max-client-calls",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from prometheus_client import CollectorRegistry
 
 from wattscan.contracts import EnergyMeter, Target
 from wattscan.serving import cli
 from wattscan.serving.admission import Arrivals, Clients
+from wattscan.serving.memory import Memory
 from wattscan.serving.observations import ModelsCollector, Observations
 from wattscan.serving.pipeline import Pipeline
 from wattscan.serving.protocols.oip.service import InferenceService
@@ -35,7 +37,8 @@ def make_server(
     Raises:
         WattscanError: options that do not go together, or a file that one names is wrong.
     """
-    limits = cli.limits(options, target)
+    memory_left = Memory()
+    limits = replace(cli.limits(options, target), claim=memory_left.claim)
     connections = cli.connections(options, target)
     settings = ServerSettings(
         connections=connections,
@@ -58,7 +61,7 @@ def make_server(
     dispatcher = Dispatcher(
         observations,
         Clients(connections.calls_of_a_client, rate, settings.tokens),
-        Arrivals(connections.message_seconds),
+        Arrivals(connections.message_seconds, limits.max_bytes, memory_left),
         _tracing(options),
         options.log_requests == "yes",
     )

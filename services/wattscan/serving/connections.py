@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from wattscan.units import Seconds
 
-_SPARE_CALLS = 64
+_LEAST_STREAMS = 16
 _MINUTE, _TIMEOUT, _LEAST_PING, _NEVER = Seconds(60.0), Seconds(20.0), Seconds(10.0), Seconds(0.0)
 _HARD_LIMIT = 2
 """gRPC refuses metadata between its two limits by chance, and all above the second."""
@@ -20,7 +20,7 @@ class Connections:
     """Images that may wait for a model: whoever fills the queue needs as many calls."""
 
     most_streams: int | None = None
-    """Calls of one connection at a time; None: the queue's limit and 64."""
+    """Calls of one connection at a time; None: twice the queue's limit, and 16 at least."""
 
     client_calls: int | None = None
     """Calls of one client at a time, over all of its connections; None: as many as one connection
@@ -50,7 +50,7 @@ class Connections:
     @property
     def streams(self) -> int:
         """Calls of one connection at a time."""
-        return self.most_streams or self.queue_limit + _SPARE_CALLS
+        return self.most_streams or max(_LEAST_STREAMS, 2 * self.queue_limit)
 
     @property
     def calls_of_a_client(self) -> int:
@@ -76,6 +76,8 @@ class Connections:
             ("grpc.max_concurrent_streams", self.streams),
             ("grpc.max_metadata_size", self.metadata_bytes),
             ("grpc.absolute_max_metadata_size", _HARD_LIMIT * self.metadata_bytes),
+            # Else gRPC takes in megabytes of each call before anybody asks for its message.
+            ("grpc.http2.bdp_probe", 0),
             # Two servers must not share a port unseen.
             ("grpc.so_reuseport", 0),
             ("grpc.keepalive_permit_without_calls", 1),

@@ -45,6 +45,12 @@ class QueueFull(Retryable):
     status = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+class MemoryShort(Retryable):
+    """The server's memory is nearly full."""
+
+    status = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
 class RateExceeded(Retryable):
     """This client sends more than it may."""
 

@@ -9,7 +9,8 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2
 
-from wattscan.serving.errors import QueueFull
+from wattscan.serving.admission import arriving
+from wattscan.serving.errors import Cancelled, QueueFull
 from wattscan.serving.turns import Places
 
 # Probes have threads of their own: whoever holds all others must not make a server look dead.
@@ -51,10 +52,12 @@ class FewReflections(grpc.ServerInterceptor):  # type: ignore[type-arg]
             return handler
         answer: Any = handler.stream_stream  # the stubs have it that each may be missing
 
-        def bounded(messages: object, context: grpc.ServicerContext) -> Iterator[Any]:
+        def bounded(messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
             try:
                 with self._places:
-                    yield from answer(messages, context)
+                    yield from answer(arriving(messages), context)
+            except Cancelled:
+                return
             except QueueFull as error:
                 context.abort(error.status, str(error))
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 import grpc
 from google.protobuf.message import DecodeError
 
-from wattscan.serving.admission import Arrivals, Clients, arriving
+from wattscan.serving.admission import Arrivals, Clients
 from wattscan.serving.call import Call
 from wattscan.serving.errors import RequestRefused, Retryable, status_of
 from wattscan.serving.messages import Answer, joined
@@ -102,7 +102,7 @@ class Dispatcher:
             assert method.stream is not None  # noqa: S101
             with _Served(self, name, protocol, method, context) as served:
                 self._clients.enter(context, lasting=True)
-                yield from method.stream(arriving(messages), served.call)
+                yield from method.stream(self._arrivals.messages(messages), served.call)
                 served.tell_cost()
 
         if method.stream is not None:
@@ -130,6 +130,7 @@ class Dispatcher:
 
     def finished(self, ended: Ended, method: Method) -> None:
         """Count the call, log it and trace it."""
+        self._arrivals.over()
         call, code = ended.call, ended.code
         if method.infers:
             self._observations.finished(*call.labels, call.protocol, code.name)

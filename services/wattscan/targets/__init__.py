@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +160,10 @@ def _corrections(path: Path, module: str) -> dict[tuple[str, str], Correction]:
 def _limits(table: Any) -> Limits:
     if not isinstance(table, dict):
         raise ValueError("limits must be a table, [limits]")
-    known = asdict(LIMITS)
+    known = {"max_bytes": LIMITS.max_bytes, "max_pixels": LIMITS.max_pixels}
     check_keys(table, set(known))
-    return Limits(**{key: whole_number(table, key, known[key], _MOST_LIMIT) for key in known})
+    found = {key: whole_number(table, key, known[key], _MOST_LIMIT) for key in known}
+    return Limits(found["max_bytes"], found["max_pixels"])
 
 
 def _queue_limit(data: Mapping[str, Any]) -> int:

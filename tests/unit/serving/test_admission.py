@@ -1,6 +1,8 @@
 """One client cannot hold what all need."""
 
+import gc
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -18,20 +20,24 @@ from wattscan.targets import load_target
 from wattscan.units import Seconds
 
 THREADS = 4
+MESSAGE = 1 << 20
+REFLECTION = f"/{reflection.SERVICE_NAME}/ServerReflectionInfo"
 CODE = grpc.StatusCode
 
 
 class Rig:
     """A server of four threads, whose method answers when the gate is open."""
 
-    def __init__(self, most_calls=2, patience=60.0):
+    def __init__(self, most_calls=2, patience=60.0, options=(), memory=None):
         self.gate = threading.Event()
         self.clients = Clients(most_calls)
         self.now = 0.0
-        self.arrivals = Arrivals(Seconds(patience), lambda: self.now)
+        self.arrivals = Arrivals(Seconds(patience), MESSAGE, memory, lambda: self.now)
         observations = Observations(load_target("cpu"), CollectorRegistry())
         dispatcher = Dispatcher(observations, self.clients, self.arrivals)
-        self.server = grpc.server(ThreadPoolExecutor(THREADS), interceptors=[FewReflections(2)])
+        self.server = grpc.server(
+            ThreadPoolExecutor(THREADS), interceptors=[FewReflections(2)], options=options
+        )
         methods = {"M": Method(self._answer), "S": Method(stream=self._stream)}
         self.server.add_generic_rpc_handlers((dispatcher.handler(Service("t.S", "oip", methods)),))
         health_pb2_grpc.add_HealthServicer_to_server(Health(), self.server)
@@ -134,6 +140,53 @@ def test_calls_without_a_message_count_and_are_given_up(rig):
     assert send(b"x", timeout=5) == b"x"
 
 
+class MemoryLeft:
+    """As `Memory`, told what is left."""
+
+    def __init__(self, left):
+        self._left = left
+
+    def left(self, needed):
+        return self._left
+
+    def release(self):
+        pass
+
+
+@pytest.mark.parametrize("method", ["unary_unary", "stream_stream"])
+def test_a_message_that_memory_has_no_room_for_is_refused(rig, method):
+    here = rig(memory=MemoryLeft(2 * MESSAGE - 1))
+    call = getattr(here.channel(), method)("/t.S/M" if method == "unary_unary" else "/t.S/S")
+    with pytest.raises(grpc.RpcError) as refused:
+        list(call(iter([b"x"]), timeout=5)) if method == "stream_stream" else call(b"x", timeout=5)
+    assert refused.value.code() is CODE.RESOURCE_EXHAUSTED
+    assert "1 MiB of memory left, and this may take 2" in refused.value.details()
+    assert dict(refused.value.trailing_metadata())["grpc-retry-pushback-ms"] == "1000"
+
+
+def test_messages_on_their_way_need_room_each(rig):
+    """With room for two, of two copies each, a third is refused while they are on their way."""
+    here = rig(most_calls=8, memory=MemoryLeft(2 * 2 * MESSAGE))
+    here.gate.set()
+    channel = here.channel()
+    calls = [channel.stream_unary("/t.S/M").future(endless()) for _ in range(2)]
+    wait_until(lambda: len(here.arrivals) == 2)
+    with pytest.raises(grpc.RpcError) as refused:
+        channel.unary_unary("/t.S/M")(b"x", timeout=5)
+    assert refused.value.code() is CODE.RESOURCE_EXHAUSTED
+    for call in calls:
+        call.cancel()
+    wait_until(lambda: not len(here.arrivals))
+    assert channel.unary_unary("/t.S/M")(b"x", timeout=5) == b"x"
+
+
+@pytest.mark.parametrize("left", [None, 2 * MESSAGE])
+def test_enough_memory_or_no_knowledge_of_it_refuses_nobody(rig, left):
+    here = rig(memory=MemoryLeft(left))
+    here.gate.set()
+    assert here.channel().unary_unary("/t.S/M")(b"x", timeout=5) == b"x"
+
+
 def test_a_call_that_ends_without_a_message_is_told(rig):
     call = rig().channel().stream_unary("/t.S/M")
     with pytest.raises(grpc.RpcError) as refused:
@@ -148,6 +201,25 @@ def test_a_stream_that_is_cut_short_frees_its_place(rig):
     wait_until(lambda: here.clients.calls == 1)
     call.cancel()
     wait_until(lambda: here.clients.calls == 0)
+
+
+@pytest.mark.parametrize("method", ["/t.S/M", "/t.S/S", REFLECTION])
+def test_calls_that_were_given_up_take_no_place_of_their_connection(rig, method):
+    """Not until the next garbage collection either: gRPC refuses calls beyond the limit."""
+    here = rig(options=[("grpc.max_concurrent_streams", THREADS)])
+    channel = here.channel()
+    here.gate.set()
+    begin = channel.stream_stream(method)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10 * THREADS):
+            call = begin(endless())
+            time.sleep(0.01)  # until it has most likely begun
+            call.cancel()
+        assert channel.unary_unary("/t.S/M")(b"x", timeout=5) == b"x"
+    finally:
+        gc.enable()
 
 
 def test_health_answers_where_all_threads_are_held(rig):

@@ -19,7 +19,7 @@ from wattscan.units import Seconds
 
 def dispatcher():
     observations = Observations(load_target("cpu"), CollectorRegistry())
-    return Dispatcher(observations, Clients(8), Arrivals(Seconds(60)))
+    return Dispatcher(observations, Clients(8), Arrivals(Seconds(60), 1))
 
 
 @pytest.fixture
