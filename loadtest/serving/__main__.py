@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         "--servers", type=_names, default=names, help=f"default, and all: {','.join(names)}"
     )
     parser.add_argument(
-        "--models", type=_names, default=list(networks.SHA256), help="default: light,heavy"
+        "--models", type=_names, default=networks.NAMES, help=f"default: {','.join(networks.NAMES)}"
     )
     parser.add_argument(
         "--malloc", action="store_true", help="each server also with glibc keeping freed memory"
@@ -93,7 +93,7 @@ def _options(parsed: argparse.Namespace) -> Options:
     known = {spec.name: spec for spec in SPECS}
     for what, asked, all_names in (
         ("server", parsed.servers, known),
-        ("model", parsed.models, networks.SHA256),
+        ("model", parsed.models, networks.NAMES),
     ):
         if unknown := [name for name in asked if name not in all_names]:
             raise BenchmarkError(f"no {what} is named {unknown[0]!r}: {', '.join(all_names)}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ TITLES = {
     "typed": "wattscan.v1",
 }
 OIP_SERVICE = "/inference.GRPCInferenceService/"
+_TYPED_SERVICE = "/wattscan.v1.ImagingService/"
 
 
 @dataclass(frozen=True)
@@ -35,22 +37,20 @@ class Call:
     check: Check
 
 
-@dataclass(frozen=True)
-class Expected:
-    """The bare session's answers: to `networks.tensor()`, and to the standardised image."""
-
-    logits: NDArray[np.float32]
-    typed_logits: NDArray[np.float32]
+Exchange = Mapping[str, NDArray[Any]]
+"""The bare session's answers: `logits` to `networks.tensor()`, `mask` of the standardised image.
+Of a clinical task: the file `dicom`, and the bare pipeline's `answer` to it."""
 
 
-def build(protocol: str, model: str, expected: Expected) -> Call:
+def build(protocol: str, model: str, exchange: Exchange) -> Call:
     """The call of a protocol that carries its tensors itself."""
-    makers: dict[str, Callable[[str, Expected], Call]] = {
-        "oip": _open_inference,
+    clinical = model in networks.TASKS
+    makers: dict[str, Callable[[str, Exchange], Call]] = {
+        "oip": _open_inference_frame if clinical else _open_inference,
         "tfs": _tensorflow_serving,
-        "typed": _typed,
+        "typed": _typed_frame if clinical else _typed,
     }
-    return makers[protocol](model, expected)
+    return makers[protocol](model, exchange)
 
 
 def shared(model: str, source: str, target: str) -> bytes:
@@ -67,14 +67,14 @@ def shared(model: str, source: str, target: str) -> bytes:
     return request.SerializeToString()
 
 
-def _open_inference(model: str, expected: Expected) -> Call:
+def _open_inference(model: str, exchange: Exchange) -> Call:
     request = oip.ModelInferRequest(model_name=model)
     request.inputs.add(name=networks.INPUT, datatype="FP32", shape=networks.SHAPE)
     request.raw_input_contents.append(networks.tensor().tobytes())
 
     def check(content: bytes) -> None:
         networks.check_logits(
-            logits_of(oip.ModelInferResponse.FromString(content)), expected.logits
+            logits_of(oip.ModelInferResponse.FromString(content)), exchange["logits"]
         )
 
     return Call(OIP_SERVICE + "ModelInfer", request.SerializeToString(), check)
@@ -89,7 +89,7 @@ def logits_of(response: oip.ModelInferResponse) -> NDArray[np.float32]:
     return np.array(response.outputs[0].contents.fp32_contents, np.float32)
 
 
-def _tensorflow_serving(model: str, expected: Expected) -> Call:
+def _tensorflow_serving(model: str, exchange: Exchange) -> Call:
     request = serving.PredictRequest()
     request.model_spec.name = model
     image = request.inputs[networks.INPUT]
@@ -100,13 +100,13 @@ def _tensorflow_serving(model: str, expected: Expected) -> Call:
 
     def check(content: bytes) -> None:
         found = serving.PredictResponse.FromString(content).outputs[networks.OUTPUT]
-        networks.check_logits(np.frombuffer(found.tensor_content, "<f4"), expected.logits)
+        networks.check_logits(np.frombuffer(found.tensor_content, "<f4"), exchange["logits"])
 
     method = "/tensorflow.serving.PredictionService/Predict"
     return Call(method, request.SerializeToString(), check)
 
 
-def _typed(_model: str, expected: Expected) -> Call:
+def _typed(_model: str, exchange: Exchange) -> Call:
     """The model is the one that serves the task: `repository.py` puts it there."""
     image = networks.pixels()
     raw = typed.RawTensor(data_type=typed.DATA_TYPE_UINT8, shape=image.shape, data=image.tobytes())
@@ -116,6 +116,51 @@ def _typed(_model: str, expected: Expected) -> Call:
 
     def check(content: bytes) -> None:
         mask = typed.SegmentResponse.FromString(content).mask
-        networks.check_mask(np.frombuffer(mask.pixels, np.uint8), expected.typed_logits)
+        networks.check_mask(np.frombuffer(mask.pixels, np.uint8), exchange["mask"])
 
-    return Call("/wattscan.v1.ImagingService/Segment", request.SerializeToString(), check)
+    return Call(_TYPED_SERVICE + "Segment", request.SerializeToString(), check)
+
+
+def _open_inference_frame(model: str, exchange: Exchange) -> Call:
+    """The file as a tensor of bytes, as `peers/triton.py` declares it."""
+    file, answer = exchange["dicom"], exchange["answer"]
+    request = oip.ModelInferRequest(model_name=model)
+    request.inputs.add(name="dicom", datatype="UINT8", shape=file.shape)
+    request.raw_input_contents.append(file.tobytes())
+
+    def check(content: bytes) -> None:
+        contents = oip.ModelInferResponse.FromString(content).raw_output_contents
+        if not contents:
+            raise networks.BenchmarkError("an answer has no output")
+        _check_answer(np.frombuffer(contents[0], answer.dtype), answer)
+
+    return Call(OIP_SERVICE + "ModelInfer", request.SerializeToString(), check)
+
+
+def _typed_frame(model: str, exchange: Exchange) -> Call:
+    file, answer = exchange["dicom"], exchange["answer"]
+    image = typed.Image(encoded=file.tobytes())
+    precision = typed.PRECISION_INT8
+    if answer.dtype == np.uint8:
+        segment = typed.SegmentRequest(task=model, precision=precision, image=image)
+
+        def check_mask(content: bytes) -> None:
+            mask = typed.SegmentResponse.FromString(content).mask
+            _check_answer(np.frombuffer(mask.pixels, np.uint8), answer)
+
+        return Call(_TYPED_SERVICE + "Segment", segment.SerializeToString(), check_mask)
+    classify = typed.ClassifyRequest(task=model, precision=precision, image=image)
+
+    def check_findings(content: bytes) -> None:
+        findings = typed.ClassifyResponse.FromString(content).findings
+        _check_answer(np.array([f.probability for f in findings], np.float32), answer)
+
+    return Call(_TYPED_SERVICE + "Classify", classify.SerializeToString(), check_findings)
+
+
+def _check_answer(found: NDArray[Any], expected: NDArray[Any]) -> None:
+    """A mask or probabilities. Raises: BenchmarkError."""
+    if expected.dtype == np.uint8:
+        networks.check_mask(found, expected)
+    else:
+        networks.check_logits(found, expected)

@@ -17,7 +17,7 @@ import grpc
 import numpy as np
 
 from loadtest.serving import h2load
-from loadtest.serving.calls import Expected
+from loadtest.serving.calls import Exchange
 from loadtest.serving.connection import TIMEOUT, Connection, SharedConnection, connect
 from loadtest.serving.networks import BenchmarkError
 from loadtest.serving.process_tree import cpu_seconds
@@ -38,8 +38,8 @@ class Job:
     seconds: float
     server: int
     """Process id of the server's first process."""
-    expected: str
-    """File with the bare session's answers."""
+    exchange: str
+    """File with `calls.Exchange`."""
     folder: str
     """For the clients' files; who gives the job removes it."""
 
@@ -69,9 +69,9 @@ def _used(before: dict[int, float], after: dict[int, float]) -> float:
     return sum(after.values()) - sum(before.values())
 
 
-def _window(job: Job, clients: int, expected: Expected) -> Window | None:
+def _window(job: Job, clients: int, exchange: Exchange) -> Window | None:
     """The load of so many clients; of no seconds, a checked answer only."""
-    connection = connect(job.protocol, job.address, job.model, expected)
+    connection = connect(job.protocol, job.address, job.model, exchange)
     try:
         if job.seconds:
             return load(job, connection, clients)
@@ -90,11 +90,11 @@ def _text(error: grpc.RpcError) -> str:
 def main() -> int:
     """Read the job, do it; returns the exit code."""
     job = Job(**json.loads(sys.stdin.readline()))
-    with np.load(Path(job.expected)) as answers:
-        expected = Expected(answers["logits"], answers["typed_logits"])
+    with np.load(Path(job.exchange)) as arrays:
+        exchange = dict(arrays)
     try:
         for count in job.clients:
-            window = _window(job, count, expected)
+            window = _window(job, count, exchange)
             print(json.dumps(window.__dict__ if window else {}), flush=True)
     except BenchmarkError as error:
         print(json.dumps({"error": str(error)}), flush=True)

@@ -48,9 +48,9 @@ class SharedConnection:
     """The tensor lies in a region, written once, as a message is made once; the answer comes into
     another one."""
 
-    def __init__(self, address: str, model: str, expected: calls.Expected) -> None:
+    def __init__(self, address: str, model: str, exchange: calls.Exchange) -> None:
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)
-        self._expected = expected
+        self._logits = exchange["logits"]
         name = f"wattscan-{os.getpid()}"
         self._names = (f"{name}-in", f"{name}-out")
         sizes = (networks.INPUT_BYTES, networks.OUTPUT_BYTES)
@@ -78,7 +78,7 @@ class SharedConnection:
         self._views[1][: networks.OUTPUT_BYTES] = bytes(networks.OUTPUT_BYTES)
         answer = unary(self._channel, self.method)(self.request)
         logits = bytes(self._views[1][: networks.OUTPUT_BYTES])
-        networks.check_logits(np.frombuffer(logits, "<f4"), self._expected.logits)
+        networks.check_logits(np.frombuffer(logits, "<f4"), self._logits)
         return len(answer)
 
     def close(self) -> None:
@@ -107,9 +107,9 @@ def unary(channel: grpc.Channel, method: str) -> Callable[[bytes], bytes]:
 
 
 def connect(
-    protocol: str, address: str, model: str, expected: calls.Expected
+    protocol: str, address: str, model: str, exchange: calls.Exchange
 ) -> Connection | SharedConnection:
     """Raises: grpc.RpcError, where regions cannot be registered."""
     if protocol == "oip-shm":
-        return SharedConnection(address, model, expected)
-    return Connection(address, calls.build(protocol, model, expected))
+        return SharedConnection(address, model, exchange)
+    return Connection(address, calls.build(protocol, model, exchange))

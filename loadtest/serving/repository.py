@@ -46,8 +46,13 @@ def write_plain(folder: Path, model: str) -> Path:
 
 
 def write_task(folder: Path, model: str) -> Path:
-    """A repository where the network serves the task brain-mri in FP32."""
+    """A repository where the network serves the task brain-mri in FP32; a task's shipped model, as
+    it is."""
     repository = folder / "models"
+    if model in networks.TASKS:
+        shipped = networks.path(model)
+        shutil.copytree(shipped, repository / shipped.name)
+        return repository
     file = _place(repository / "brain-mri-fp32", model)
     card = {
         "task": "brain-mri",

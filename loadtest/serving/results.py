@@ -45,9 +45,9 @@ class Facts:
 class Results:
     """Of a run."""
 
-    models: tuple[str, ...]
     clients: tuple[int, ...]
-    entries: tuple[Entry, ...]
+    entries: dict[str, tuple[Entry, ...]]
+    """By model."""
     samples: list[Sample] = field(default_factory=list)
     facts: dict[tuple[str, str], Facts] = field(default_factory=dict)
     """By server and model."""
@@ -66,6 +66,10 @@ class Figure:
     def below(self, other: Figure) -> bool:
         """Whether every round of this one was below every round of the other."""
         return self.high < other.low
+
+    def inverse(self) -> Figure:
+        """Of a ratio of all rounds, the other way round."""
+        return Figure(1 / self.median, 1 / self.high, 1 / self.low)
 
 
 def figure(values: Iterable[float]) -> Figure | None:
@@ -116,9 +120,9 @@ def ahead(results: Results, model: str, ours: str) -> list[tuple[Entry, int, str
     Returns:
         (the peer's entry, clients, "CPU efficiency", "throughput" or "percentile 99") of each.
     """
-    mine = {e.protocol: e for e in results.entries if e.server == ours}
+    mine = {e.protocol: e for e in results.entries[model] if e.server == ours}
     found = []
-    for entry in results.entries:
+    for entry in results.entries[model]:
         if entry.server.startswith(ours) or entry.protocol not in mine:
             continue
         for clients in results.clients:

@@ -44,12 +44,22 @@ class Options:
 
 def run(options: Options, say: Callable[[str], None]) -> Results:
     """Measure all of it. Raises: BenchmarkError, if a request fails under load."""
-    served = [Entry(spec.name, protocol) for spec in options.specs for protocol in spec.protocols]
-    results = Results(options.models, options.clients, (CEILING, *served))
+    results = Results(
+        options.clients, {model: _entries(options, model) for model in options.models}
+    )
+    later = sum(map(len, results.entries.values()))
     with tempfile.TemporaryDirectory(prefix="wattscan-") as folder:
-        for number, model in enumerate(options.models):
-            _Run(options, results, model, Path(folder), say).measure(len(options.models) - number)
+        for model in options.models:
+            later -= len(results.entries[model])
+            _Run(options, results, model, Path(folder), say).measure(later)
     return results
+
+
+def _entries(options: Options, model: str) -> tuple[Entry, ...]:
+    served = [
+        Entry(spec.name, protocol) for spec in options.specs for protocol in spec.serves(model)
+    ]
+    return (CEILING, *served)
 
 
 def turned(items: Sequence[_T], number: int) -> list[_T]:
@@ -72,20 +82,19 @@ class _Run:
         self._options, self._results, self._model = options, results, model
         self._folder, self._say = folder / model, say
         self._running: dict[str, Running] = {}
-        self._expected = self._folder / "expected.npz"
+        self._exchange = self._folder / "exchange.npz"
+        self._clinical = model in networks.TASKS
 
-    def measure(self, models_left: int) -> None:
-        """Start all, measure all rounds, end all."""
+    def measure(self, later: int) -> None:
+        """Start all, measure all rounds, end all. `later`: entries of the models after it."""
         self._folder.mkdir()
-        file = networks.path(self._model)
-        image = networks.standardised(networks.pixels())
-        logits, typed_logits = (bare.answer(file, t) for t in (networks.tensor(), image))
-        np.savez(self._expected, logits=logits, typed_logits=typed_logits)
+        np.savez(self._exchange, allow_pickle=False, **bare.exchange(self._model))
         with contextlib.ExitStack() as stack:
             for spec in self._options.specs:
-                self._start(spec, stack)
-            entries = [entry for entry in self._results.entries if self._answers(entry)]
-            self._rounds(entries, models_left)
+                if spec.serves(self._model):
+                    self._start(spec, stack)
+            entries = [e for e in self._results.entries[self._model] if self._answers(e)]
+            self._rounds(entries, later)
             self._say(f"{self._model}: stopping the servers")
 
     def _start(self, spec: Spec, stack: contextlib.ExitStack) -> None:
@@ -94,7 +103,7 @@ class _Run:
             folder = self._folder / spec.name
             server = stack.enter_context(running(spec, self._model, folder))
         except BenchmarkError as error:
-            for protocol in spec.protocols:
+            for protocol in spec.serves(self._model):
                 self._absent(Entry(spec.name, protocol), str(error))
             return
         self._running[spec.name] = server
@@ -127,14 +136,14 @@ class _Run:
         self._results.absent[self._model, entry] = reason
         self._say(f"{self._model}: {entry.server}, {entry.protocol}, is not run: {reason}")
 
-    def _rounds(self, entries: Sequence[Entry], models_left: int) -> None:
+    def _rounds(self, entries: Sequence[Entry], later: int) -> None:
         done, start = 0, time.monotonic()
-        visits = self._options.rounds * len(entries)
+        visits = self._options.rounds * (len(entries) + later)
         for number in range(self._options.rounds):
             for entry in turned(entries, number):
                 left = ""
                 if done:
-                    seconds = (time.monotonic() - start) / done * (visits * models_left - done)
+                    seconds = (time.monotonic() - start) / done * (visits - done)
                     left = f"; about {seconds / 60:.0f} min left"
                 where = f"{self._model}: round {number + 1} of {self._options.rounds}"
                 self._say(f"{where}, {entry.server}, {entry.protocol}{left}")
@@ -144,10 +153,13 @@ class _Run:
 
     def _visit(self, entry: Entry, number: int) -> Iterator[Window]:
         if entry == CEILING:
-            for sessions in _BARE:
+            # A clinical pipeline has one thread; what two bring is the small networks' to show.
+            for sessions in _BARE[:1] if self._clinical else _BARE:
                 yield from self._bare(sessions)
             return
         clients = self._options.clients if number % 2 == 0 else self._options.clients[::-1]
+        if self._clinical:  # the least and the greatest: the time goes into the frames
+            clients = tuple(dict.fromkeys((clients[0], clients[-1])))
         server = self._running[entry.server]
         yield from self._load(server, entry, clients, self._options.seconds)
         resident = process_tree.resident_bytes(server.pid)
@@ -155,6 +167,7 @@ class _Run:
 
     def _bare(self, sessions: int) -> Iterator[Window]:
         arguments = [self._model, str(self._options.seconds), str(sessions)]
+        arguments.append(str(self._exchange))
         for line in _child("loadtest.serving.bare", arguments, ""):
             yield Window(**line)
 
@@ -169,7 +182,7 @@ class _Run:
             clients=clients,
             seconds=seconds,
             server=server.pid,
-            expected=str(self._expected),
+            exchange=str(self._exchange),
             folder=str(self._folder),
         )
         process_tree.resume(server.pid)

@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from loadtest.serving.networks import TASKS
+
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = Path("build/benchmark/peers")
 """Below the checkout: a virtual environment for each peer."""
@@ -15,6 +17,8 @@ IN_PROCESS = "in-process"
 WATTSCAN = "wattscan"
 WATTSCAN_INSTANCES = 2
 """The target's `instances`: sessions that serve one model side by side. None: not set."""
+# What clinical requests are decoded and resized with.
+_IMAGING = ("numpy", "pillow", "pydicom")
 _MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": str(64 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(512 << 20),
@@ -29,6 +33,8 @@ class Spec:
     protocols: tuple[str, ...]
     settings: str
     """For the reader of the table."""
+    clinical: tuple[str, ...] = ()
+    """Protocols that it takes DICOM frames through."""
     environment: str = ""
     """The peer's folder in `ENVIRONMENTS`; empty for Wattscan's own."""
     script: str = ""
@@ -37,6 +43,10 @@ class Spec:
     packages: tuple[str, ...] = ()
     """Whose versions the table names."""
     variables: dict[str, str] = field(default_factory=dict)
+
+    def serves(self, model: str) -> tuple[str, ...]:
+        """The protocols that the model is asked through."""
+        return self.clinical if model in TASKS else self.protocols
 
     @property
     def python(self) -> Path:
@@ -54,8 +64,10 @@ SPECS = (
     Spec(
         name="wattscan-typed",
         protocols=("typed",),
-        settings="the same, with the model as the task brain-mri: normalisation and mask included",
-        packages=("wattscan", "onnxruntime", "grpcio"),
+        settings="the same, with the model as the task brain-mri: normalisation and mask included; "
+        "or a clinical task's shipped model",
+        clinical=("typed",),
+        packages=("wattscan", "onnxruntime", "grpcio", *_IMAGING),
     ),
     Spec(
         name="triton",
@@ -64,7 +76,8 @@ SPECS = (
         "2 instances, each a process; HTTP and metrics off",
         environment="pytriton",
         script="triton.py",
-        packages=("nvidia-pytriton", "onnxruntime"),
+        clinical=("oip",),
+        packages=("nvidia-pytriton", "onnxruntime", *_IMAGING),
     ),
     Spec(
         name="pytriton",

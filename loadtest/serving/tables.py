@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 
 from loadtest.serving import calls
+from loadtest.serving.clinical import STAGES
+from loadtest.serving.networks import TASKS
 from loadtest.serving.results import (
     CEILING,
     Entry,
@@ -29,25 +31,26 @@ _MEASURES: tuple[tuple[str, int, Callable[[Window], float | None]], ...] = (
 
 
 def render(results: Results, specs: Sequence[Spec], versions: dict[str, str]) -> str:
-    """All tables, model by model, then the servers'."""
-    parts = [text for model in results.models for text in _of_model(results, model)]
-    return "\n\n".join(
-        ["### In short", summary(results), *parts, "### Servers", servers(results, specs, versions)]
-    )
+    """All tables, network by network, then the clinical frames', then the servers'."""
+    networks = [model for model in results.entries if model not in TASKS]
+    tasks = [model for model in results.entries if model in TASKS]
+    parts = ["### In short", summary(results, networks)] if networks else []
+    parts += [text for model in networks for text in _of_model(results, model)]
+    if tasks:
+        parts += ["### Clinical frames", *_of_tasks(results, tasks)]
+    return "\n\n".join([*parts, "### Servers", servers(results, specs, versions)])
 
 
-def summary(results: Results) -> str:
+def summary(results: Results, models: Sequence[str]) -> str:
     """Medians alone, at the least and the greatest load."""
     few, many = min(results.clients), max(results.clients)
     columns = [("CPU efficiency", n) for n in dict.fromkeys((few, many))]
     columns.append(("inferences/s", many))
     heading = ["server, protocol"]
-    heading += [f"{m}: {what}, {_clients(n)}" for m in results.models for what, n in columns]
+    heading += [f"{m}: {what}, {_clients(n)}" for m in models for what, n in columns]
     rows = []
-    for entry in results.entries:
-        cells = [
-            _short(results, (m, entry, n), what) for m in results.models for what, n in columns
-        ]
+    for entry in results.entries[models[0]]:
+        cells = [_short(results, (m, entry, n), what) for m in models for what, n in columns]
         rows.append([_title(entry), *cells])
     return table(heading, rows)
 
@@ -70,6 +73,45 @@ def _of_model(results: Results, model: str) -> Iterable[str]:
         yield title
         yield _matrix(results, model, _measure(results, digits, of))
     yield _ahead(results, model)
+
+
+def _of_tasks(results: Results, tasks: Sequence[str]) -> Iterable[str]:
+    yield "What a request takes in the bare pipeline, in milliseconds:"
+    rows = [[task, *_stages(results, task)] for task in tasks]
+    yield table(["task", *STAGES, "all"], rows)
+    yield "CPU efficiency: 1 is the bare pipeline. Ratio: its inverse."
+    heading = ["task", "server, protocol", "clients", "CPU efficiency", "ratio", "requests/s"]
+    loads = dict.fromkeys((min(results.clients), max(results.clients)))
+    rows = [
+        [task, *row]
+        for task in tasks
+        for entry in results.entries[task]
+        for row in _task_rows(results, (task, entry), [1] if entry == CEILING else loads)
+    ]
+    yield table([*heading, "p50 [ms]", "p99 [ms]"], rows)
+
+
+def _stages(results: Results, task: str) -> Iterable[str]:
+    for of in (*map(_stage, STAGES), lambda w: 1e3 * sum(w.stages.values())):
+        yield _cell(over_rounds(results, (task, CEILING, 1), of=of), 2)
+
+
+def _stage(name: str) -> Callable[[Window], float]:
+    return lambda w: 1e3 * w.stages[name]
+
+
+def _task_rows(
+    results: Results, at: tuple[str, Entry], loads: Iterable[int]
+) -> Iterable[Sequence[str]]:
+    title = "bare pipeline" if at[1] == CEILING else _title(at[1])
+    if at in results.absent:
+        yield [title, f"not run: {_plain(results.absent[at])}", *[""] * 5]
+        return
+    for clients in loads:
+        ratio = efficiency(results, *at, clients)
+        cells = [_cell(ratio, 3), _cell(ratio and ratio.inverse(), 2)]
+        cells += [_cell(over_rounds(results, (*at, clients), of=of), n) for _, n, of in _MEASURES]
+        yield [title, str(clients), *cells]
 
 
 def _measure(results: Results, digits: int, of: Callable[[Window], float | None]) -> Cell:
@@ -95,7 +137,7 @@ def _matrix(results: Results, model: str, cell: Cell, explain: bool = False) -> 
     columns = sorted({*results.clients, *_BARE_SESSIONS})
     heading = ["server, protocol", *map(_clients, columns)]
     rows = []
-    for entry in results.entries:
+    for entry in results.entries[model]:
         reason = results.absent.get((model, entry))
         cells = [cell(model, entry, n) for n in columns]
         if reason:
@@ -111,14 +153,14 @@ def servers(results: Results, specs: Sequence[Spec], versions: dict[str, str]) -
     rows = []
     for spec in specs:
         facts = [results.facts[at] for at in results.facts if at[0] == spec.name]
-        resident = [value / 1e6 for each in facts for value in each.resident]
+        resident = [statistics.median(each.resident) / 1e6 for each in facts if each.resident]
         rows.append(
             [
                 spec.name,
                 spec.settings,
                 versions.get(spec.name) or _MISSING,
                 _MISSING if not facts else str(facts[0].processes),
-                _MISSING if not resident else f"{statistics.median(resident):.0f}",
+                " / ".join(f"{value:.0f}" for value in resident) or _MISSING,
                 " / ".join(f"{each.ready_seconds:.2f}" for each in facts) or _MISSING,
                 " / ".join(f"{100 * each.idle_cores:.1f}" for each in facts) or _MISSING,
             ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,6 +22,8 @@ class Window:
     client_cpu: float
     p50: float
     p99: float | None
+    stages: dict[str, float] = field(default_factory=dict)
+    """Of the bare pipeline alone: the mean time of each."""
 
     @property
     def cpu_per_inference(self) -> float:

@@ -23,7 +23,7 @@ def arguments():
     """The command line that every script takes. By position: some servers read sys.argv too."""
     parser = argparse.ArgumentParser()
     parser.add_argument("model", help="its name on the wire")
-    parser.add_argument("file", help="the .onnx file")
+    parser.add_argument("file", help="the .onnx file, or a clinical task's folder")
     parser.add_argument("work", help="an empty folder to write to")
     parser.add_argument("instances", type=int)
     options = parser.parse_args()

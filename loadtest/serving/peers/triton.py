@@ -15,11 +15,20 @@ _CONFIG = """\
 name: "{model}"
 backend: "python"
 max_batch_size: 0
-input [ {{ name: "image" data_type: TYPE_FP32 dims: [ -1, 3, 256, 256 ] }} ]
-output [ {{ name: "logits" data_type: TYPE_FP32 dims: [ -1, 1, 256, 256 ] }} ]
+input [ {{ {source} }} ]
+output [ {{ {answer} }} ]
 instance_group [ {{ count: {instances} kind: KIND_CPU }} ]
 parameters {{ key: "file" value: {{ string_value: "{file}" }} }}
+parameters {{ key: "checkout" value: {{ string_value: "{checkout}" }} }}
 """
+
+_IMAGE = 'name: "image" data_type: TYPE_FP32 dims: [ -1, 3, 256, 256 ]'
+_LOGITS = 'name: "logits" data_type: TYPE_FP32 dims: [ -1, 1, 256, 256 ]'
+# Bytes as UINT8: a BYTES tensor would be copied once more, string by string.
+_DICOM = 'name: "dicom" data_type: TYPE_UINT8 dims: [ -1 ]'
+_MASK = 'name: "answer" data_type: TYPE_UINT8 dims: [ -1, -1 ]'
+_PROBABILITIES = 'name: "answer" data_type: TYPE_FP32 dims: [ -1 ]'
+_CLINICAL = {"nerve-ultrasound": _MASK, "brain-mri": _MASK, "chest-xray": _PROBABILITIES}
 
 
 def main():
@@ -50,10 +59,18 @@ def _repository(options):
     model = folder / options.model
     (model / "1").mkdir(parents=True)
     here = Path(__file__).parent
-    shutil.copy(here / "triton_model.py", model / "1" / "model.py")
+    clinical = options.model in _CLINICAL
+    code = "triton_clinical.py" if clinical else "triton_model.py"
+    shutil.copy(here / code, model / "1" / "model.py")
     shutil.copy(here / "peer.py", model / "1")
-    file = Path(options.file).resolve()
-    text = _CONFIG.format(model=options.model, instances=options.instances, file=file)
+    text = _CONFIG.format(
+        model=options.model,
+        source=_DICOM if clinical else _IMAGE,
+        answer=_CLINICAL.get(options.model, _LOGITS),
+        instances=options.instances,
+        file=Path(options.file).resolve(),
+        checkout=here.resolve().parents[2],
+    )
     (model / "config.pbtxt").write_text(text)
     return folder
 

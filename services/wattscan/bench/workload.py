@@ -20,12 +20,13 @@ def write_images(task: Task, folder: Path) -> None:
     target = folder / task.name
     target.mkdir(parents=True, exist_ok=True)
     for number, pixels in enumerate(task.phantom(IMAGES, SEED).images):
-        _dicom(pixels, f"{task.name} {number}").save_as(
+        dicom(pixels, f"{task.name} {number}").save_as(
             target / f"{number:03}.dcm", enforce_file_format=True
         )
 
 
-def _dicom(pixels: NDArray[np.uint8], name: str) -> FileDataset:
+def dicom(pixels: NDArray[np.uint8] | NDArray[np.uint16], name: str) -> FileDataset:
+    """A file of one frame, (rows, columns[, 3]); its `name` tells it from others."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
     meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["wattscan phantom", name])
@@ -42,8 +43,8 @@ def _dicom(pixels: NDArray[np.uint8], name: str) -> FileDataset:
     dataset.PhotometricInterpretation = "RGB" if color else "MONOCHROME2"
     if color:
         dataset.PlanarConfiguration = 0
-    dataset.BitsAllocated = dataset.BitsStored = 8
-    dataset.HighBit = 7
+    dataset.BitsAllocated = dataset.BitsStored = 8 * pixels.itemsize
+    dataset.HighBit = dataset.BitsStored - 1
     dataset.PixelRepresentation = 0
     dataset.PixelData = pixels.tobytes()
     return dataset

@@ -31,7 +31,8 @@ from wattscan.wire import wattscan_v1_pb2 as typed
 OURS = Entry("wattscan", "oip")
 THEIRS = Entry("triton", "oip")
 LOGITS = np.linspace(-1, 1, 256 * 256, dtype=np.float32).reshape(networks.OUTPUT_SHAPE)
-EXPECTED = calls.Expected(LOGITS, LOGITS)
+MASK = (LOGITS >= 0).astype(np.uint8)
+EXCHANGE = {"logits": LOGITS, "mask": MASK}
 
 
 def window(clients=1, cpu=0.01, inferences=100, wall=1.0, p99=0.02):
@@ -41,7 +42,7 @@ def window(clients=1, cpu=0.01, inferences=100, wall=1.0, p99=0.02):
 
 
 def results(*samples, absent=None):
-    found = Results(("light",), (1, 4), (CEILING, OURS, THEIRS))
+    found = Results((1, 4), {"light": (CEILING, OURS, THEIRS)})
     found.samples += [Sample("light", number, entry, w) for number, entry, w in samples]
     found.absent.update(absent or {})
     return found
@@ -70,7 +71,7 @@ def test_what_is_sent_is_the_same_each_time():
 
 
 def test_open_inference_request():
-    call = calls.build("oip", "light", EXPECTED)
+    call = calls.build("oip", "light", EXCHANGE)
     request = oip.ModelInferRequest.FromString(call.request)
     assert call.method == "/inference.GRPCInferenceService/ModelInfer"
     assert request.model_name == "light"
@@ -80,7 +81,7 @@ def test_open_inference_request():
 
 
 def test_open_inference_answers_raw_or_listed():
-    check = calls.build("oip", "light", EXPECTED).check
+    check = calls.build("oip", "light", EXCHANGE).check
     raw = oip.ModelInferResponse(raw_output_contents=[LOGITS.tobytes()])
     check(raw.SerializeToString())
     listed = oip.ModelInferResponse()
@@ -103,7 +104,7 @@ def test_shared_memory_request_carries_no_tensor():
 
 
 def test_tensorflow_serving_request():
-    call = calls.build("tfs", "heavy", EXPECTED)
+    call = calls.build("tfs", "heavy", EXCHANGE)
     request = serving.PredictRequest.FromString(call.request)
     image = request.inputs["image"]
     assert request.model_spec.name == "heavy"
@@ -116,14 +117,13 @@ def test_tensorflow_serving_request():
 
 
 def test_typed_request():
-    call = calls.build("typed", "light", EXPECTED)
+    call = calls.build("typed", "light", EXCHANGE)
     request = typed.SegmentRequest.FromString(call.request)
     assert (request.task, request.precision) == ("brain-mri", typed.PRECISION_FP32)
     assert list(request.image.raw.shape) == [256, 256, 3]
-    mask = (LOGITS >= 0).astype(np.uint8)
-    answer = typed.SegmentResponse(mask=typed.Mask(pixels=mask.tobytes()))
+    answer = typed.SegmentResponse(mask=typed.Mask(pixels=MASK.tobytes()))
     call.check(answer.SerializeToString())
-    answer.mask.pixels = (1 - mask).tobytes()
+    answer.mask.pixels = (1 - MASK).tobytes()
     with pytest.raises(BenchmarkError, match=r"100\.0%"):
         call.check(answer.SerializeToString())
 
