@@ -60,7 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m loadtest.serving",
         description="CPU efficiency, throughput and latency of Wattscan's server and of others, "
-        "beside a bare ONNX Runtime session, interleaved in one run on one machine.",
+        "beside a bare ONNX Runtime session, or of whole DICOM frames beside the bare pipeline, "
+        "interleaved in one run on one machine.",
         epilog=_EPILOG,
     )
     names = [spec.name for spec in SPECS]
@@ -69,7 +70,10 @@ def _parser() -> argparse.ArgumentParser:
         "--seconds", type=_seconds, default=4.0, help="of a window, about (default: %(default)g)"
     )
     parser.add_argument(
-        *("--clients",), type=_counts, default=(1, 2, 4, 8), help="default: 1,2,4,8"
+        *("--clients",),
+        type=_counts,
+        default=(1, 2, 4, 8),
+        help="default: 1,2,4,8; of DICOM frames, the least and the greatest",
     )
     parser.add_argument(
         "--servers", type=_names, default=names, help=f"default, and all: {','.join(names)}"

@@ -25,8 +25,8 @@ class Pipeline:
     """One model in one engine. One thread at a time."""
 
     def __init__(self, folder: Path) -> None:
-        # As in Wattscan's server: a large frame's buffers, faulted in anew for each request, can cost
-        # half as much as all else, and would be taken for what serving costs or saves.
+        # As in Wattscan's server: else a large frame's buffers are faulted in anew each time, which
+        # can cost half as much as all the rest, and would be taken for what serving costs.
         keep_large_buffers()
         card = load_card(folder / CARD)
         self._task = plugins.task(card.task)

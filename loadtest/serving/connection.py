@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from multiprocessing.shared_memory import SharedMemory
 from typing import cast
@@ -15,6 +16,7 @@ from wattscan.wire import open_inference_pb2 as oip
 
 TIMEOUT = 60.0
 """Seconds for one request."""
+_RELEASED_WITHIN = 2.0
 
 _OPTIONS = (
     ("grpc.max_send_message_length", 64 << 20),
@@ -84,15 +86,28 @@ class SharedConnection:
     def close(self) -> None:
         """Unregister, remove the regions, end the channel."""
         try:
-            drop = unary(self._channel, calls.OIP_SERVICE + "SystemSharedMemoryUnregister")
             for name in self._names:
-                drop(oip.SystemSharedMemoryUnregisterRequest(name=name).SerializeToString())
+                self._unregister(name)
         finally:
             self._views.clear()
             for region in self._regions:
                 region.close()
                 region.unlink()
             self._channel.close()
+
+    def _unregister(self, name: str) -> None:
+        """For a moment after its last answer, Triton says that the region is in use."""
+        drop = unary(self._channel, calls.OIP_SERVICE + "SystemSharedMemoryUnregister")
+        request = oip.SystemSharedMemoryUnregisterRequest(name=name).SerializeToString()
+        until = time.monotonic() + _RELEASED_WITHIN
+        while True:
+            try:
+                drop(request)
+                return
+            except grpc.RpcError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
 
 
 def unary(channel: grpc.Channel, method: str) -> Callable[[bytes], bytes]:
