@@ -76,7 +76,8 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(_DROPPED) and name.lower() not in _PROXIES
     }
-    return {**kept, "ORT_DISABLE_TELEMETRY": "1", **extra}
+    # NumPy's: its second thread would spin, in some releases for as long as a request takes.
+    return {**kept, "ORT_DISABLE_TELEMETRY": "1", "OPENBLAS_NUM_THREADS": "1", **extra}
 
 
 def versions(spec: Spec) -> str:

@@ -227,6 +227,8 @@ def test_the_environment_is_the_same_for_all(monkeypatch):
     monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
     monkeypatch.setenv("HTTPS_PROXY", "elsewhere")
     assert not {"MALLOC_ARENA_MAX", "HTTPS_PROXY"} & running.environment({}).keys()
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "4")
+    assert running.environment({})["OPENBLAS_NUM_THREADS"] == "1"
     variant = servers.with_malloc(servers.SPECS[0])
     assert running.environment(variant.variables)["MALLOC_TRIM_THRESHOLD_"] == str(512 << 20)
     assert variant.name == "wattscan+malloc"
