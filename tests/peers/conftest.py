@@ -54,14 +54,22 @@ def free_port():
 class Server:
     """`wattscan serve` on a port that stays the same when it is started again."""
 
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, prefix=()):
         self.port = free_port()
         self.log = (folder / f"serve-{self.port}.log").open("w")
-        self.options = options
+        self.options, self.prefix = options, prefix
         self.start()
 
     def start(self):
-        command = [sys.executable, "-m", "wattscan", "serve", "--models", str(ROOT / "models")]
+        command = [
+            *self.prefix,
+            sys.executable,
+            "-m",
+            "wattscan",
+            "serve",
+            "--models",
+            str(ROOT / "models"),
+        ]
         command += ["--grpc-port", str(self.port), "--metrics-port", "0", *self.options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
         line = self.process.stdout.readline()

@@ -37,12 +37,13 @@ def make_server(
     Raises:
         WattscanError: options that do not go together, or a file that one names is wrong.
     """
-    memory_left = Memory()
-    limits = replace(cli.limits(options, target), claim=memory_left.claim)
+    free = Memory()
+    limits = replace(cli.limits(options, target), claim=free.claim)
     connections = cli.connections(options, target)
     settings = ServerSettings(
         connections=connections,
         max_bytes=limits.max_bytes,
+        memory_left=free.left(),
         tls=cli.tls_files(options),
         tokens=_tokens(options),
         poll_seconds=options.poll,
@@ -61,7 +62,7 @@ def make_server(
     dispatcher = Dispatcher(
         observations,
         Clients(connections.calls_of_a_client, rate, settings.tokens),
-        Arrivals(connections.message_seconds, limits.max_bytes, memory_left),
+        Arrivals(connections.message_seconds, limits.max_bytes, free),
         _tracing(options),
         options.log_requests == "yes",
     )

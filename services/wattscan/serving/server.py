@@ -57,6 +57,9 @@ class ServerSettings:
     connections: Connections = field(default_factory=Connections)
     tls: TlsFiles | None = None
     tokens: Tokens | None = None
+    memory_left: int | None = None
+    """Bytes, at the start; None where it is not known."""
+
     poll_seconds: float = 0.0
     """How often the model folder is looked at; 0: never."""
 
@@ -162,7 +165,9 @@ class Server:
                 FewReflections(),
             ],
             maximum_concurrent_rpcs=connections.most_calls,
-            options=connections.options(self._settings.max_bytes + _ENVELOPE),
+            options=connections.options(
+                self._settings.max_bytes + _ENVELOPE, self._settings.memory_left
+            ),
         )
         for service in services:
             server.add_generic_rpc_handlers((self._dispatcher.handler(service),))

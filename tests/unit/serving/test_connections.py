@@ -68,3 +68,11 @@ def test_what_makes_no_sense_is_told(words, capsys):
     with pytest.raises(SystemExit):
         asked(*words)
     assert f"argument {words[0]}: {words[1]} is not a" in capsys.readouterr().err
+
+
+def test_little_memory_has_grpc_take_in_less_ahead():
+    probes = [
+        dict(Connections().options(1, left)).get("grpc.http2.bdp_probe")
+        for left in (None, 2 << 30, (2 << 30) - 1)
+    ]
+    assert probes == [None, None, 0]

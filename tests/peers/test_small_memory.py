@@ -1,0 +1,64 @@
+"""A server that may have 512 MB, and clients that send more than that at once."""
+
+import os
+import threading
+from collections import Counter
+from pathlib import Path
+
+import grpc
+import pytest
+from peer_messages import picture
+
+from conftest import Server, opened
+from wattscan.wire import wattscan_v1_pb2_grpc as rpc
+
+LIMIT = 512 << 20
+JOIN = 'echo $$ > "$0" && exec "$@"'
+_CONTROLLERS = (
+    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"),
+    (Path("/sys/fs/cgroup"), "memory.max"),
+)
+
+
+@pytest.fixture
+def group():
+    """A memory control group: the file that takes a process's number."""
+    for top, limit in _CONTROLLERS:
+        folder = top / f"wattscan-test-{os.getpid()}"
+        try:
+            folder.mkdir()
+            (folder / limit).write_text(str(LIMIT))
+        except OSError:
+            continue
+        yield folder / "cgroup.procs"
+        folder.rmdir()
+        return
+    pytest.skip("no memory control group can be made here: run as root")
+
+
+def test_large_messages_are_refused_and_the_server_lives(group, tmp_path):
+    server = Server(tmp_path, "--max-bytes", "33554432", prefix=("sh", "-c", JOIN, str(group)))
+    codes, large, small = Counter(), picture(5500), picture(300)
+
+    def send():
+        with opened(f"127.0.0.1:{server.port}") as channel:
+            stub = rpc.ImagingServiceStub(channel)
+            for _ in range(3):
+                for call in [stub.Segment.future(large, timeout=60) for _ in range(4)]:
+                    codes[call.code()] += 1
+
+    try:
+        senders = [threading.Thread(target=send) for _ in range(8)]
+        for each in senders:
+            each.start()
+        for each in senders:
+            each.join()
+        assert server.process.poll() is None, "killed"
+        assert codes.keys() <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
+        assert codes[grpc.StatusCode.RESOURCE_EXHAUSTED]
+        with opened(f"127.0.0.1:{server.port}") as channel:
+            stub = rpc.ImagingServiceStub(channel)
+            for _ in range(20):
+                assert stub.Segment(small, timeout=20).mask.width == 300
+    finally:
+        server.close()
