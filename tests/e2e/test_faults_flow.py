@@ -118,7 +118,7 @@ def test_answers_that_nobody_reads_are_bounded(start_rig):
 
 def test_idle_streams_do_not_shut_the_others_out(start_rig):
     """A client with many open streams, as a pool of workers has, leaves room for a probe."""
-    rig = start_rig(typed=False, queue_limit=16)
+    rig = start_rig(typed=False, queue_limit=32)
     rig.ask()
     over = threading.Event()
 
