@@ -244,7 +244,7 @@ build/clients/node/.ready: tests/peers/clients/package-lock.json | peer-packages
 	@touch $@
 
 build/clients/%/.ready: tests/clients/requirements-%.txt
-	@echo "Setting up the stock $* client: up to two minutes."
+	@echo "Setting up clients of other makers ($*): up to two minutes."
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@

@@ -38,7 +38,7 @@ def test_one_client_has_so_many_calls_and_another_has_its_own(start_rig):
         with pytest.raises(grpc.RpcError) as refused:
             rig.oip.ModelInfer(oip_request(), timeout=5)
         assert refused.value.code() is CODE.RESOURCE_EXHAUSTED
-        assert "4 calls of this client are open already" in refused.value.details()
+        assert "4 of this client's calls are open already" in refused.value.details()
     finally:
         over.set()
         for stream in streams:

@@ -43,6 +43,13 @@ def test_a_stream_answers_message_by_message(channel):
     assert list(answers) == []
 
 
+def test_a_stream_may_be_longer_than_any_message(channel):
+    """90 MB in messages of 2.3 MB."""
+    stub = oip_rpc.GRPCInferenceServiceStub(channel)
+    answers = stub.ModelStreamInfer((tensor(64) for _ in range(40)), timeout=120)
+    assert [answer.infer_response.id for answer in answers] == ["64"] * 40
+
+
 def test_a_deadline_reaches_the_server(channel):
     with pytest.raises(grpc.RpcError) as over:
         rpc.ImagingServiceStub(channel).Segment(picture(4500), timeout=0.005)

@@ -63,7 +63,8 @@ class Clients:
         with self._lock:
             if self._open[name] >= self._most:
                 raise QueueFull(
-                    f"{self._most} calls of this client are open already: wait for their answers",
+                    f"{self._most} of this client's calls are open already, and that is the limit: "
+                    f"try again in {_RETRY_SECONDS:g} s",
                     _RETRY_SECONDS,
                 )
             self._open[name] += 1

@@ -35,10 +35,16 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_target_arguments(parser)
     add = _adder(parser.add_argument_group("where it listens"))
-    add("--address", default="127.0.0.1", help="to listen on")
+    add("--address", default="127.0.0.1", help="the address to listen on")
     add("--grpc-port", type=_port, default=8001, help="0: a free one")
     add("--metrics-port", type=_port, default=8002, help="0: a free one")
-    add("--grace", type=_seconds, default=30.0, metavar="SECONDS", help="to finish requests in")
+    add(
+        "--grace",
+        type=_seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="the time that requests have to finish when the server stops",
+    )
     _add_models(_adder(parser.add_argument_group("models")))
     _add_security(_adder(parser.add_argument_group("who may call")))
     _add_limits(_adder(parser.add_argument_group("limits")))
@@ -136,8 +142,11 @@ def _add_security(add: Callable[..., None]) -> None:
 
 
 def _add_limits(add: Callable[..., None]) -> None:
-    for flag, of in (("--max-bytes", "one file or tensor"), ("--max-pixels", "one decoded frame")):
-        add(flag, type=_whole, metavar="N", help=f"of {of} (default: the target's [limits])")
+    for flag, what in (
+        ("--max-bytes", "the size of one file or tensor"),
+        ("--max-pixels", "the size of one decoded frame"),
+    ):
+        add(flag, type=_whole, metavar="N", help=f"{what} (default: the target's [limits])")
 
 
 def _add_connections(add: Callable[..., None]) -> None:
@@ -161,51 +170,53 @@ def _add_connections(add: Callable[..., None]) -> None:
         type=_duration,
         default=standard.message_seconds,
         metavar="SECONDS",
-        help="that a request's message may take to come",
+        help="the time that a request's message may take to arrive",
     )
     add(
         "--keepalive-seconds",
         type=_seconds,
         default=standard.keepalive,
         metavar="SECONDS",
-        help="ping a client that has been silent for so long, so that one that has gone is noticed "
-        "and firewalls keep its connection; 0: never",
+        help="ping a client that has been silent for that time, so that one that has gone is "
+        "noticed and firewalls keep its connection; 0: never",
     )
     add(
         "--keepalive-timeout-seconds",
         type=_duration,
         default=standard.keepalive_timeout,
         metavar="SECONDS",
-        help="that it may take to answer the ping",
+        help="the time that it has to answer the ping",
     )
     add(
         "--least-ping-seconds",
         type=_duration,
         default=standard.least_ping_interval,
         metavar="SECONDS",
-        help="a client that pings more often than that is sent away",
+        help="the least time between a client's own pings; one that pings more often is "
+        "disconnected",
     )
     add(
         "--max-connection-seconds",
         type=_seconds,
         default=standard.most_age,
         metavar="SECONDS",
-        help="ask clients to connect anew after so long, so that they spread over new servers; 0: "
-        "never, since a stream that is open ends with its connection",
+        help="ask clients to connect anew after that time, so that they find new servers; it ends "
+        "the connection's open streams too; 0: never",
     )
     add(
         "--connection-grace-seconds",
         type=_duration,
         default=standard.age_grace,
         metavar="SECONDS",
-        help="that calls may take on a connection that is too old",
+        help="the time that calls have to finish on a connection that is too old",
     )
     add(
         "--max-metadata-bytes",
-        type=_whole,
+        type=_headers,
         default=standard.metadata_bytes,
         metavar="N",
-        help="of a call's headers",
+        help="the size of a call's headers, with 32 bytes for each; calls over twice this size are "
+        "always refused, those between by chance",
     )
 
 
@@ -345,7 +356,7 @@ def _port(text: str) -> int:
 
 
 def _seconds(text: str) -> float:
-    return _number(text, 0, 1e6, "a number of seconds")
+    return _number(text, 0, 1e6, "a number of seconds from 0 to 1000000")
 
 
 def _positive(text: str) -> float:
@@ -353,7 +364,11 @@ def _positive(text: str) -> float:
 
 
 def _duration(text: str) -> float:
-    return _number(text, 0.001, 1e6, "a number of seconds above 0")
+    return _number(text, 0.001, 1e6, "a number of seconds from 0.001 to 1000000")
+
+
+def _headers(text: str) -> int:
+    return int(_number(text, 1024, 2**20, "a whole number from 1024 to 1048576", whole=True))
 
 
 def _calls(text: str) -> int:

@@ -97,7 +97,7 @@ def test_a_client_has_so_many_calls_open_and_another_is_served(rig):
         send(b"x", timeout=5)
     assert refused.value.code() is CODE.RESOURCE_EXHAUSTED
     assert refused.value.details() == (
-        "2 calls of this client are open already: wait for their answers"
+        "2 of this client's calls are open already, and that is the limit: try again in 0.1 s"
     )
     hint = dict(refused.value.trailing_metadata())["grpc-retry-pushback-ms"]
     assert int(hint) > 0
