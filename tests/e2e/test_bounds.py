@@ -32,7 +32,8 @@ def test_one_client_has_so_many_calls_and_another_has_its_own(start_rig):
         over.wait(30)
         yield from ()
 
-    streams = [rig.oip.ModelStreamInfer(nothing()) for _ in range(4)]
+    send = rig.channel.stream_unary("/inference.GRPCInferenceService/ModelInfer")
+    calls = [send.future(nothing()) for _ in range(4)]
     try:
         wait_until(lambda: code_of(lambda: rig.oip.ModelInfer(oip_request(), timeout=5)) != "OK")
         with pytest.raises(grpc.RpcError) as refused:
@@ -41,8 +42,8 @@ def test_one_client_has_so_many_calls_and_another_has_its_own(start_rig):
         assert "4 of this client's calls are open already" in refused.value.details()
     finally:
         over.set()
-        for stream in streams:
-            stream.cancel()
+        for call in calls:
+            call.cancel()
     wait_until(lambda: code_of(lambda: rig.oip.ModelInfer(oip_request(), timeout=5)) == "OK")
 
 

@@ -1,10 +1,13 @@
 """Clients that do not read, do not go on, or send too much."""
 
+import signal
 import socket
+import subprocess
 import threading
 import time
 
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from rig import code_of, oip_request, typed_request, wait_until
 
 from wattscan.wire import open_inference_pb2 as oip
@@ -42,7 +45,8 @@ def half_a_request(path):
 
 
 def test_bodies_that_never_end_hold_up_nobody(start_rig):
-    rig = start_rig()
+    # Room is kept for twice as many messages, of two copies each.
+    rig = start_rig("--max-bytes", str(16 * _MIB))
     rig.ask()
     files = rig.stats.num_fds()
     host, port = rig.ready["grpc"].split(":")
@@ -114,6 +118,47 @@ def test_answers_that_nobody_reads_are_bounded(start_rig):
         # One connection may have twice as many as the queue holds.
         assert len(rig.computed()) < 90, "each answer of 1 MB waits in the server"
     rig.assert_well()
+
+
+@pytest.mark.parametrize("method", [b"Check", b"Watch"])
+def test_probes_that_send_no_message_hold_up_no_other_probe(start_rig, method):
+    rig = start_rig(typed=False)
+    host, port = rig.ready["grpc"].split(":")
+    silent = []
+    try:
+        for _ in range(9):  # with the streams of a connection, more calls than the server takes
+            each = socket.create_connection((host, int(port)), source_address=("127.0.0.2", 0))
+            each.sendall(_HELLO)
+            for number in range(128):
+                each.sendall(opening(2 * number + 1, b"/grpc.health.v1.Health/" + method))
+            silent.append(each)
+        check = health_pb2_grpc.HealthStub(rig.new_channel()).Check
+        for _ in range(10):
+            assert check(health_pb2.HealthCheckRequest(), timeout=10).status == 1
+            rig.ask()
+    finally:
+        for each in silent:
+            each.close()
+
+
+def test_sigterm_waits_until_an_answer_is_taken(start_rig):
+    rig = start_rig(typed=False, width=1_000_000)
+    rig.ask()
+    message = oip_request(7).SerializeToString()
+    host, port = rig.ready["grpc"].split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as client:
+        body = b"\x00" + len(message).to_bytes(4, "big") + message
+        client.sendall(_HELLO + opening(1, _INFER) + frame(0, 1, 1, body))
+        wait_until(lambda: 7 in rig.computed())
+        rig.process.send_signal(signal.SIGTERM)
+        # The client gives no room for more than 64 KB, and the server does not go without the rest.
+        with pytest.raises(subprocess.TimeoutExpired):
+            rig.process.wait(3)
+        room = (64 * _MIB).to_bytes(4, "big")
+        client.sendall(frame(8, 0, 0, room) + frame(8, 0, 1, room))
+        received = b"".join(iter(lambda: client.recv(1 << 20), b""))
+    assert len(received) > 4_000_000
+    assert rig.process.wait(20) == 0
 
 
 def test_idle_streams_do_not_shut_the_others_out(start_rig):

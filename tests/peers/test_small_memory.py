@@ -7,7 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from peer_messages import picture
+from peer_messages import picture, tensor
 
 from conftest import Server, opened
 from wattscan.wire import wattscan_v1_pb2_grpc as rpc
@@ -36,9 +36,23 @@ def group():
     pytest.skip("no memory control group can be made here: run as root")
 
 
-def test_large_messages_are_refused_and_the_server_lives(group, tmp_path):
-    server = Server(tmp_path, "--max-bytes", "33554432", prefix=("sh", "-c", JOIN, str(group)))
-    codes, large, small = Counter(), picture(5500), picture(300)
+@pytest.fixture
+def server(group, tmp_path):
+    made = Server(tmp_path, "--max-bytes", "33554432", prefix=("sh", "-c", JOIN, str(group)))
+    yield made
+    made.close()
+
+
+def assert_lives(server):
+    assert server.process.poll() is None, "killed"
+    with opened(f"127.0.0.1:{server.port}") as channel:
+        stub = rpc.ImagingServiceStub(channel)
+        for _ in range(20):
+            assert stub.Segment(picture(300), timeout=20).mask.width == 300
+
+
+def test_large_messages_are_refused_and_the_server_lives(server):
+    codes, large = Counter(), picture(5500)
 
     def send():
         with opened(f"127.0.0.1:{server.port}") as channel:
@@ -47,18 +61,22 @@ def test_large_messages_are_refused_and_the_server_lives(group, tmp_path):
                 for call in [stub.Segment.future(large, timeout=60) for _ in range(4)]:
                     codes[call.code()] += 1
 
-    try:
-        senders = [threading.Thread(target=send) for _ in range(8)]
-        for each in senders:
-            each.start()
-        for each in senders:
-            each.join()
-        assert server.process.poll() is None, "killed"
-        assert codes.keys() <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
-        assert codes[grpc.StatusCode.RESOURCE_EXHAUSTED]
-        with opened(f"127.0.0.1:{server.port}") as channel:
-            stub = rpc.ImagingServiceStub(channel)
-            for _ in range(20):
-                assert stub.Segment(small, timeout=20).mask.width == 300
-    finally:
-        server.close()
+    senders = [threading.Thread(target=send) for _ in range(8)]
+    for each in senders:
+        each.start()
+    for each in senders:
+        each.join()
+    assert codes.keys() <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
+    assert codes[grpc.StatusCode.RESOURCE_EXHAUSTED]
+    assert_lives(server)
+
+
+def test_streams_of_large_messages_are_refused_and_the_server_lives(server):
+    large = tensor(880).SerializeToString()  # 32 MB
+    with opened(f"127.0.0.1:{server.port}") as channel:
+        begin = channel.stream_stream("/inference.GRPCInferenceService/ModelStreamInfer")
+        streams = [begin(iter([large]), timeout=60) for _ in range(30)]
+        codes = Counter(stream.code() for stream in streams)
+    assert codes.keys() <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
+    assert codes[grpc.StatusCode.RESOURCE_EXHAUSTED]
+    assert_lives(server)

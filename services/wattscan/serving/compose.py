@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry
 
 from wattscan.contracts import EnergyMeter, Target
 from wattscan.serving import cli
-from wattscan.serving.admission import Arrivals, Clients
+from wattscan.serving.admission import Clients
+from wattscan.serving.arrivals import Arrivals
 from wattscan.serving.memory import Memory
 from wattscan.serving.observations import ModelsCollector, Observations
 from wattscan.serving.pipeline import Pipeline

@@ -8,6 +8,7 @@ from wattscan.units import Seconds
 
 _LEAST_STREAMS = 16
 _MINUTE, _TIMEOUT, _LEAST_PING, _NEVER = Seconds(60.0), Seconds(20.0), Seconds(10.0), Seconds(0.0)
+_LARGEST = 2**31 - 1
 _ROOMY = 2 * 1024**3
 _HARD_LIMIT = 2
 """gRPC refuses metadata between its two limits by chance, and all above the second."""
@@ -76,7 +77,7 @@ class Connections:
             memory_left: bytes; None where it is not known.
         """
         made = [
-            ("grpc.max_receive_message_length", largest),
+            ("grpc.max_receive_message_length", min(largest, _LARGEST)),
             # An answer is as large as its model makes it; what comes in is bounded.
             ("grpc.max_send_message_length", -1),
             ("grpc.max_concurrent_streams", self.streams),
@@ -105,4 +106,4 @@ class Connections:
 
 
 def _ms(seconds: Seconds) -> int:
-    return round(1000 * seconds)
+    return max(1, round(1000 * seconds))

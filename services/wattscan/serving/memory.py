@@ -16,6 +16,9 @@ _FRESH_SECONDS = 0.05
 _AMPLE = 8
 """Times as much as is needed: with less, nobody relies on an earlier reading."""
 
+_CLAIM_SECONDS = 0.25
+"""After which what was claimed has been taken, and shows in a reading."""
+
 _RETRY_SECONDS = 1.0
 _TRIM_SECONDS = 0.5
 _UNLIMITED = 1 << 60
@@ -42,7 +45,7 @@ class Memory:
         self._clock = clock
         self._read: tuple[float, int | None] = -math.inf, None
         self._trimmed = -math.inf
-        self._claims: dict[int, int] = {}
+        self._claims: dict[int, tuple[float, int]] = {}
         self._lock = threading.Lock()
 
     def left(self, needed: int = 0) -> int | None:
@@ -70,11 +73,13 @@ class Memory:
         if left is None:
             return
         with self._lock:
+            now = self._clock()
             self._claims.pop(threading.get_ident(), None)
-            left -= sum(self._claims.values())
+            fresh = (size for since, size in self._claims.values() if now - since < _CLAIM_SECONDS)
+            left -= sum(fresh)
             if left < needed:
                 raise short(left, needed)
-            self._claims[threading.get_ident()] = needed
+            self._claims[threading.get_ident()] = now, needed
 
     def release(self) -> None:
         """What this thread has claimed: its request is over."""

@@ -4,44 +4,87 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2
 
-from wattscan.serving.admission import arriving
-from wattscan.serving.errors import Cancelled, QueueFull
-from wattscan.serving.turns import Places
+from wattscan.serving.admission import Clients
+from wattscan.serving.arrivals import Arrivals, arriving
+from wattscan.serving.errors import RequestRefused
+from wattscan.serving.rpc import parsed
+from wattscan.units import Seconds
 
-# Probes have threads of their own: whoever holds all others must not make a server look dead.
-_HEALTH_THREADS = 4
-_REFLECTIONS = 8
+# Probes have threads of their own: whoever holds all others must not make a server look dead. One
+# client can hold a quarter of them, for as long as its message may take.
+_CLIENT_CALLS = 32
+_THREADS = 4 * _CLIENT_CALLS
+_PATIENCE = Seconds(5.0)
+_LARGEST = 64 * 1024
+"""Room is kept for that; a request has some ten bytes."""
+
 _REFLECTION = "/grpc.reflection."
 
 _Find = Callable[[grpc.HandlerCallDetails], "grpc.RpcMethodHandler[Any, Any] | None"]
+_Send = Callable[[Any], None]
 
 
 class Health(health.HealthServicer):
     """gRPC's, on threads of its own; who watches holds none."""
 
     def __init__(self) -> None:
-        pool = ThreadPoolExecutor(_HEALTH_THREADS, thread_name_prefix="health")
-        super().__init__(experimental_thread_pool=pool)
-        # As grpcio's own health service does for its other method.
-        self.Check.__func__.experimental_thread_pool = pool  # type: ignore[attr-defined]
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="health")
+        super().__init__(experimental_thread_pool=self._pool)
+        self._clients = Clients(_CLIENT_CALLS)
+        self.arrivals = Arrivals(_PATIENCE, _LARGEST)
 
-    def Check(  # noqa: N802
-        self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
-    ) -> health_pb2.HealthCheckResponse:
-        """As gRPC's."""
-        return super().Check(request, context)
+    def handler(self) -> grpc.GenericRpcHandler[Any, Any]:
+        """As grpcio's own, but called before the message has come: until then a client would hold
+        a thread, and nobody could tell whose call it is."""
+
+        def check(messages: Iterator[bytes], context: grpc.ServicerContext) -> Any:
+            with _refused(context):
+                return self.Check(self._request(messages, context), context)
+
+        def watch(
+            messages: Iterator[bytes], context: grpc.ServicerContext, send_response_callback: _Send
+        ) -> None:
+            with _refused(context):
+                self.Watch(self._request(messages, context), context, send_response_callback)
+
+        # As grpcio does it with its own.
+        check.experimental_thread_pool = self._pool  # type: ignore[attr-defined]
+        watch.experimental_thread_pool = self._pool  # type: ignore[attr-defined]
+        watch.experimental_non_blocking = True  # type: ignore[attr-defined]
+        serialize = health_pb2.HealthCheckResponse.SerializeToString
+        unary, stream = grpc.stream_unary_rpc_method_handler, grpc.stream_stream_rpc_method_handler
+        methods = {
+            "Check": unary(check, response_serializer=serialize),
+            "Watch": stream(watch, response_serializer=serialize),
+        }
+        return grpc.method_handlers_generic_handler(health.SERVICE_NAME, methods)
+
+    def _request(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Any:
+        client = self._clients.enter(context)
+        data = self.arrivals.message(messages, context, client)
+        return parsed(health_pb2.HealthCheckRequest, data)
+
+
+@contextmanager
+def _refused(context: grpc.ServicerContext) -> Iterator[None]:
+    """What is refused inside ends the call with its status."""
+    try:
+        yield
+    except RequestRefused as error:
+        context.abort(error.status, str(error))
 
 
 class FewReflections(grpc.ServerInterceptor):  # type: ignore[type-arg]
-    """Bounds the streams of reflection: each holds a thread for as long as its client likes."""
+    """Has the streams of reflection count among their client's: each holds a thread."""
 
-    def __init__(self, most: int = _REFLECTIONS) -> None:
-        self._places = Places(most, "streams of reflection are open")
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
 
     def intercept_service(
         self, continuation: _Find, details: grpc.HandlerCallDetails
@@ -53,13 +96,9 @@ class FewReflections(grpc.ServerInterceptor):  # type: ignore[type-arg]
         answer: Any = handler.stream_stream  # the stubs have it that each may be missing
 
         def bounded(messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
-            try:
-                with self._places:
-                    yield from answer(arriving(messages), context)
-            except Cancelled:
-                return
-            except QueueFull as error:
-                context.abort(error.status, str(error))
+            with _refused(context):
+                self._clients.enter(context, stream=True)
+                yield from answer(arriving(messages), context)
 
         return grpc.stream_stream_rpc_method_handler(
             bounded, handler.request_deserializer, handler.response_serializer

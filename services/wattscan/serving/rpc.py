@@ -12,14 +12,14 @@ from typing import Any, TypeAlias, cast
 import grpc
 from google.protobuf.message import DecodeError
 
-from wattscan.serving.admission import Arrivals, Clients
+from wattscan.serving.admission import Clients
+from wattscan.serving.arrivals import Arrivals
 from wattscan.serving.call import Call
 from wattscan.serving.errors import RequestRefused, Retryable, status_of
 from wattscan.serving.messages import Answer, joined
 from wattscan.serving.observations import Observations
 from wattscan.serving.security.tokens import Role
 from wattscan.serving.tracing import Ended, Tracing, trace_id
-from wattscan.units import Seconds
 
 Unary: TypeAlias = Callable[[bytes, Call], Answer]
 Stream: TypeAlias = Callable[[Iterator[bytes], Call], Iterator[Answer]]
@@ -68,8 +68,8 @@ class Dispatcher:
         log_requests: bool = False,
     ) -> None:
         self._observations = observations
-        self._clients = clients
-        self._arrivals = arrivals
+        self.clients = clients
+        self.arrivals = arrivals
         self._tracing = tracing
         self._log_requests = log_requests
 
@@ -92,8 +92,8 @@ class Dispatcher:
         def unary(messages: Iterator[bytes], context: grpc.ServicerContext) -> Answer:
             assert method.answer is not None  # noqa: S101
             with _Served(self, name, protocol, method, context) as served:
-                self._clients.enter(context)
-                data = self._arrivals.message(messages, context)
+                client = self.clients.enter(context)
+                data = self.arrivals.message(messages, context, client)
                 answer = method.answer(data, served.call)
                 served.tell_cost()
             return answer
@@ -101,8 +101,9 @@ class Dispatcher:
         def stream(messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Answer]:
             assert method.stream is not None  # noqa: S101
             with _Served(self, name, protocol, method, context) as served:
-                self._clients.enter(context, lasting=True)
-                yield from method.stream(self._arrivals.messages(messages), served.call)
+                client = self.clients.enter(context, stream=True)
+                coming = self.arrivals.messages(messages, context, client)
+                yield from method.stream(coming, served.call)
                 served.tell_cost()
 
         if method.stream is not None:
@@ -111,26 +112,13 @@ class Dispatcher:
         # nobody could tell whose the call is that holds a thread.
         return grpc.stream_unary_rpc_method_handler(unary, response_serializer=joined)
 
-    def at_pause(self, act: Callable[[], None], patience: Seconds) -> None:
-        """See `admission.Clients.at_pause`."""
-        self._clients.at_pause(act, patience)
-
-    @property
-    def arriving(self) -> int:
-        """Calls whose message has not come yet."""
-        return len(self._arrivals)
-
-    def cancel_late(self) -> None:
-        """Give up the calls whose message takes too long to come."""
-        self._arrivals.look()
-
     def admit(self, context: grpc.ServicerContext) -> None:
         """Of a stream, each message. Raises: RateExceeded, Unauthenticated."""
-        self._clients.check(context)
+        self.clients.check(context)
 
     def finished(self, ended: Ended, method: Method) -> None:
         """Count the call, log it and trace it."""
-        self._arrivals.over()
+        self.arrivals.over()
         call, code = ended.call, ended.code
         if method.infers:
             self._observations.finished(*call.labels, call.protocol, code.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import time
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from threading import Event, Thread
 from wsgiref.simple_server import WSGIServer
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
@@ -93,7 +94,7 @@ class Server:
         interval = min(1.0, max(0.05, settings.hang_seconds / 4))
         self._upkeep = [
             Every(interval, watchdog.look, "watchdog"),
-            Every(_LATE_SECONDS, dispatcher.cancel_late, "late messages"),
+            Every(_LATE_SECONDS, self._end_overdue, "overdue calls"),
         ]
         if settings.poll_seconds:
             self._upkeep.append(
@@ -125,7 +126,7 @@ class Server:
         self._pipeline.end_streams()
         # What comes before its client has read the GOAWAY is lost (grpcio answers CANCELLED). Right
         # behind an answer, its client reads it before it sends the next call.
-        self._dispatcher.at_pause(
+        self._dispatcher.clients.at_pause(
             lambda: stopping.append(self._grpc.stop(grace)), min(_PAUSE, Seconds(grace))
         )
         (stopped,) = stopping
@@ -149,7 +150,8 @@ class Server:
         while (now := time.monotonic()) < deadline:
             if stopped.wait(_LOOK_SECONDS) and not self._pipeline.running:
                 return True
-            if self._pipeline.running or self._dispatcher.arriving:
+            # A call is open until its answer has gone out, however slow the network is.
+            if self._pipeline.running or self._dispatcher.clients.short_calls:
                 quiet_since = now
             elif now - quiet_since > _FLUSH_SECONDS:
                 return True
@@ -162,7 +164,7 @@ class Server:
             ThreadPoolExecutor(connections.threads, thread_name_prefix="request"),
             interceptors=[
                 *([Gate(tokens, roles)] if tokens is not None else []),
-                FewReflections(),
+                FewReflections(self._dispatcher.clients),
             ],
             maximum_concurrent_rpcs=connections.most_calls,
             options=connections.options(
@@ -171,7 +173,7 @@ class Server:
         )
         for service in services:
             server.add_generic_rpc_handlers((self._dispatcher.handler(service),))
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        server.add_generic_rpc_handlers((self._health.handler(),))
         names = (*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         return server
@@ -180,6 +182,11 @@ class Server:
         if self._settings.tls is None:
             return self._grpc.add_insecure_port(address)
         return self._grpc.add_secure_port(address, self._settings.tls.credentials())
+
+    def _end_overdue(self) -> None:
+        self._dispatcher.arrivals.look()
+        self._health.arrivals.look()
+        self._dispatcher.clients.end_revoked()
 
     def _tell_health(self, healthy: bool) -> None:
         for service in ("", *self._names):
@@ -203,7 +210,12 @@ def _bound(address: str, port: int) -> socket.socket:
 
 
 def _taken(flag: str, address: str, port: int, error: Exception) -> WattscanError:
-    why = (error.strerror if isinstance(error, OSError) else None) or "not allowed"
+    # `create_server` puts the address into its text, which says it already.
+    why = "not allowed"
+    if isinstance(error, socket.gaierror):
+        why = error.strerror or why
+    elif isinstance(error, OSError) and error.errno:
+        why = os.strerror(error.errno)
     if isinstance(error, socket.gaierror) or (
         isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL
     ):

@@ -56,19 +56,3 @@ class _Place:
 
     def __exit__(self, *_: object) -> None:
         self._places.release()
-
-
-class Places:
-    """So many at once, and no waiting: `with` raises QueueFull when all are taken."""
-
-    def __init__(self, count: int, what: str) -> None:
-        self._count = count
-        self._what = what
-        self._places = threading.BoundedSemaphore(count)
-
-    def __enter__(self) -> None:
-        if not self._places.acquire(blocking=False):
-            raise QueueFull(f"{self._count} {self._what} already: try again later", _RETRY_SECONDS)
-
-    def __exit__(self, *_: object) -> None:
-        self._places.release()

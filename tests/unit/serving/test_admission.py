@@ -8,14 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 from serving_rig import wait_until
 
-from wattscan.serving.admission import Arrivals, Clients
+from wattscan.serving.admission import Clients
+from wattscan.serving.arrivals import Arrivals
+from wattscan.serving.errors import Unauthenticated
 from wattscan.serving.observations import Observations
 from wattscan.serving.probes import FewReflections, Health
 from wattscan.serving.rpc import Dispatcher, Method, Service
+from wattscan.serving.security.tokens import Client
 from wattscan.targets import load_target
 from wattscan.units import Seconds
 
@@ -28,19 +31,20 @@ CODE = grpc.StatusCode
 class Rig:
     """A server of four threads, whose method answers when the gate is open."""
 
-    def __init__(self, most_calls=2, patience=60.0, options=(), memory=None):
+    def __init__(self, most_calls=2, patience=60.0, options=(), memory=None, tokens=None):
         self.gate = threading.Event()
-        self.clients = Clients(most_calls)
+        self.clients = Clients(most_calls, tokens=tokens)
         self.now = 0.0
         self.arrivals = Arrivals(Seconds(patience), MESSAGE, memory, lambda: self.now)
         observations = Observations(load_target("cpu"), CollectorRegistry())
         dispatcher = Dispatcher(observations, self.clients, self.arrivals)
-        self.server = grpc.server(
-            ThreadPoolExecutor(THREADS), interceptors=[FewReflections(2)], options=options
-        )
+        reflections = FewReflections(self.clients)
+        pool = ThreadPoolExecutor(THREADS)
+        self.server = grpc.server(pool, interceptors=[reflections], options=options)
         methods = {"M": Method(self._answer), "S": Method(stream=self._stream)}
         self.server.add_generic_rpc_handlers((dispatcher.handler(Service("t.S", "oip", methods)),))
-        health_pb2_grpc.add_HealthServicer_to_server(Health(), self.server)
+        self.health = Health()
+        self.server.add_generic_rpc_handlers((self.health.handler(),))
         reflection.enable_server_reflection((reflection.SERVICE_NAME,), self.server)
         self.port = self.server.add_insecure_port("127.0.0.1:0")
         self.server.start()
@@ -55,11 +59,9 @@ class Rig:
     def _stream(self, messages, call):
         yield from messages
 
-    def channel(self, source="127.0.0.1"):
-        # Where it connects from is who it is.
+    def channel(self):
         options = [("grpc.use_local_subchannel_pool", 1)]
-        target = f"ipv4:{source}:{self.port}"
-        self.channels.append(grpc.insecure_channel(target, options))
+        self.channels.append(grpc.insecure_channel(f"127.0.0.1:{self.port}", options))
         return self.channels[-1]
 
     def close(self):
@@ -165,8 +167,8 @@ def test_a_message_that_memory_has_no_room_for_is_refused(rig, method):
 
 
 def test_messages_on_their_way_need_room_each(rig):
-    """With room for two, of two copies each, a third is refused while they are on their way."""
-    here = rig(most_calls=8, memory=MemoryLeft(2 * 2 * MESSAGE))
+    """Of two copies each; of one client, half of what is left."""
+    here = rig(most_calls=8, memory=MemoryLeft(2 * 3 * MESSAGE))
     here.gate.set()
     channel = here.channel()
     calls = [channel.stream_unary("/t.S/M").future(endless()) for _ in range(2)]
@@ -235,20 +237,69 @@ def test_health_answers_where_all_threads_are_held(rig):
     assert all(call.result(5) == b"x" for call in calls)
 
 
-def test_streams_of_reflection_are_few(rig):
-    here = rig()
-    stub = reflection_pb2_grpc.ServerReflectionStub(here.channel())
-
-    def asked():
-        yield reflection_pb2.ServerReflectionRequest(list_services="*")
-        threading.Event().wait(5)
-
-    streams = [stub.ServerReflectionInfo(asked()) for _ in range(2)]
-    for each in streams:
-        names = [service.name for service in next(each).list_services_response.service]
-        assert names == [reflection.SERVICE_NAME]
+def test_a_probe_that_is_no_message_is_refused_and_not_logged(rig, caplog):
+    check = rig().channel().unary_unary("/grpc.health.v1.Health/Check")
     with pytest.raises(grpc.RpcError) as refused:
-        next(stub.ServerReflectionInfo(asked()))
-    assert refused.value.code() is CODE.RESOURCE_EXHAUSTED
-    for each in streams:
-        each.cancel()
+        check(b"\xff\xff", timeout=5)
+    assert refused.value.code() is CODE.INVALID_ARGUMENT
+    assert caplog.text == ""
+
+
+class Names:
+    """As `Tokens`: each is its client's name, and valid until it is revoked."""
+
+    revoked = False
+
+    def check(self, authorization, role):
+        if self.revoked:
+            raise Unauthenticated("the token is not known here")
+        return Client(authorization, "infer")
+
+
+def called(name):
+    return [("authorization", name)]
+
+
+@pytest.mark.parametrize("method", ["/t.S/S", REFLECTION])
+def test_one_client_cannot_take_all_streams(rig, method):
+    here = rig(most_calls=4, tokens=Names())
+    begin = here.channel().stream_stream(method)
+    first = begin(endless(), metadata=called("one"))
+    wait_until(lambda: here.clients.calls == 1)
+    second = begin(endless(), metadata=called("one"))
+    assert second.code() is CODE.RESOURCE_EXHAUSTED
+    assert second.details() == (
+        "1 of this client's streams are open already, and that is the limit: try again in 0.1 s"
+    )
+    other = here.channel().stream_stream("/t.S/S")
+    assert list(other(iter([b"x"]), timeout=5, metadata=called("two"))) == [b"x"]
+    first.cancel()
+    wait_until(lambda: here.clients.calls == 0)
+
+
+@pytest.mark.parametrize("method", ["/t.S/S", REFLECTION])
+def test_a_revoked_token_ends_streams_that_say_nothing(rig, method):
+    tokens = Names()
+    here = rig(most_calls=8, tokens=tokens)
+    call = here.channel().stream_stream(method)(endless(), metadata=called("one"))
+    wait_until(lambda: here.clients.calls == 1)
+    here.clients.end_revoked()
+    assert here.clients.calls == 1
+    tokens.revoked = True
+    here.clients.end_revoked()
+    wait_until(lambda: here.clients.calls == 0)
+    assert call.code() is CODE.CANCELLED
+
+
+def test_one_client_cannot_keep_all_memory_for_itself(rig):
+    """It may have half of what is left; each message takes twice its size."""
+    here = rig(most_calls=8, memory=MemoryLeft(8 * MESSAGE), tokens=Names())
+    here.gate.set()
+    channel = here.channel()
+    begin = channel.stream_unary("/t.S/M")
+    held = [begin.future(endless(), metadata=called("one")) for _ in range(3)]
+    wait_until(lambda: sum(call.done() for call in held) == 1)  # refused, after a second
+    send = channel.unary_unary("/t.S/M")
+    assert send(b"x", timeout=5, metadata=called("two")) == b"x"
+    for call in held:
+        call.cancel()

@@ -10,7 +10,8 @@ import grpc
 import pytest
 from prometheus_client import CollectorRegistry
 
-from wattscan.serving.admission import Arrivals, Clients
+from wattscan.serving.admission import Clients
+from wattscan.serving.arrivals import Arrivals
 from wattscan.serving.observations import Observations
 from wattscan.serving.rpc import Dispatcher, Method, Service
 from wattscan.targets import load_target

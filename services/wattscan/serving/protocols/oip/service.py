@@ -24,11 +24,9 @@ from wattscan.serving.protocols.oip.outputs import Wanted, response, wanted_outp
 from wattscan.serving.protocols.oip.shared_memory import SharedMemory
 from wattscan.serving.repository.loaded import LoadedModel
 from wattscan.serving.rpc import Method, Service, explain, parsed
-from wattscan.serving.turns import Places
 from wattscan.wire import open_inference_pb2 as pb
 
 PROTOCOL = "oip"
-MAX_STREAMS = 32
 """Open at a time; each holds a thread of the server."""
 
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
@@ -51,7 +49,6 @@ class InferenceService:
         self._pipeline = pipeline
         self._observations = observations
         self._memory = memory
-        self._streams = Places(MAX_STREAMS, "streams are open")
 
     def service(self) -> Service:
         """Its methods."""
@@ -101,14 +98,7 @@ class InferenceService:
         return response(head, wanted, outputs, call, self._memory)
 
     def _stream(self, messages: Iterator[bytes], call: Call) -> Iterator[Answer]:
-        """One answer a request, in their order; one that fails is told, and the stream goes on.
-
-        Raises: QueueFull, if too many streams are open: each holds a thread.
-        """
-        with self._streams:
-            yield from self._stream_answers(messages, call)
-
-    def _stream_answers(self, messages: Iterator[bytes], call: Call) -> Iterator[Answer]:
+        """One answer a request, in their order; one that fails is told, and the stream goes on."""
         waiting: Callable[[], None] | None = None
 
         def wake() -> None:
