@@ -13,7 +13,7 @@ from pathlib import Path
 from wattscan.serving.errors import MemoryShort
 
 _FRESH_SECONDS = 0.05
-_AMPLE = 8
+_AMPLE = 2
 """Times as much as is needed: with less, nobody relies on an earlier reading."""
 
 _CLAIM_SECONDS = 0.25
