@@ -81,8 +81,7 @@ def test_sigterm_under_load_loses_no_accepted_request(start_rig, tmp_path, proto
     assert time.monotonic() - began < 10
     ended = [code for client in clients for code in client.ended]
     assert ended.count("OK") > 60
-    # What comes after the GOAWAY, which its client had not read yet, gets CANCELLED from grpcio.
-    assert {"OK"} < set(ended) <= {"OK", "UNAVAILABLE", "CANCELLED"}
+    assert set(ended) == {"OK", "UNAVAILABLE"}
     # What was computed was answered: each request that a client counts as done, and no other.
     assert len(rig.computed()) == ended.count("OK")
     if protocol == "oip stream":

@@ -152,9 +152,8 @@ def address(proxy):
     return proxy[1]
 
 
-def opened(address, *more):
+def opened(address):
     options = [
-        *more,
         ("grpc.max_send_message_length", -1),
         ("grpc.max_receive_message_length", -1),
         ("grpc.use_local_subchannel_pool", 1),

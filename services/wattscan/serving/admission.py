@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
 
 import grpc
@@ -39,7 +39,9 @@ class Clients:
         self._tokens = tokens
         self._open: Counter[str] = Counter()
         self._streams: dict[grpc.ServicerContext, str] = {}
-        self._at_pause: Callable[[], None] | None = None
+        self._entered = 0.0
+        self._released = threading.Event()
+        self._released.set()
         self._lock = threading.Lock()
 
     @property
@@ -52,7 +54,7 @@ class Clients:
     def short_calls(self) -> int:
         """Those of them that are no streams: their messages come, or their answers go out."""
         with self._lock:
-            return self._short()
+            return self._open.total() - len(self._streams)
 
     def enter(self, context: grpc.ServicerContext, stream: bool = False) -> str:
         """One call more; it counts until it is over, answered or not. Returns whose it is.
@@ -70,6 +72,7 @@ class Clients:
                 self._check_streams(name)
                 self._streams[context] = name
             self._open[name] += 1
+            self._entered = time.monotonic()
         if not context.add_callback(partial(self._leave, context, name)):
             self._leave(context, name)  # it is over already
         return name
@@ -93,21 +96,24 @@ class Clients:
             except RequestRefused:
                 context.cancel()  # type: ignore[no-untyped-call]  # the stubs forget it
 
-    def at_pause(self, act: Callable[[], None], patience: Seconds) -> None:
-        """Have it done as soon as a call has ended and none but streams is open, or after so many
-        seconds; returns when it is done."""
-        done, once = threading.Event(), threading.Lock()
+    def hold(self, quiet: Seconds, patience: Seconds) -> None:
+        """Keep back the answers of all calls but streams, until `release`; returns when no call has
+        come for `quiet` seconds (all who send one after another wait for their answers then), or
+        after `patience`."""
+        self._released.clear()
+        self._entered = now = time.monotonic()
+        end = now + patience
+        while now < end and now - self._entered < quiet:
+            time.sleep(quiet / 5)
+            now = time.monotonic()
 
-        def act_once() -> None:
-            if once.acquire(blocking=False):
-                act()
-                done.set()
+    def release(self) -> None:
+        """Let the answers go."""
+        self._released.set()
 
-        with self._lock:
-            self._at_pause = act_once
-        if not done.wait(patience):
-            act_once()
-        done.wait()
+    def await_release(self) -> None:
+        """Returns when an answer may go."""
+        self._released.wait()
 
     def _check_streams(self, name: str) -> None:
         if sum(each == name for each in self._streams.values()) >= self._most_streams:
@@ -121,12 +127,6 @@ class Clients:
             if not self._open[name]:
                 del self._open[name]
             self._streams.pop(context, None)
-            act = self._at_pause if not self._short() else None
-        if act is not None:
-            act()
-
-    def _short(self) -> int:
-        return self._open.total() - len(self._streams)
 
     def _name(self, context: grpc.ServicerContext) -> str:
         if self._tokens is None:

@@ -40,11 +40,11 @@ class Arrivals:
     def __init__(
         self,
         patience: Seconds,
-        largest: int,
+        largest: int = 0,
         memory: Memory | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`largest`: bytes of a message."""
+        """`largest`: bytes of a message, for which `memory` must have room."""
         self._patience = patience
         self._largest = largest
         self._memory = memory

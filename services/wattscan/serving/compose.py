@@ -8,7 +8,7 @@ from dataclasses import replace
 from prometheus_client import CollectorRegistry
 
 from wattscan.contracts import EnergyMeter, Target
-from wattscan.serving import cli
+from wattscan.serving import cli, connection_options
 from wattscan.serving.admission import Clients
 from wattscan.serving.arrivals import Arrivals
 from wattscan.serving.memory import Memory
@@ -40,7 +40,7 @@ def make_server(
     """
     free = Memory()
     limits = replace(cli.limits(options, target), claim=free.claim)
-    connections = cli.connections(options, target)
+    connections = connection_options.connections(options, target)
     settings = ServerSettings(
         connections=connections,
         max_bytes=limits.max_bytes,

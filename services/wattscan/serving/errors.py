@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import grpc
 
 from wattscan.contracts import InvalidImage, WattscanError
@@ -100,3 +102,11 @@ def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
     if isinstance(error, InvalidImage):
         return grpc.StatusCode.INVALID_ARGUMENT, str(error)
     return grpc.StatusCode.INTERNAL, "the server failed on this request; its log says where"
+
+
+def retry_hint(error: Exception) -> tuple[tuple[str, str], ...]:
+    """Trailing metadata that say when to come again, where the error knows it: gRPC's own retry
+    hint, which its clients heed (its proposal A6)."""
+    if not isinstance(error, Retryable):
+        return ()
+    return (("grpc-retry-pushback-ms", str(math.ceil(error.retry_after * 1000))),)

@@ -67,19 +67,19 @@ class Memory:
         return min((each for each in found if each is not None), default=None)
 
     def claim(self, needed: int) -> None:
-        """Bytes that this thread is about to take for its request; instead of those that it claimed
-        before. Raises: MemoryShort."""
+        """Bytes that this thread is about to take for its request; the most that it has claimed
+        since `release` counts. Raises: MemoryShort."""
         left = self.left(needed)
         if left is None:
             return
         with self._lock:
             now = self._clock()
-            self._claims.pop(threading.get_ident(), None)
+            mine = self._claims.pop(threading.get_ident(), (now, 0))[1]
             fresh = (size for since, size in self._claims.values() if now - since < _CLAIM_SECONDS)
             left -= sum(fresh)
             if left < needed:
                 raise short(left, needed)
-            self._claims[threading.get_ident()] = now, needed
+            self._claims[threading.get_ident()] = now, max(mine, needed)
 
     def release(self) -> None:
         """What this thread has claimed: its request is over."""

@@ -12,7 +12,7 @@ from grpc_health.v1 import health, health_pb2
 
 from wattscan.serving.admission import Clients
 from wattscan.serving.arrivals import Arrivals, arriving
-from wattscan.serving.errors import RequestRefused
+from wattscan.serving.errors import RequestRefused, retry_hint
 from wattscan.serving.rpc import parsed
 from wattscan.units import Seconds
 
@@ -21,9 +21,6 @@ from wattscan.units import Seconds
 _CLIENT_CALLS = 32
 _THREADS = 4 * _CLIENT_CALLS
 _PATIENCE = Seconds(5.0)
-_LARGEST = 64 * 1024
-"""Room is kept for that; a request has some ten bytes."""
-
 _REFLECTION = "/grpc.reflection."
 
 _Find = Callable[[grpc.HandlerCallDetails], "grpc.RpcMethodHandler[Any, Any] | None"]
@@ -37,7 +34,7 @@ class Health(health.HealthServicer):
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="health")
         super().__init__(experimental_thread_pool=self._pool)
         self._clients = Clients(_CLIENT_CALLS)
-        self.arrivals = Arrivals(_PATIENCE, _LARGEST)
+        self.arrivals = Arrivals(_PATIENCE)
 
     def handler(self) -> grpc.GenericRpcHandler[Any, Any]:
         """As grpcio's own, but called before the message has come: until then a client would hold
@@ -77,6 +74,7 @@ def _refused(context: grpc.ServicerContext) -> Iterator[None]:
     try:
         yield
     except RequestRefused as error:
+        context.set_trailing_metadata(retry_hint(error))
         context.abort(error.status, str(error))
 
 

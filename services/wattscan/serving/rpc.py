@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from google.protobuf.message import DecodeError
 from wattscan.serving.admission import Clients
 from wattscan.serving.arrivals import Arrivals
 from wattscan.serving.call import Call
-from wattscan.serving.errors import RequestRefused, Retryable, status_of
+from wattscan.serving.errors import RequestRefused, retry_hint, status_of
 from wattscan.serving.messages import Answer, joined
 from wattscan.serving.observations import Observations
 from wattscan.serving.security.tokens import Role
@@ -117,7 +116,7 @@ class Dispatcher:
         self.clients.check(context)
 
     def finished(self, ended: Ended, method: Method) -> None:
-        """Count the call, log it and trace it."""
+        """Count the call, log it and trace it; returns when its answer may go."""
         self.arrivals.over()
         call, code = ended.call, ended.code
         if method.infers:
@@ -129,6 +128,8 @@ class Dispatcher:
                 self._tracing.record(ended)
             except Exception as error:  # nobody's answer depends on its span
                 log.warning("a span was not recorded: %s", type(error).__name__)
+        if method.stream is None:
+            self.clients.await_release()
 
 
 class _Served:
@@ -189,11 +190,7 @@ class _Served:
         return tuple(trailing)
 
     def _refuse(self, error: Exception, code: grpc.StatusCode, text: str) -> None:
-        trailing = self._trailing()
-        if isinstance(error, Retryable):
-            # gRPC's own retry hint, which its clients heed (its proposal A6).
-            trailing += (("grpc-retry-pushback-ms", str(math.ceil(error.retry_after * 1000))),)
-        self._context.set_trailing_metadata(trailing)
+        self._context.set_trailing_metadata(self._trailing() + retry_hint(error))
         self._context.abort(code, text)
 
 

@@ -35,8 +35,9 @@ from wattscan.units import Seconds
 _FLUSH_SECONDS = 1.0
 _LOOK_SECONDS = 0.05
 _LATE_SECONDS = 1.0
-_PAUSE = Seconds(0.5)
-"""For which a moment without a call is waited for."""
+_QUIET, _PATIENCE = Seconds(0.05), Seconds(0.5)
+"""Without a new call, before clients are told to go elsewhere; and how long that is waited for."""
+
 _ENVELOPE = 1024 * 1024  # what a message has around its image
 _STATUS = health_pb2.HealthCheckResponse
 
@@ -121,15 +122,13 @@ class Server:
         """Drain and stop: health says NOT_SERVING, clients are told to go elsewhere (GOAWAY), calls
         that have come have `grace` seconds to finish. Returns whether all have."""
         deadline = time.monotonic() + grace
-        stopping: list[Event] = []
         self._health.enter_graceful_shutdown()
         self._pipeline.end_streams()
-        # What comes before its client has read the GOAWAY is lost (grpcio answers CANCELLED). Right
-        # behind an answer, its client reads it before it sends the next call.
-        self._dispatcher.clients.at_pause(
-            lambda: stopping.append(self._grpc.stop(grace)), min(_PAUSE, Seconds(grace))
-        )
-        (stopped,) = stopping
+        # What comes before its client has read the GOAWAY is lost (grpcio answers CANCELLED). So
+        # the GOAWAY goes out before the answers: who waits for one sends nothing meanwhile.
+        self._dispatcher.clients.hold(_QUIET, min(_PATIENCE, Seconds(grace)))
+        stopped = self._grpc.stop(grace)
+        self._dispatcher.clients.release()
         for task in self._upkeep:
             task.stop(max(0.0, deadline - time.monotonic()))
         finished = self._drained(stopped, deadline)

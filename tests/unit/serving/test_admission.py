@@ -237,6 +237,37 @@ def test_health_answers_where_all_threads_are_held(rig):
     assert all(call.result(5) == b"x" for call in calls)
 
 
+def test_streams_that_are_over_reserve_nothing(rig):
+    """At once, and not at the next garbage collection: else memory would seem to end."""
+    here = rig()
+    begin = here.channel().stream_stream("/t.S/S")
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            call = begin(endless())
+            wait_until(lambda: len(here.arrivals) == 1)
+            call.cancel()
+            wait_until(lambda: len(here.arrivals) == 0)
+    finally:
+        gc.enable()
+
+
+def test_held_answers_go_when_they_are_released(rig):
+    here = rig(most_calls=4)
+    here.gate.set()
+    channel = here.channel()
+    first = channel.unary_unary("/t.S/M").future(b"x")
+    assert first.result(5) == b"x"
+    here.clients.hold(Seconds(0.05), Seconds(5.0))
+    calls = [channel.unary_unary("/t.S/M").future(bytes([n])) for n in range(3)]
+    assert list(channel.stream_stream("/t.S/S")(iter([b"y"]), timeout=5)) == [b"y"]  # not held
+    wait_until(lambda: here.clients.short_calls == 3)
+    assert not any(call.done() for call in calls)
+    here.clients.release()
+    assert [call.result(5) for call in calls] == [b"\0", b"\1", b"\2"]
+
+
 def test_a_probe_that_is_no_message_is_refused_and_not_logged(rig, caplog):
     check = rig().channel().unary_unary("/grpc.health.v1.Health/Check")
     with pytest.raises(grpc.RpcError) as refused:

@@ -5,6 +5,7 @@ import argparse
 import pytest
 
 from wattscan.serving import cli
+from wattscan.serving.connection_options import connections
 from wattscan.serving.connections import Connections
 from wattscan.targets import load_target
 from wattscan.units import Seconds
@@ -13,7 +14,7 @@ from wattscan.units import Seconds
 def asked(*words):
     parser = argparse.ArgumentParser()
     cli.add_serve_arguments(parser)
-    return cli.connections(parser.parse_args(words), load_target("cpu"))
+    return connections(parser.parse_args(words), load_target("cpu"))
 
 
 def test_the_defaults_fit_the_targets_queue():

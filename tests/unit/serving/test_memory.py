@@ -1,6 +1,6 @@
 """How much memory is left, as Linux tells it."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -87,15 +87,16 @@ def test_a_reading_serves_for_a_moment(tmp_path):
 def test_what_is_claimed_by_others_is_not_left(tmp_path):
     lay(tmp_path, {"proc/meminfo": "MemAvailable: 10 kB\n"})
     memory = Memory(tmp_path)
-    beside = threading.Thread(target=memory.claim, args=(6000,))
-    beside.start()
-    beside.join()
-    with pytest.raises(MemoryShort, match="0 MiB of memory left"):
-        memory.claim(4241)
-    memory.claim(4240)
-    memory.claim(4000)  # one at a time of each thread: instead of the other
-    memory.release()
-    memory.claim(4240)
+    with ThreadPoolExecutor(1) as other:
+        other.submit(memory.claim, 6000).result()
+        with pytest.raises(MemoryShort, match="0 MiB of memory left"):
+            memory.claim(4241)
+        memory.claim(4240)
+        memory.claim(10)  # a part of the same image: of one thread, the most counts
+        with pytest.raises(MemoryShort):
+            other.submit(memory.claim, 6001).result()
+        memory.release()
+        other.submit(memory.claim, 6001).result()
 
 
 def test_what_is_freed_is_given_back_before_anything_is_refused(tmp_path, monkeypatch):
