@@ -199,6 +199,7 @@ $(READY): requirements.txt pyproject.toml
 		--no-build-isolation -e .
 	@$(BIN)/python docs/left_out.py $(EXTRAS)
 	@touch $@
+	@echo "Ready: $(BIN)/wattscan."
 
 # From a wheel, as a board gets it. Its pins are its own: Python 3.10 ends where newer releases begin.
 $(TFLITE)/.ready: requirements-tflite-runtime.txt pyproject.toml $(READY) $(shell find services -name '*.py')
