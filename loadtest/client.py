@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import grpc
 from locust.env import Environment
@@ -16,6 +17,14 @@ _TIMEOUT_SECONDS = 30.0
 _OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 
 
+@dataclass(frozen=True)
+class ServedTask:
+    """A task's kind, segmentation or classification, and the variants that the server has of it."""
+
+    kind: str
+    variants: tuple[str, ...]
+
+
 class Client:
     """One channel. Every call is told to Locust's statistics."""
 
@@ -25,11 +34,14 @@ class Client:
         self._environment = environment
         self._calls: dict[str, grpc.UnaryUnaryMultiCallable[bytes, bytes]] = {}
 
-    def kinds(self) -> dict[str, str]:
-        """Task -> segmentation or classification, as the server says. Raises: grpc.RpcError."""
+    def served(self) -> dict[str, ServedTask]:
+        """What the server serves, by task. Raises: grpc.RpcError."""
         stub = rpc.ImagingServiceStub(self._channel)
         models = stub.ListModels(pb.ListModelsRequest(), timeout=_TIMEOUT_SECONDS).models
-        return {model.task: model.kind for model in models}
+        return {
+            task: ServedTask(kind, tuple(m.variant for m in models if m.task == task))
+            for task, kind in {model.task: model.kind for model in models}.items()
+        }
 
     def send(self, workload: Workload, number: int, name: str) -> bool:
         """Send the request of that number and wait for its answer; returns whether it is one."""

@@ -114,7 +114,7 @@ class Ledger(Collector):
         plan = self._plan
         info = _gauge(metrics.RUN_INFO)
         labels = [plan.run, plan.target, plan.target_instance, plan.profile_name, plan.scenario]
-        info.add_metric([*labels, str(plan.seed), __version__], 1)
+        info.add_metric([*labels, str(plan.seed), __version__, plan.reference], 1)
         return info
 
     def _phase_times(self) -> Iterator[GaugeMetricFamily]:

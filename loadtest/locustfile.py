@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import uuid
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,15 +27,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from prometheus_client import CollectorRegistry, start_http_server
 
-from loadtest.client import Client
+from loadtest.client import Client, ServedTask
 from loadtest.conductor import Conductor
 from loadtest.ledger import Ledger
-from loadtest.plan import PRECISIONS, Plan, Window
+from loadtest.plan import Plan, Window
 from loadtest.scenarios import MultiStream, Offline, Scenario, Server, SingleStream
 from loadtest.thermometer import Thermometer
 from loadtest.workload import WorkloadError, load_workload
 from wattscan.addresses import grpc_proxy_told
-from wattscan.metrics import PROFILES
+from wattscan.metrics import DEFAULT_REFERENCE, PROFILES
 
 __all__ = ["MultiStream", "Offline", "Server", "SingleStream"]
 
@@ -50,6 +51,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--images", required=True, metavar="DIR", help="images to send, in DIR/<task>/")
     add(
         "--tasks", default="", help="comma-separated; all that the server has and DIR has images of"
+    )
+    add(
+        "--variants",
+        action="append",
+        default=[],
+        metavar="[TASK=]NAMES",
+        help="comma-separated, of each task, or of that task alone; may be repeated (default all "
+        "that the server has)",
+    )
+    add(
+        "--reference",
+        default=DEFAULT_REFERENCE,
+        help="the variant that the others are compared with (default %(default)s)",
     )
     add("--run-profile", choices=sorted(PROFILES), default="quick", help="how long, how often")
     add("--seed", type=int, default=2022, help="of the image order and the arrivals")
@@ -79,14 +93,14 @@ def start(environment: Environment, **_: Any) -> None:
     try:
         address = environment.host or "127.0.0.1:8001"
         client = Client(address, environment)
-        kinds = client.kinds()
-        plan = _plan(options, kinds, environment)
+        served = client.served()
+        plan = _plan(options, served, environment)
         Scenario.workloads = {
-            (task, precision): load_workload(
-                Path(options.images), task, precision, kinds[task], options.seed
+            (task, variant): load_workload(
+                Path(options.images), task, variant, served[task].kind, options.seed
             )
-            for task in plan.tasks
-            for precision in PRECISIONS
+            for task, variants in plan.variants.items()
+            for variant in variants
         }
     except grpc.RpcError as error:
         code = error.code().name
@@ -109,16 +123,16 @@ def _end(environment: Environment, conducting: gevent.Greenlet[Any]) -> None:
     environment.runner.quit()  # type: ignore[union-attr]
 
 
-def _plan(options: Any, kinds: dict[str, str], environment: Environment) -> Plan:
-    present = [task for task in sorted(kinds) if (Path(options.images) / task).is_dir()]
-    tasks = list(dict.fromkeys(t for t in options.tasks.split(",") if t)) or present
-    unknown = sorted(set(tasks) - set(kinds))
+def _plan(options: Any, served: dict[str, ServedTask], environment: Environment) -> Plan:
+    present = [task for task in sorted(served) if (Path(options.images) / task).is_dir()]
+    tasks = _names(options.tasks) or present
+    unknown = sorted(set(tasks) - set(served))
     if unknown or not tasks:
-        served = ", ".join(sorted(kinds))
+        every = ", ".join(sorted(served))
         raise WorkloadError(
-            f"the server does not serve {', '.join(unknown)}; it serves: {served}"
+            f"the server does not serve {', '.join(unknown)}; it serves: {every}"
             if unknown
-            else f"{options.images} has no folder for any task that is served: {served}"
+            else f"{options.images} has no folder for any task that is served: {every}"
         )
     return Plan(
         run=options.run_id or uuid.uuid4().hex[:12],
@@ -127,10 +141,30 @@ def _plan(options: Any, kinds: dict[str, str], environment: Environment) -> Plan
         profile_name=options.run_profile,
         scenario=environment.user_classes[0].__name__,
         seed=options.seed,
-        tasks=tuple(tasks),
+        variants={task: _variants(options, task, served[task].variants) for task in tasks},
+        reference=options.reference,
         parts=options.parts,
         done=_done(options.done),
     )
+
+
+def _names(text: str) -> list[str]:
+    return list(dict.fromkeys(name for name in text.split(",") if name))
+
+
+def _variants(options: Any, task: str, served: Sequence[str]) -> tuple[str, ...]:
+    """Those to measure of a task, the reference first. Raises: WorkloadError."""
+    texts = [text.rpartition("=") for text in options.variants]
+    of_task, of_all = ([n for t, _, n in texts if t == name] for name in (task, ""))
+    asked = _names(",".join(of_task or of_all)) or sorted(served)
+    missing = [name for name in dict.fromkeys([options.reference, *asked]) if name not in served]
+    if missing:
+        raise WorkloadError(
+            f"the server has no {' and no '.join(missing)} of {task}; it has: "
+            f"{', '.join(sorted(served))}. --variants names those to measure, --reference the one "
+            "that the others are compared with"
+        )
+    return tuple(dict.fromkeys([options.reference, *asked]))
 
 
 def _done(file: Path | None) -> frozenset[Window]:

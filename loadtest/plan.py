@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from wattscan.metrics import PROFILES, Profile
+from wattscan.metrics import DEFAULT_REFERENCE, PROFILES, Profile
 
 PHASES = ("idle", "warmup", "load", "cooldown")
-PRECISIONS = ("fp32", "int8")
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole run."""
+    """A whole run. `variants` are those of each task, the reference first."""
 
     run: str
     target: str
@@ -31,7 +29,8 @@ class Plan:
     profile_name: str
     scenario: str
     seed: int
-    tasks: tuple[str, ...]
+    variants: Mapping[str, tuple[str, ...]]
+    reference: str = DEFAULT_REFERENCE
     parts: int = 1
     """In how many parts the run is made, this one included."""
     done: frozenset[Window] = frozenset()
@@ -45,7 +44,12 @@ class Plan:
     @property
     def windows(self) -> list[Window]:
         """All windows, in order: task by task, the variants balanced over time."""
-        return [w for task in self.tasks for w in _alternate(task, self.profile.repeats)]
+        return [
+            Window(task, variant, repeat)
+            for task, variants in self.variants.items()
+            for repeat in range(1, self.profile.repeats + 1)
+            for variant in round_of(variants, repeat - 1)
+        ]
 
     @property
     def left(self) -> list[Window]:
@@ -59,17 +63,18 @@ class Plan:
         return len(self.left) * (p.idle + p.warmup + p.load + p.cooldown)
 
 
-def _alternate(task: str, repeats: int) -> Iterator[Window]:
-    seen: Counter[str] = Counter()
-    for position in range(2 * repeats):
-        precision = variant(position, PRECISIONS)
-        seen[precision] += 1
-        yield Window(task, precision, seen[precision])
+def round_of(variants: Sequence[str], number: int) -> tuple[str, ...]:
+    """The order of the variants in a round, each once: A B, B A, B A, A B; A B C, C B A, B C A ...
 
-
-def variant(position: int, variants: Sequence[str]) -> str:
-    """Which of two variants has the window at that position: A B B A B A A B ...
-
-    The Thue-Morse sequence: a drift that is linear, or nearly so, weighs on both alike.
+    Every second round is the mirror image of the one before it, so that a linear drift weighs on
+    all variants alike, and each pair of rounds begins with another variant. Of two variants that is
+    the Thue-Morse sequence.
     """
-    return variants[position.bit_count() % 2]
+    count = len(variants)
+    pair, mirrored = divmod(number, 2)
+    shift = 0
+    while pair and count > 1:  # the digit sum of the pair's number, in base `count`
+        pair, digit = divmod(pair, count)
+        shift += digit
+    order = tuple(variants[(shift + place) % count] for place in range(count))
+    return order[::-1] if mirrored else order

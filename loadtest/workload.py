@@ -8,7 +8,6 @@ from pathlib import Path
 
 from wattscan.wire import wattscan_v1_pb2 as pb
 
-_PRECISIONS = {"fp32": pb.PRECISION_FP32, "int8": pb.PRECISION_INT8}
 _METHODS: dict[str, tuple[str, type[pb.SegmentRequest] | type[pb.ClassifyRequest]]] = {
     "segmentation": ("/wattscan.v1.ImagingService/Segment", pb.SegmentRequest),
     "classification": ("/wattscan.v1.ImagingService/Classify", pb.ClassifyRequest),
@@ -41,7 +40,7 @@ def load_workload(folder: Path, task: str, precision: str, kind: str, seed: int)
     requests = (
         message(
             task=task,
-            precision=_PRECISIONS[precision],
+            variant=precision,
             image=pb.Image(encoded=path.read_bytes()),
         ).SerializeToString()
         for path in files

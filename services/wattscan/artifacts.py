@@ -7,18 +7,18 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from wattscan.contracts import (
-    PRECISIONS,
+    DATATYPES,
     Difference,
     Format,
     ModelCard,
     ModelFile,
     Normalisation,
-    Precision,
     Quality,
     WattscanError,
+    check_variant,
 )
 
 CARD = "card.json"
@@ -58,6 +58,8 @@ def load_card(path: Path) -> ModelCard:
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return _card(data, path.parent)
+    except WattscanError as error:
+        raise WattscanError(f"the model card {path} cannot be used: {error}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WattscanError(
             f"the model card {path} cannot be read: {type(error).__name__}: {error}"
@@ -92,12 +94,12 @@ def sha256(path: Path) -> str:
 
 
 def _card(data: Mapping[str, Any], folder: Path) -> ModelCard:
-    precision = data["precision"]
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision is {precision!r}, not one of {', '.join(PRECISIONS)}")
+    precision = check_variant(data["precision"])
+    if data.get("datatype", DATATYPES[0]) not in DATATYPES:
+        raise ValueError(f"datatype is {data['datatype']!r}, not one of {', '.join(DATATYPES)}")
     return ModelCard(
         task=str(data["task"]),
-        precision=cast(Precision, precision),
+        precision=precision,
         version=str(data["version"]),
         network=str(data["network"]),
         normalisation=_normalisation(data["normalisation"]),

@@ -51,6 +51,9 @@ PROFILES = {
     "formal": Profile(idle=60, warmup=30, load=600, cooldown=600, repeats=6),
 }
 
+DEFAULT_REFERENCE = "fp32"
+"""The variant that the others are compared with, unless the run names another one."""
+
 SCENARIOS = ("SingleStream", "MultiStream", "Server", "Offline")
 """MLPerf Inference's scenarios, the values of the `scenario` label."""
 
@@ -202,11 +205,11 @@ MODEL_INFO = _metric(
     "wattscan_model_info",
     "gauge",
     "target task precision backend provider format sha256 engine_version threads max_batch_size "
-    "computed_in engine_reason",
+    "datatype computed_in engine_reason",
     "The artifact that is loaded, and what runs it: the engine's version, the threads of one "
-    "engine, the images that it takes at once, what its convolutions are computed in (of an int8 "
-    "model fp32, where the engine widens them), and why it is not the engine that was asked for. "
-    "Always 1.",
+    "engine, the images that it takes at once, the data type of its weights (fp32, fp16 or int8), "
+    "what its convolutions are computed in (fp32, where the engine widens them), and why it is not "
+    "the engine that was asked for. Always 1.",
 )
 MODEL_QUALITY_RATIO = _metric(
     "wattscan_model_quality_ratio",
@@ -224,8 +227,8 @@ MODEL_QUALITY_DIFFERENCE_RATIO = _metric(
     "wattscan_model_quality_difference_ratio",
     "gauge",
     "target task precision metric dataset bound sha256",
-    "INT8 - FP32 on the same held-out images, from the model card; bound: estimate, and lower and "
-    "upper of the 95 % bootstrap interval.",
+    "The variant's score - FP32's on the same held-out images, from the model card; bound: "
+    "estimate, and lower and upper of the 95 % bootstrap interval.",
 )
 
 # --- load: exported by the load generator -----------------------------------------------------
@@ -233,8 +236,9 @@ MODEL_QUALITY_DIFFERENCE_RATIO = _metric(
 RUN_INFO = _metric(
     "wattscan_run_info",
     "gauge",
-    "run target target_instance profile scenario seed version",
-    "One run; target_instance is the instance label of the target's series. Always 1.",
+    "run target target_instance profile scenario seed version reference",
+    "One run; target_instance is the instance label of the target's series, reference the variant "
+    "that the others are compared with. Always 1.",
 )
 RUN_PARTS = _metric(
     "wattscan_run_parts",

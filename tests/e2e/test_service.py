@@ -155,6 +155,18 @@ BAD = {
     ),
     "no precision": (request(GOOD, pb.PRECISION_UNSPECIFIED), "INVALID_ARGUMENT", "not given"),
     "unknown precision": (request(GOOD, 99), "INVALID_ARGUMENT", "99, which is unknown"),
+    "unknown variant": (
+        pb.SegmentRequest(task="nerve-ultrasound", variant="int4", image=GOOD),
+        "NOT_FOUND",
+        "nerve-ultrasound-int8",
+    ),
+    "two variants": (
+        pb.SegmentRequest(
+            task="nerve-ultrasound", variant="fp16", precision=pb.PRECISION_INT8, image=GOOD
+        ),
+        "INVALID_ARGUMENT",
+        "PRECISION_INT8 and the variant 'fp16': send one of them",
+    ),
     "unknown task": (request(GOOD, name="toe-x-ray"), "NOT_FOUND", "nerve-ultrasound-int8"),
 }
 
@@ -167,6 +179,18 @@ def test_bad_input_gets_a_status_and_a_sentence_and_the_next_request_is_served(s
     assert caught.value.code().name == code
     assert text in caught.value.details()
     assert service.stub.Segment(request(GOOD)).mask.height == 240
+
+
+@pytest.mark.parametrize("precision", [pb.PRECISION_UNSPECIFIED, INT8])
+def test_a_variant_is_named_by_its_name_or_by_the_enumeration(service, precision):
+    named = pb.SegmentRequest(
+        task="nerve-ultrasound", variant="int8", precision=precision, image=GOOD
+    )
+    assert service.stub.Segment(named).receipt.model.name == "nerve-ultrasound-int8"
+    listed = service.stub.ListModels(pb.ListModelsRequest()).models
+    assert {(model.precision, model.variant) for model in listed} == {
+        (pb.PRECISION_FP32, "fp32"), (pb.PRECISION_INT8, "int8")
+    }  # fmt: skip
 
 
 def test_the_wrong_method_names_the_right_one(service):

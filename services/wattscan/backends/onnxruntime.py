@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 
 from wattscan.artifacts import FILE_NAMES, SYMMETRIC
-from wattscan.contracts import Array, EngineAbsent, Format, Tensor, TensorSpec, WattscanError
+from wattscan.contracts import (
+    Array,
+    Datatype,
+    EngineAbsent,
+    Format,
+    Tensor,
+    TensorSpec,
+    WattscanError,
+)
 from wattscan.layout import channels_first, channels_last
 from wattscan.plugins import sdk
 from wattscan.settings import MOST_THREADS, check_keys, text, whole_number
@@ -26,20 +34,29 @@ _NVIDIA = (
     "the CUDA libraries of its release"
 )
 _EXTRA = "pip install 'wattscan[nvidia]'"
+_CUDA = "CUDAExecutionProvider"
+_COREML = "CoreMLExecutionProvider"
 # Those that come with a build of ONNX Runtime: what such a build needs, and how to get it where the
 # target does not say.
 _BUILT_IN = {
-    "cuda": ("CUDAExecutionProvider", _NVIDIA, _EXTRA),
+    "cuda": (_CUDA, _NVIDIA, _EXTRA),
     "tensorrt": (_TENSORRT, f"{_NVIDIA}, and TensorRT's libraries", _EXTRA),
     "coreml": (
-        "CoreMLExecutionProvider",
+        _COREML,
         "it runs on macOS",
         "pip install 'wattscan[onnxruntime]'",
     ),
 }
-# Those that fuse quantized operators. CUDA's and CoreML's compute between their dequantized inputs
-# in floating point, and so does TensorRT's unless all zero points are 0, as in the symmetric form.
-_INTEGERS = (_CPU, _OPENVINO)
+# The processor's fuse quantized operators, and widen 16-bit floats. CUDA's and CoreML's compute
+# between the dequantized inputs of quantized operators in floating point, and so does TensorRT's
+# unless all zero points are 0, as in the symmetric form.
+_COMPUTES_IN: Mapping[str, frozenset[Datatype]] = {
+    _CPU: frozenset({"fp32", "int8"}),
+    _OPENVINO: frozenset({"fp32", "int8"}),
+    _CUDA: frozenset({"fp32", "fp16"}),
+    _COREML: frozenset({"fp32", "fp16"}),
+    _TENSORRT: frozenset({"fp32", "fp16"}),
+}
 # Else an FP32 model runs in bfloat16 where the processor has it.
 _EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 
@@ -87,7 +104,7 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OnnxRuntimeEngine:
         session,
         _specs(path, session.get_inputs()),
         _specs(path, session.get_outputs()),
-        provider in _INTEGERS or symmetric,
+        _COMPUTES_IN[provider] | (frozenset({"int8"}) if symmetric else frozenset()),
     )
 
 
@@ -167,10 +184,10 @@ class OnnxRuntimeEngine:
         session: Any,
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
-        computes_integers: bool,
+        computes_in: frozenset[Datatype],
     ) -> None:
         self.provider: str = session.get_providers()[0]
-        self.computes_integers = computes_integers
+        self.computes_in = computes_in
         self.inputs = inputs
         self.outputs = outputs
         self._session = session

@@ -17,12 +17,12 @@ from wattscan.bench.record import read_record
 from wattscan.bench.run import Options, record, resume
 from wattscan.collector.report import collect, write
 from wattscan.collector.run_folder import RECORDING
-from wattscan.contracts import PRECISIONS, WattscanError
-from wattscan.metrics import PROFILES, SCENARIOS
+from wattscan.contracts import WattscanError
+from wattscan.metrics import DEFAULT_REFERENCE, PROFILES, SCENARIOS
 from wattscan.serving.cli import add_target_arguments
 
-# What is shipped: each in FP32 and in INT8.
-_TASKS = 3
+# What is shipped: each task in FP32 and in INT8.
+_TASKS, _VARIANTS = 3, 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     profiles = "; ".join(
         f"{name}: {p.repeats} x {p.load:g} s of load for each variant, at most "
-        f"{duration(_TASKS * len(PRECISIONS) * p.repeats * p.window_seconds)} for {_TASKS} tasks"
+        f"{duration(_TASKS * _VARIANTS * p.repeats * p.window_seconds)} for {_TASKS} tasks"
         for name, p in PROFILES.items()
     )
     add("--profile", choices=list(PROFILES), default="quick", help=f"{profiles} (default quick)")
@@ -49,6 +49,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "not each in its own",
     )
     add("--task", action="append", default=[], help="only this one; may be repeated")
+    add(
+        "--variants",
+        type=_names,
+        default=(),
+        metavar="NAMES",
+        help="the variants to measure, comma-separated, such as fp32,fp16,int8 (default all that "
+        "the model folder has of a task)",
+    )
+    add(
+        "--reference",
+        default=DEFAULT_REFERENCE,
+        metavar="NAME",
+        help="the variant that the others are compared with (default %(default)s)",
+    )
     add(
         "--out", type=Path, default=Path("runs"), metavar="DIR", help="where runs go (default runs)"
     )
@@ -84,6 +98,8 @@ def run(args: argparse.Namespace) -> int:
         rate=args.rate,
         sysfs=args.sysfs,
         backend=SAME if args.same_engine else args.backend or "",
+        variants=args.variants,
+        reference=args.reference,
     )
     where = args.out
     # No other process may write to the run's folder until its report is there.
@@ -119,6 +135,13 @@ def _reduce(folder: Path, bundle: bool) -> None:
     if bundle:
         print(f"Bundle: {write_bundle(folder, run)}")
     print(f"Report: {folder / 'report.html'}")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of names, such as fp32,int8")
+    return names
 
 
 def _rate(text: str) -> float:

@@ -10,7 +10,7 @@ from wattscan.artifacts import find_cards
 from wattscan.bench.faithful import check_engines
 from wattscan.bench.record import Record
 from wattscan.bench.tuning import tune_models
-from wattscan.contracts import AUTO, Target, WattscanError
+from wattscan.contracts import AUTO, ModelCard, Target, WattscanError
 from wattscan.engine_choice import same_engine
 from wattscan.serving.cli import chosen_target
 from wattscan.training.tune import Options
@@ -41,9 +41,9 @@ def settle(asked: Record, target: Target, say: Callable[[str], None]) -> Engines
         WattscanError: an engine answers otherwise, or none runs all models that are to share one.
     """
     if target.backend != AUTO:
-        warnings = check_engines(Path(asked.models), asked.tasks, target, say)
+        warnings = check_engines(_cards(asked), target, say)
         return Engines("" if asked.backend == SAME else asked.backend, warnings)
-    cards = [card for card in find_cards(Path(asked.models)) if card.task in asked.tasks]
+    cards = _cards(asked)
     say(
         f"Looking for the engine that costs the least for each of {len(cards)} models: some 15 s "
         "each, once on this machine ..."
@@ -58,3 +58,8 @@ def settle(asked: Record, target: Target, say: Callable[[str], None]) -> Engines
         raise WattscanError("no engine here runs all these models: leave out --same-engine")
     say(f"All variants run in {backend}, which is nearest to each one's cheapest.")
     return Engines(backend, warnings)
+
+
+def _cards(asked: Record) -> list[ModelCard]:
+    cards = find_cards(Path(asked.models))
+    return [card for card in cards if card.precision in asked.measured.get(card.task, ())]

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from wattscan import cache, plugins
-from wattscan.artifacts import SYMMETRIC, find_cards, model_file
+from wattscan.artifacts import SYMMETRIC, model_file
 from wattscan.contracts import EngineAbsent, Format, ModelCard, Target, Tensor, WattscanError
 from wattscan.training.agreement import REFERENCE, compared
 from wattscan.training.data import inputs
@@ -25,13 +24,12 @@ _IMAGES, _SEED = 4, 31
 
 
 def check_engines(
-    models: Path, tasks: Iterable[str], target: Target, say: Callable[[str], None]
+    wanted: Sequence[ModelCard], target: Target, say: Callable[[str], None]
 ) -> list[str]:
     """Compare the target's engine with the reference, on a few phantom images of each task.
 
     Args:
-        models: the model folder.
-        tasks: whose variants are compared.
+        wanted: the models that are measured.
         target: whose backend, with its settings.
         say: is told what is done, where it takes time.
 
@@ -42,7 +40,6 @@ def check_engines(
         WattscanError: an engine answers otherwise, beyond `training.agreement`'s tolerance.
     """
     kept = cache.read(_KEPT)
-    wanted = [card for card in find_cards(models) if card.task in set(tasks)]
     asked = {card.name: _key(card, target) for card in wanted}
     new = [card for card in wanted if asked[card.name] and asked[card.name] not in kept]
     if not new:
@@ -74,7 +71,7 @@ def _compare(card: ModelCard, target: Target) -> str | None:
     # TensorRT's form has steps of its own: it is compared with itself.
     cpu = {"threads": 1, "provider": "cpu"}
     reference, _ = _logits(card, REFERENCE, cpu, images, form if form == SYMMETRIC else None)
-    agree, note = compared(task, card.precision, reference, found)
+    agree, note = compared(task, card.datatype, reference, found)
     if not agree:
         raise WattscanError(
             f"{target.backend} answers otherwise with {card.name} than ONNX Runtime's CPU provider "

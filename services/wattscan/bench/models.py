@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from typing import TypeAlias
 
-from wattscan.contracts import AUTO, PRECISIONS, WattscanError
+from wattscan.contracts import AUTO, WattscanError
 
 Model: TypeAlias = tuple[str, ...]
 """A model's file and what runs it: a text for each of `_FACTS`, empty where it is not told."""
@@ -36,7 +36,11 @@ def models_of(infos: Iterable[Mapping[str, str]]) -> Models:
     return found
 
 
-def check_engine(served: Models, backend: str, tasks: Iterable[str]) -> None:
+Measured: TypeAlias = Mapping[str, Iterable[str]]
+"""The variants of each task that a run measures."""
+
+
+def check_engine(served: Models, backend: str, measured: Measured) -> None:
     """Refuse to measure what is not in the engine that was asked for; an empty one or `auto` is
     none.
 
@@ -47,27 +51,27 @@ def check_engine(served: Models, backend: str, tasks: Iterable[str]) -> None:
         return
     for (task, precision), models in served.items():
         others = sorted({model[_ENGINE] for model in models} - {backend, ""})
-        if task in set(tasks) and others:
+        if precision in measured.get(task, ()) and others:
             raise WattscanError(
                 f"the model of {task}, {precision.upper()}, runs in {' and '.join(others)} and not "
                 f"in {backend}: its model.toml or its file has it so (the service's log says why)"
             )
 
 
-def check_same(before: Models, now: Models, tasks: Iterable[str], run: str) -> None:
+def check_same(before: Models, now: Models, measured: Measured, run: str) -> None:
     """Refuse to measure what cannot stand beside what was measured.
 
     Args:
         before: as the recording has them.
         now: as the service tells them.
-        tasks: those that are measured.
+        measured: what the run measures.
         run: what the run is called in a message.
 
     Raises:
         WattscanError: a variant's file or what runs it has changed.
     """
-    for task in tasks:
-        for precision in PRECISIONS:
+    for task, variants in measured.items():
+        for precision in variants:
             was, is_now = before.get((task, precision)), now.get((task, precision), set())
             if was and not _is_same(was, is_now):
                 raise WattscanError(

@@ -6,15 +6,16 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from wattscan import __version__
 from wattscan.contracts import WattscanError
-from wattscan.metrics import PROFILES, SCENARIOS
+from wattscan.metrics import DEFAULT_REFERENCE, PROFILES, SCENARIOS
 
 _FILE = "run.json"
+_FORMER_VARIANTS = ("fp32", "int8")
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,9 @@ class Record:
     """What a run was asked for. The two instances are the labels that its pages' series have, also
     where a later part of the run listens on other ports. `run` is its id, whatever its folder is
     called later, and `version` that of the Wattscan that began it; both are empty in a record from
-    before they were written. `backend` is what takes the place of the target's, or empty."""
+    before they were written. `backend` is what takes the place of the target's, or empty.
+    `variants` are those of each task, the reference first; a record from before they were written
+    has none."""
 
     target: str
     profile: str
@@ -38,6 +41,13 @@ class Record:
     generator_instance: str = ""
     run: str = ""
     version: str = ""
+    variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reference: str = DEFAULT_REFERENCE
+
+    @property
+    def measured(self) -> Mapping[str, tuple[str, ...]]:
+        """The variants of each task."""
+        return {task: self.variants.get(task, _FORMER_VARIANTS) for task in self.tasks}
 
 
 def write_record(folder: Path, record: Record) -> None:
@@ -75,12 +85,16 @@ def read_record(folder: Path) -> Record:
     if not isinstance(told, dict):
         raise _damaged(path, "it is not a JSON object")
     _check(path, told)
-    return Record(**{**told, "tasks": tuple(told["tasks"])})
+    variants = {task: tuple(names) for task, names in told.get("variants", {}).items()}
+    return Record(**{**told, "tasks": tuple(told["tasks"]), "variants": variants})
 
 
 def _check(path: Path, told: Mapping[str, Any]) -> None:
     """Raises: WattscanError."""
-    known = {field.name: field.default is MISSING for field in fields(Record)}
+    known = {
+        field.name: field.default is MISSING and field.default_factory is MISSING
+        for field in fields(Record)
+    }
     unknown = sorted(told.keys() - known)
     if unknown:
         raise _of_another_version(path, told, f"the field {unknown[0]!r}")
@@ -143,6 +157,10 @@ def _are_tasks(value: object) -> bool:
     )
 
 
+def _are_variants(value: object) -> bool:
+    return isinstance(value, dict) and all(_is_name(k) and _are_tasks(v) for k, v in value.items())
+
+
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -177,4 +195,6 @@ _RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "generator_instance": _INSTANCE,
     "run": (_is_text, "a text"),
     "version": (_is_text, "a text"),
+    "variants": (_are_variants, "a list of different texts for each task"),
+    "reference": _NAME,
 }

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from wattscan import __version__, plugins
-from wattscan.artifacts import find_cards
 from wattscan.bench.awaiting import wait_for_source
 from wattscan.bench.engines import settle, target_of
 from wattscan.bench.lock import locked
@@ -27,10 +26,11 @@ from wattscan.bench.progress import Progress, duration
 from wattscan.bench.record import Record, read_record, write_record
 from wattscan.bench.recorder import Page, Recorder
 from wattscan.bench.resume import Past, complete, read_past
+from wattscan.bench.variants import choose
 from wattscan.bench.workload import IMAGES, write_images
 from wattscan.collector.run_folder import RECORDING, WARNINGS
-from wattscan.contracts import PRECISIONS, Target, WattscanError
-from wattscan.metrics import MODEL_INFO, PROFILES
+from wattscan.contracts import Target, WattscanError
+from wattscan.metrics import DEFAULT_REFERENCE, MODEL_INFO, PROFILES
 
 _TARGET_SCRAPE_SECONDS = 1.0
 # The generator's figures are needed at a phase's edges, and its page is long.
@@ -56,6 +56,8 @@ class Options:
     rate: float
     sysfs: Path
     backend: str = ""
+    variants: tuple[str, ...] = ()
+    reference: str = DEFAULT_REFERENCE
 
 
 def record(options: Options, held: ExitStack) -> Path:
@@ -67,7 +69,7 @@ def record(options: Options, held: ExitStack) -> Path:
         KeyboardInterrupt: interrupted; the recording says that it is incomplete.
     """
     target = target_of(options.target, options.backend)
-    tasks = _tasks(options.models, options.tasks)
+    variants = choose(options.models, options.tasks, options.variants, options.reference)
     asked = Record(
         # A file of the user's may lie elsewhere when the run goes on.
         target=str(Path(options.target).absolute())
@@ -75,12 +77,14 @@ def record(options: Options, held: ExitStack) -> Path:
         else options.target,
         profile=options.profile,
         scenario=options.scenario,
-        tasks=tasks,
+        tasks=tuple(variants),
         models=str(options.models.absolute()),
         seed=options.seed,
         rate=options.rate,
         sysfs=str(options.sysfs.absolute()),
         backend=options.backend,
+        variants=variants,
+        reference=options.reference,
     )
     progress = Progress()
     warnings = _announce(progress, target, asked, options.out, Past(""))
@@ -115,8 +119,11 @@ def resume(folder: Path, held: ExitStack) -> None:
         _finish(folder, replace(asked, parts=past.parts), past)
         return
     target = target_of(asked.target, asked.backend)
-    if _tasks(Path(asked.models), asked.tasks) != asked.tasks:
-        raise WattscanError(f"{asked.models} no longer has the models of the run in {folder}")
+    try:
+        for task, variants in asked.measured.items():
+            choose(Path(asked.models), (task,), variants, asked.reference)
+    except WattscanError as error:
+        raise WattscanError(f"the run in {folder} cannot go on: {error}") from None
     progress = Progress()
     warnings = _announce(progress, target, asked, folder, past)
     _keep_warnings(folder, f"When part {asked.parts} began", warnings)
@@ -178,7 +185,7 @@ def _announce(
     there = f"{len(past.done)} of {_windows(asked)} windows are there already; "
     kept = there if past.done else ""
     progress.say(
-        f"Measuring {', '.join(asked.tasks)} on {target.name}, FP32 against INT8: {kept}"
+        f"Measuring {', '.join(asked.tasks)} on {target.name}, {_against(asked)}: {kept}"
         f"{windows} window{'s' * (windows != 1)}, at most "
         f"{duration(windows * profile.window_seconds)}."
     )
@@ -186,7 +193,14 @@ def _announce(
 
 
 def _windows(asked: Record) -> int:
-    return len(asked.tasks) * len(PRECISIONS) * PROFILES[asked.profile].repeats
+    return sum(map(len, asked.measured.values())) * PROFILES[asked.profile].repeats
+
+
+def _against(asked: Record) -> str:
+    """Such as `FP32 against INT8`."""
+    every = dict.fromkeys(name for names in asked.measured.values() for name in names)
+    others = [name.upper() for name in every if name != asked.reference]
+    return " against ".join([asked.reference.upper(), *([", ".join(others)] if others else [])])
 
 
 def _new_folder(out: Path, name: str) -> Path:
@@ -202,21 +216,6 @@ def _new_folder(out: Path, name: str) -> Path:
             number += 1
         else:
             return folder
-
-
-def _tasks(models: Path, asked: Sequence[str]) -> tuple[str, ...]:
-    cards = find_cards(models)
-    have = {
-        task: {c.precision for c in cards if c.task == task} for task in {c.task for c in cards}
-    }
-    both = sorted(task for task, precisions in have.items() if precisions == set(PRECISIONS))
-    chosen = tuple(dict.fromkeys(asked)) or tuple(both)
-    for task in chosen:
-        if task not in both:
-            raise WattscanError(
-                f"{models} has no FP32 and INT8 model of {task!r}; it has: {', '.join(both)}"
-            )
-    return chosen
 
 
 class _Run:
@@ -253,13 +252,9 @@ class _Run:
             server.start()
             ready = self._ready(server)
             served = _served_models(ready["metrics"])
-            check_engine(served, self._asked.backend, self._asked.tasks)
-            check_same(
-                self._past.models,
-                served,
-                self._asked.tasks,
-                f"the run in {self._folder}",
-            )
+            measured = self._asked.measured
+            check_engine(served, self._asked.backend, measured)
+            check_same(self._past.models, served, measured, f"the run in {self._folder}")
             instance = self._asked.target_instance or _instance(ready["metrics"])
             self._asked = replace(self._asked, target_instance=instance)
             write_record(self._folder, self._asked)
@@ -309,6 +304,9 @@ class _Run:
         command += ["--headless", "--users", "1", "--only-summary", "--exit-code-on-error", "0"]
         command += ["--host", ready["grpc"], "--images", str(self._folder / "images")]
         command += ["--tasks", ",".join(asked.tasks), "--run-profile", asked.profile]
+        for task, variants in asked.measured.items():
+            command += ["--variants", f"{task}={','.join(variants)}"]
+        command += ["--reference", asked.reference]
         command += ["--seed", str(asked.seed), "--run-id", asked.run]
         # MLPerf's Offline holds as many in flight as the server takes.
         command += [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +13,6 @@ from wattscan.collector.device import ModelFacts
 from wattscan.collector.load import Histogram, Queries
 from wattscan.collector.ratio import Ratio, mean_interval
 from wattscan.collector.served import NOTHING_PROVEN, Served
-from wattscan.contracts import PRECISIONS
 from wattscan.units import Celsius, Joules, Seconds, Watts
 
 Verdict = Literal["valid", "indicative", "invalid"]
@@ -28,12 +27,6 @@ _SENSOR_SIGMAS = 1.96
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
     """The worst of several verdicts; `valid` for none."""
     return max(verdicts, key=VERDICTS.index, default="valid")
-
-
-def in_order(precisions: Iterable[str]) -> list[str]:
-    """Each precision once: FP32 and INT8 first, then the others by name."""
-    several = set(precisions)
-    return [*(p for p in PRECISIONS if p in several), *sorted(several - set(PRECISIONS))]
 
 
 @dataclass(frozen=True)
@@ -146,7 +139,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Cell:
-    """One task in one precision. A figure is the mean over the windows that have it: each window
+    """One task in one variant. A figure is the mean over the windows that have it: each window
     counts the same, as in the fit of the ratio.
 
     `reasons` are why it is not `valid`; `net_reasons` hold for its net energy alone.
@@ -208,16 +201,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class TaskRatio:
-    """FP32 over INT8 of one task, from gross and from net energy; `note` says why there is none, or
-    what is to be known of it."""
+    """The reference over a variant of one task, from gross and from net energy; `note` says why
+    there is none, or what is to be known of it. Where a task has no variant to compare, `precision`
+    is ""."""
 
     task: str
+    precision: str
     gross: Ratio | None
     net: Ratio | None
     note: str = ""
 
     def saving(self) -> float | None:
-        """The part of FP32's gross energy that INT8 saves; below zero where it costs more."""
+        """The part of the reference's gross energy that the variant saves; below zero where it
+        costs more."""
         return None if self.gross is None else 1 - 1 / self.gross.value
 
 

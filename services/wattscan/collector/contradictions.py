@@ -6,6 +6,7 @@ import numpy as np
 
 from wattscan.collector.devices_alike import not_covered
 from wattscan.collector.evidence import Evidence, repeats, too_short
+from wattscan.collector.names import listed, title_of
 from wattscan.collector.served import IMAGES_PER_QUERY
 
 # A counter of images may lead that of queries by those of one scrape.
@@ -240,14 +241,13 @@ def model_changed(evidence: Evidence) -> str | None:
 
 
 def variants_are_one_model(evidence: Evidence) -> str | None:
-    """FP32 and INT8 with one artifact."""
+    """Several variants with one artifact."""
     mine = {fact.sha256 for fact in evidence.cell.models if fact.sha256}
-    others = {
-        fact.sha256
+    alike = [
+        title_of(cell.precision)
         for cell in evidence.variants
-        if cell.precision != evidence.cell.precision
-        for fact in cell.models
-    }
-    if not mine & others:
+        if mine & {fact.sha256 for fact in cell.models}
+    ]
+    if len(alike) < 2:
         return None
-    return "FP32 and INT8 ran one and the same file: its SHA-256 is the same."
+    return f"{listed(alike)} ran one and the same file: its SHA-256 is the same."

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from wattscan.collector.cells import Cell, Kind, WindowFigures
-from wattscan.collector.energy_table import ratio_text
+from wattscan.collector.energy_table import ratio_name, ratio_text
 from wattscan.collector.facts import NOT_ON_RECORD, told
 from wattscan.collector.load import Queries
 from wattscan.collector.measure import Measured
 from wattscan.collector.tables import NOT_MEASURED, Column, Row, Table, Value, number
 
+_NET_RATIO = Column("net_ratio", "net (95 %)")
 _CELLS = (
     Column("task", "task"),
     Column("precision", "variant"),
@@ -20,7 +22,7 @@ _CELLS = (
     Column("load", "load", "s"),
     Column("gross_parts", "gross, ± of scatter, bound, sensor", "J/image"),
     Column("net_parts", "net, ± of scatter, bound, sensor", "J/image"),
-    Column("net_ratio", "FP32/INT8, net (95 %)"),
+    _NET_RATIO,
     Column("idle", "idle power", "W"),
     Column("coverage", "least coverage", "%"),
     Column("error", "errors"),
@@ -62,7 +64,9 @@ _MODELS = (
 def cells(measured: Measured) -> Table:
     """What the energy table leaves out of each cell."""
     rows = tuple(Row(_cell(measured, cell)) for cell in measured.cells)
-    return Table("cells", "Each variant", "", _CELLS, rows)
+    named = replace(_NET_RATIO, heading=f"{ratio_name(measured)}, {_NET_RATIO.heading}")
+    columns = tuple(named if column is _NET_RATIO else column for column in _CELLS)
+    return Table("cells", "Each variant", "", columns, rows)
 
 
 def windows(measured: Measured) -> Table:
@@ -92,7 +96,8 @@ def models(measured: Measured) -> Table:
 
 
 def _cell(measured: Measured, cell: Cell) -> dict[str, Value]:
-    ratio = measured.ratios[cell.task]
+    ratio = measured.ratio(cell.task, cell.precision)
+    is_reference = cell.precision == measured.reference
     coverage = cell.values(lambda window: window.coverage_ratio)
     generator = cell.values(lambda window: window.generator_cpu_ratio)
     return {
@@ -102,7 +107,7 @@ def _cell(measured: Measured, cell: Cell) -> dict[str, Value]:
         "load": _fixed(_total(cell, lambda window: window.duration)),
         "gross_parts": _parts(cell, "gross"),
         "net_parts": _parts(cell, "net"),
-        "net_ratio": ratio_text(ratio.net, ratio.note) if cell.precision == "int8" else "reference",
+        "net_ratio": "reference" if is_reference else ratio_text(ratio.net, ratio.note),
         "idle": cell.mean(lambda window: window.idle_power),
         "coverage": _percent(min(coverage, default=None)),
         "error": _whole(_lost(cell, lambda queries: queries.error)),

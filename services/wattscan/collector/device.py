@@ -19,7 +19,7 @@ from wattscan.units import Joules, Seconds
 
 _FACTS = (
     "sha256", "backend", "provider", "format", "engine_version", "threads", "max_batch_size",
-    "computed_in",
+    "computed_in", "datatype",
 )  # fmt: skip
 _PACKAGE = re.compile(r"package-\d+")
 _MIRROR_TOLERANCE = 0.02
@@ -69,7 +69,8 @@ class Zone:
 @dataclass(frozen=True)
 class ModelFacts:
     """The artifact that a cell ran: hex digest, backend, provider and format; the engine's version,
-    its threads, the images that it takes at once, and what it computes in. "" if not told."""
+    its threads, the images that it takes at once, what it computes in, and the data type of its
+    weights. "" if not told."""
 
     sha256: str
     backend: str
@@ -79,6 +80,7 @@ class ModelFacts:
     threads: str = ""
     max_batch_size: str = ""
     computed_in: str = ""
+    datatype: str = ""
 
     @property
     def runs_on(self) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wattscan.collector.cells import Cell
 from wattscan.collector.device import EnergySource, ModelFacts
+from wattscan.collector.names import title_of
 
 # Parts of a provider's name -> the device that it computes on.
 _DEVICES = {
@@ -27,35 +29,39 @@ def devices_of(models: Sequence[ModelFacts]) -> set[str]:
     return {_device(model.provider) for model in models}
 
 
-def ratio_note(
-    source: EnergySource | None, fp32: Sequence[ModelFacts], int8: Sequence[ModelFacts]
-) -> tuple[bool, str]:
-    """Whether two variants can be compared by the table's energy, and what is to be said of it.
+def ratio_note(source: EnergySource | None, reference: Cell, cell: Cell) -> tuple[bool, str]:
+    """Whether a variant can be compared with the reference by the table's energy, and what is to be
+    said of it.
 
     The note is empty where there is nothing to say.
     """
-    one, other = devices_of(fp32), devices_of(int8)
+    one, other = devices_of(reference.models), devices_of(cell.models)
+    base, name = title_of(reference.precision), title_of(cell.precision)
     if "Edge TPU" in one ^ other:
-        # It cannot run FP32: those cells are its host's processor.
-        return False, "FP32 ran on the Edge TPU's host: no ratio"
+        # It runs INT8 alone: the others ran on its host's processor.
+        hosted = name if "Edge TPU" in one else base
+        return False, f"{hosted} ran on the Edge TPU's host: no ratio"
     if one and other and one != other and not _covers_all(source):
         domain = source.domain if source else "the tables' domain"
         return False, (
-            f"FP32 ran on the {' and '.join(sorted(one))} and INT8 on the "
+            f"{base} ran on the {' and '.join(sorted(one))} and {name} on the "
             f"{' and '.join(sorted(other))}, which {domain} does not cover alike: no ratio"
         )
     notes = []
-    if fp32 and int8 and _engines(fp32) != _engines(int8):
-        notes.append(f"FP32 in {_named(fp32)}, INT8 in {_named(int8)}")
-    if widened(int8):
-        notes.append("INT8 computed in FP32")
+    if one and other and _engines(reference.models) != _engines(cell.models):
+        notes.append(f"{base} in {_named(reference.models)}, {name} in {_named(cell.models)}")
+    notes += [
+        f"{each} computed in FP32" for each, c in ((base, reference), (name, cell)) if widened(c)
+    ]
     return True, ", ".join(notes)
 
 
-def widened(int8: Sequence[ModelFacts]) -> bool:
-    """Whether an INT8 variant's convolutions were computed in floating point, as the server tells:
-    of a provider's name alone that is not known."""
-    return any(model.computed_in == "fp32" for model in int8)
+def widened(cell: Cell) -> set[str]:
+    """The data types of a variant, such as INT8, that its engine computed in FP32, as the server
+    tells: of a provider's name alone that is not known."""
+    # A server of an earlier version tells no data type, and had FP32 and INT8 alone.
+    datatypes = {m.datatype or cell.precision for m in cell.models if m.computed_in == "fp32"}
+    return datatypes - {"fp32"}
 
 
 def not_covered(source: EnergySource, models: Sequence[ModelFacts]) -> str:

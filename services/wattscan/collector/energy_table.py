@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from wattscan.collector.cells import KINDS, Cell, Figure, gross_figure
 from wattscan.collector.clocks import Clocks
 from wattscan.collector.device import EnergySource
 from wattscan.collector.facts import clocks_text
 from wattscan.collector.measure import Measured
+from wattscan.collector.names import title_of
 from wattscan.collector.ratio import Ratio
-from wattscan.collector.tables import Column, Row, Table, Value, number, title_of
+from wattscan.collector.tables import Column, Row, Table, Value, number
 from wattscan.units import milliseconds_from_seconds
 
 ORDER = 1
+_RATIO = "RATIO"  # stands for what `ratio_name` says
 ONE_SCAN = "A scan is one image here: a frame, a slice or a radiograph."
 
 _COLUMNS = (
@@ -39,13 +42,13 @@ _COLUMNS = (
     Column("latency_p50_milliseconds", "p50", "ms"),
     Column("latency_p90_milliseconds", "p90", "ms"),
     Column("latency_p99_milliseconds", "p99", "ms"),
-    Column("ratio", "FP32/INT8 (95 %)"),
-    Column("ratio_gross", "FP32/INT8, gross", shown=False),
-    Column("ratio_gross_low", "FP32/INT8, gross, 95 % from", shown=False),
-    Column("ratio_gross_high", "FP32/INT8, gross, 95 % to", shown=False),
-    Column("ratio_net", "FP32/INT8, net", shown=False),
-    Column("ratio_net_low", "FP32/INT8, net, 95 % from", shown=False),
-    Column("ratio_net_high", "FP32/INT8, net, 95 % to", shown=False),
+    Column("ratio", f"{_RATIO} (95 %)"),
+    Column("ratio_gross", f"{_RATIO}, gross", shown=False),
+    Column("ratio_gross_low", f"{_RATIO}, gross, 95 % from", shown=False),
+    Column("ratio_gross_high", f"{_RATIO}, gross, 95 % to", shown=False),
+    Column("ratio_net", f"{_RATIO}, net", shown=False),
+    Column("ratio_net_low", f"{_RATIO}, net, 95 % from", shown=False),
+    Column("ratio_net_high", f"{_RATIO}, net, 95 % to", shown=False),
     Column("repeats", "repeats", shown=False),
     Column("images", "images", shown=False),
     Column("queries", "queries", shown=False),
@@ -76,10 +79,29 @@ def build(measured: Measured) -> Table:
         name="energy",
         title="Energy",
         caption=f"Target {measured.run.target}. {measured_by(measured.device.table)}",
-        columns=_COLUMNS,
+        columns=tuple(
+            replace(column, heading=column.heading.replace(_RATIO, ratio_name(measured)))
+            for column in _COLUMNS
+        ),
         rows=tuple(_row(measured, cell) for cell in measured.cells),
-        notes=(*_NOTES, *_clocks(measured.clocks)),
+        notes=(*_NOTES, *_together(measured), *_clocks(measured.clocks)),
         reasons=_reasons(measured),
+    )
+
+
+def ratio_name(measured: Measured) -> str:
+    """Such as `FP32/INT8`; `FP32/variant` where several are compared."""
+    several = len(measured.compared) > 1
+    variant = "variant" if several else title_of(next(iter(measured.compared), "int8"))
+    return f"{title_of(measured.reference)}/{variant}"
+
+
+def _together(measured: Measured) -> tuple[str, ...]:
+    if len(measured.compared) < 2:
+        return ()
+    return (
+        "The 95 % holds for the intervals of a task's ratios together (Bonferroni): each is wider "
+        "than it would be alone.",
     )
 
 
@@ -184,12 +206,14 @@ def figure_text(figure: Figure) -> str:
 
 
 def _ratios(measured: Measured, cell: Cell) -> dict[str, Value]:
-    """On the INT8 row; the FP32 row is what it is compared with."""
-    ratio = measured.ratios[cell.task]
-    if cell.precision != "int8":
-        return {"ratio": "reference" if ratio.gross else (ratio.note or None)}
+    """On the row of a variant; the reference's row is what it is compared with."""
+    ratio = measured.ratio(cell.task, cell.precision)
+    if cell.precision == measured.reference:
+        every = measured.ratios_of(cell.task)
+        is_compared = any(ratio.gross for ratio in every)
+        return {"ratio": "reference" if is_compared else (ratio.note or None)}
     text = ratio_text(ratio.gross, ratio.note)
-    grade = measured.verdict_of(cell.task)
+    grade = measured.verdict_of_ratio(ratio)
     # A ratio is worth no more than the worse of its two cells.
     worse = f"{text}, {grade}" if text and ratio.gross and grade != cell.verdict else text
     values: dict[str, Value] = {"ratio": worse}

@@ -42,9 +42,10 @@ class Evidence:
     """What one cell is judged by.
 
     `start_difference` is that of the mean start temperatures of the task's variants;
-    `quality_ratio` is INT8 quality over FP32's; `quality_told`: the cell's own is on record;
-    `variants` are the cells of the task, this one too; `idle_powers` those of all their windows.
-    None: not known.
+    `quality_ratios` are variants' quality over the reference's: of this cell's variant or, where it
+    is the reference, of each that is compared with it; none where a task has no pair;
+    `quality_told`: the cell's own is on record; `variants` are the cells of the task, this one too;
+    `idle_powers` those of all their windows. None: not known.
     """
 
     cell: Cell
@@ -54,7 +55,7 @@ class Evidence:
     same_host: bool
     cut_short: bool
     start_difference: Celsius | None
-    quality_ratio: float | None
+    quality_ratios: Mapping[str, float | None]
     quality_told: bool
     variants: Sequence[Cell]
     idle_powers: Sequence[Watts | float]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from wattscan.collector.cells import Cell, Verdict, gross_figure, worst
+from wattscan.collector.cells import Cell, TaskRatio, Verdict, gross_figure, worst
 from wattscan.collector.measure import Measured
-from wattscan.collector.tables import number, title_of
-from wattscan.contracts import PRECISIONS
+from wattscan.collector.names import listed, title_of
+from wattscan.collector.tables import number
 
 Tone = Literal["good", "bad", "neutral"]
 _FIRST_LOOK = "The figures are indicative: good for a first look, not for publication."
@@ -23,7 +23,7 @@ _MOST_DIFFERENCE = 0.1
 
 
 def headline(measured: Measured, warnings: Sequence[str] = ()) -> str:
-    """What one scan costs, what INT8 saves, and what the figures are worth.
+    """What one scan costs, what the variants save, and what the figures are worth.
 
     `warnings` is what `bench` warned of when the run began.
     """
@@ -38,7 +38,7 @@ def summary(measured: Measured, warnings: Sequence[str] = ()) -> str:
 
 def _meaning(measured: Measured, warnings: Sequence[str]) -> str:
     grade = verdict(measured)
-    ratios = (measured.ratios[task].gross for task in measured.tasks)
+    ratios = (ratio.gross for ratio in measured.ratios)
     # Without an interval, or on a machine that was not quiet, not even a comparison is sound.
     compared = all(ratio is not None and ratio.low is not None for ratio in ratios)
     if grade == "indicative" and (warnings or not compared):
@@ -63,7 +63,7 @@ def _difference_of_repeats(measured: Measured) -> str:
             f"The two repeats of {len(told)} variants differ by more than "
             f"{100 * _MOST_DIFFERENCE:.0f} %, those of {who} by {most:.0f} %."
         )
-    return f"The two repeats differ by {_listed([f'{p:.0f} % on {who}' for p, who in told])}."
+    return f"The two repeats differ by {listed([f'{p:.0f} % on {who}' for p, who in told])}."
 
 
 def is_incomplete(measured: Measured) -> bool:
@@ -77,42 +77,59 @@ def verdict(measured: Measured) -> Verdict:
     return worst([cell.verdict for cell in measured.cells])
 
 
-def task_saving(measured: Measured, task: str) -> str:
-    """What INT8 saves on a task, in words."""
-    ratio = measured.ratios[task]
+def ratio_saving(measured: Measured, ratio: TaskRatio) -> str:
+    """What a variant saves on a task, in words."""
     saving = ratio.saving()
     if ratio.gross is None or saving is None:
-        return _no_ratio(measured, task)
-    if measured.verdict_of(task) == "invalid":
-        return "no saving is claimed"
+        return _no_ratio(measured, ratio)
+    name, reference = title_of(ratio.precision), title_of(measured.reference)
+    of_which = f" of {name}" if len(measured.compared) > 1 else ""
+    if measured.verdict_of_ratio(ratio) == "invalid":
+        return f"no saving{of_which} is claimed"
     if ratio.gross.shows_a_difference is False:
-        return "no difference shown"
+        return f"no difference{of_which} shown"
     about = "about " if ratio.gross.shows_a_difference is None else ""
     if f"{abs(saving):.0%}" == "0%":
-        return f"INT8 costs {about}the same as FP32"
+        return f"{name} costs {about}the same as {reference}"
     if saving < 0:
-        return f"INT8 costs {about}{-saving:.0%} more than FP32"
-    return f"INT8 saves {about}{saving:.0%}"
+        return f"{name} costs {about}{-saving:.0%} more than {reference}"
+    return f"{name} saves {about}{saving:.0%}"
 
 
-def _no_ratio(measured: Measured, task: str) -> str:
-    """Why the two variants of a task are not compared."""
-    cells = {p: measured.cell(task, p) for p in PRECISIONS}
-    known = [p for p, cell in cells.items() if scan_joules(cell) is not None]
+def _no_ratio(measured: Measured, ratio: TaskRatio) -> str:
+    """Why a variant of a task is not compared with the reference."""
+    # Of a task that was cut short after its reference, INT8 is what is missing as a rule.
+    other = ratio.precision or next(iter(measured.compared), "int8")
+    pair = (measured.reference, other)
+    known = [p for p in pair if scan_joules(measured.cell(ratio.task, p)) is not None]
     if len(known) == 1:
-        (other,) = set(PRECISIONS) - set(known)
+        (missing,) = set(pair) - set(known)
         if is_incomplete(measured):
-            return f"the run was cut short, and {title_of(other)} is missing"
+            return f"the run was cut short, and {title_of(missing)} is missing"
         return f"only {title_of(known[0])} was measured"
-    return measured.ratios[task].note or "energy was not measured"
+    return ratio.note or "energy was not measured"
 
 
-def tone(measured: Measured, task: str) -> Tone:
-    """Whether what INT8 saves on a task is good news; neutral where nothing is claimed."""
-    said = task_saving(measured, task)
-    if said.startswith("INT8 saves"):
+def tone(measured: Measured, ratio: TaskRatio) -> Tone:
+    """Whether what a variant saves is good news; neutral where nothing is claimed."""
+    said = ratio_saving(measured, ratio)
+    if said.startswith(f"{title_of(ratio.precision)} saves"):
         return "good"
-    return "bad" if said.endswith("more than FP32") else "neutral"
+    return "bad" if said.endswith(f"more than {title_of(measured.reference)}") else "neutral"
+
+
+def cheapest(measured: Measured, task: str) -> Cell | None:
+    """The cell that a task's cost is told of: the variant that takes least of those that are
+    compared with the reference, an invalid one only where there is no other; else the reference;
+    None where none has its energy."""
+    cells = [measured.cell(task, name) for name in measured.compared]
+    known = [
+        (cell.verdict == "invalid", j, cell) for cell in cells if cell and (j := scan_joules(cell))
+    ]
+    if known:
+        return min(known, key=lambda each: each[:2])[2]
+    reference = measured.cell(task, measured.reference)
+    return None if scan_joules(reference) is None else reference
 
 
 def scan_joules(cell: Cell | None) -> float | None:
@@ -121,16 +138,15 @@ def scan_joules(cell: Cell | None) -> float | None:
 
 
 def costs(measured: Measured) -> str:
-    """What one scan of each task costs, INT8 where it was measured."""
-    found: dict[str, list[str]] = {"int8": [], "fp32": []}
+    """What one scan of each task costs, in the variant that takes least."""
+    found: dict[str, list[str]] = {name: [] for name in (*measured.compared, measured.reference)}
     for task in measured.tasks:
-        precision = "int8" if scan_joules(measured.cell(task, "int8")) is not None else "fp32"
-        cell = measured.cell(task, precision)
+        cell = cheapest(measured, task)
         joules = scan_joules(cell)
         if cell is not None and joules is not None:
             invalid = ", invalid" if cell.verdict == "invalid" else ""
-            found[precision].append(f"{number(joules, 3)} J ({title_of(task)}{invalid})")
-    said = [f"{_listed(c)} in {title_of(name)}" for name, c in found.items() if c]
+            found[cell.precision].append(f"{number(joules, 3)} J ({title_of(task)}{invalid})")
+    said = [f"{listed(c)} in {title_of(name)}" for name, c in found.items() if c]
     if not said:
         return f"What a scan costs on {measured.target_title} was not measured."
     table = measured.device.table
@@ -139,17 +155,18 @@ def costs(measured: Measured) -> str:
 
 
 def savings(measured: Measured) -> str:
-    """What INT8 saves on each task, and why nothing is said of others."""
+    """What the variants save on each task, and why nothing is said of others."""
     compared: dict[str, list[str]] = {}
     silent: dict[str, list[str]] = {}
-    for task in measured.tasks:
-        group = compared if measured.ratios[task].gross else silent
-        group.setdefault(task_saving(measured, task), []).append(title_of(task))
-    said = [f"{saving} on {_listed(tasks)}" for saving, tasks in compared.items()]
-    sentences = [f"Compared with FP32: {'; '.join(said)}."] if said else []
-    sentences += [f"Nothing to compare on {_listed(t)}: {why}." for why, t in silent.items()]
+    for ratio in measured.ratios:
+        group = compared if ratio.gross else silent
+        group.setdefault(ratio_saving(measured, ratio), []).append(title_of(ratio.task))
+    said = [f"{saving} on {listed(tasks)}" for saving, tasks in compared.items()]
+    sentences = (
+        [f"Compared with {title_of(measured.reference)}: {'; '.join(said)}."] if said else []
+    )
+    sentences += [
+        f"Nothing to compare on {listed(list(dict.fromkeys(t)))}: {why}."
+        for why, t in silent.items()
+    ]
     return " ".join(sentences)
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

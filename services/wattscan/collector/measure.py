@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from wattscan import metrics
 from wattscan.collector.cells import (
+    KINDS,
     Cell,
     Kind,
     TaskRatio,
     Verdict,
     WindowFigures,
     gross_figure,
-    in_order,
     net_figure,
     worst,
 )
 from wattscan.collector.clocks import Clocks, read_clocks
-from wattscan.collector.device import Device, EnergySource, read_device
+from wattscan.collector.device import Device, read_device
 from wattscan.collector.devices_alike import ratio_note
 from wattscan.collector.energy import (
     covers_too_much,
@@ -33,6 +33,7 @@ from wattscan.collector.energy import (
 from wattscan.collector.evidence import Evidence, RunRecord
 from wattscan.collector.hosts import same_host
 from wattscan.collector.load import Load, generator_cpu_ratio, merged, read_load
+from wattscan.collector.names import title_of
 from wattscan.collector.quality import QualityFigure, quality_ratio, read_quality
 from wattscan.collector.ratio import Point, Ratio, energy_ratio
 from wattscan.collector.rivals import read_rivals
@@ -41,8 +42,10 @@ from wattscan.collector.served import IMAGES_PER_QUERY, Requests
 from wattscan.collector.target_series import TargetSeries
 from wattscan.collector.verdict import judge, judge_net
 from wattscan.collector.windows import Phase, Run, Window, find_run
-from wattscan.contracts import PRECISIONS, PaperReading
+from wattscan.contracts import PaperReading
 from wattscan.units import Celsius, Seconds
+
+_ONE_VARIANT = "only one variant was measured"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +58,7 @@ class Measured:
     paper: PaperReading
     target_title: str
     cells: tuple[Cell, ...]
-    ratios: Mapping[str, TaskRatio]
+    ratios: Sequence[TaskRatio]
     quality: tuple[QualityFigure, ...]
 
     @property
@@ -63,13 +66,42 @@ class Measured:
         """The run's tasks in the order in which they were measured."""
         return tuple(dict.fromkeys(cell.task for cell in self.cells))
 
+    @property
+    def reference(self) -> str:
+        """The variant that the others are compared with."""
+        return self.run.reference
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The variants that are compared with it, by name."""
+        return tuple(name for name in self.run.variants if name != self.reference)
+
     def verdict_of(self, task: str) -> Verdict:
-        """The worse verdict of a task's cells: that of its ratio."""
+        """The worst verdict of a task's cells."""
         return worst([cell.verdict for cell in self.cells if cell.task == task])
 
-    def net_verdict_of(self, task: str) -> Verdict:
+    def verdict_of_ratio(self, ratio: TaskRatio) -> Verdict:
+        """The worse verdict of the two cells that it compares."""
+        return worst([cell.verdict for cell in self._compared_by(ratio)])
+
+    def net_verdict_of_ratio(self, ratio: TaskRatio) -> Verdict:
         """The same of the ratio of net energies."""
-        return worst([cell.net_verdict for cell in self.cells if cell.task == task])
+        return worst([cell.net_verdict for cell in self._compared_by(ratio)])
+
+    def _compared_by(self, ratio: TaskRatio) -> list[Cell]:
+        names = (self.reference, ratio.precision) if ratio.precision else self.run.variants
+        return [c for c in self.cells if c.task == ratio.task and c.precision in names]
+
+    def ratios_of(self, task: str) -> list[TaskRatio]:
+        """Those of a task: one for each variant that is compared with the reference, or one that
+        says why there is none."""
+        return [ratio for ratio in self.ratios if ratio.task == task]
+
+    def ratio(self, task: str, precision: str) -> TaskRatio:
+        """That of a variant; of the reference, and of a variant that was not measured, the task's
+        first."""
+        found = self.ratios_of(task)
+        return next((ratio for ratio in found if ratio.precision == precision), found[0])
 
     def cell(self, task: str, precision: str) -> Cell | None:
         """The cell of a task and a precision."""
@@ -98,7 +130,8 @@ def measure(source: Source, run_name: str | None) -> Measured:
         served = requests.compare(window, found.queries, per_query)
         figures.append((window, replace(found, served=served)))
     cells = _cells(run, figures, load, device)
-    ratios = {cell.task: _ratio(cell.task, cells, device.table) for cell in cells}
+    tasks = dict.fromkeys(cell.task for cell in cells)
+    ratios = [ratio for task in tasks for ratio in _ratios(task, run.reference, cells, device)]
     measured = Measured(run, clocks, device, paper, title, cells, ratios, quality)
     record = RunRecord(
         clocks=clocks,
@@ -132,8 +165,7 @@ def _target_facts(source: Source, run: Run) -> tuple[str, PaperReading]:
     if not told:
         return run.target, PaperReading()
     labels = told[0].labels
-    precision = next((p for p in PRECISIONS if p == labels.get("precision")), None)
-    domain, zone = (labels.get(name) or None for name in ("domain", "zone"))
+    precision, domain, zone = (labels.get(name) or None for name in ("precision", "domain", "zone"))
     return labels.get("title") or run.target, PaperReading(precision, domain, zone)
 
 
@@ -208,9 +240,8 @@ def _cells(
     run: Run, figures: Sequence[tuple[Window, WindowFigures]], load: Load, device: Device
 ) -> tuple[Cell, ...]:
     tasks = list(dict.fromkeys(window.task for window in run.windows))
-    ordered = in_order(window.precision for window in run.windows)
     cells = []
-    for task, precision in ((task, precision) for task in tasks for precision in ordered):
+    for task, precision in ((task, precision) for task in tasks for precision in run.variants):
         mine = [(w, f) for w, f in figures if (w.task, w.precision) == (task, precision)]
         mine.sort(key=lambda pair: pair[0].order)
         keys = [(task, precision, window.repeat) for window, _ in mine]
@@ -235,7 +266,7 @@ def _evidence(cell: Cell, measured: Measured, record: RunRecord) -> Evidence:
         same_host=same_host(run.generator_instance, run.target_instance),
         cut_short=run.cut_short and cell.task == run.windows[-1].task,
         start_difference=_start_difference(task),
-        quality_ratio=quality_ratio(quality, cell.task),
+        quality_ratios=_quality_ratios(cell, run.reference, task, quality),
         quality_told=any(
             (f.task, f.precision, f.served) == (cell.task, cell.precision, True) for f in quality
         ),
@@ -268,26 +299,50 @@ def _start_difference(variants: Sequence[Cell]) -> Celsius | None:
     return Celsius(float(np.ptp(known))) if len(known) > 1 else None
 
 
-def _ratio(task: str, cells: Sequence[Cell], table: EnergySource | None) -> TaskRatio:
-    pair = {cell.precision: cell for cell in cells if cell.task == task}
-    if not {"fp32", "int8"} <= set(pair):
-        return TaskRatio(task, None, None, "only one variant was measured")
-    fp32, int8 = pair["fp32"], pair["int8"]
-    comparable, note = ratio_note(table, fp32.models, int8.models)
-    if not comparable:
-        return TaskRatio(task, None, None, note)
-    return TaskRatio(task, _fit(fp32, int8, "gross"), _fit(fp32, int8, "net"), note)
+def _quality_ratios(
+    cell: Cell, reference: str, variants: Sequence[Cell], quality: Sequence[QualityFigure]
+) -> dict[str, float | None]:
+    """Of the variants that a cell is compared by: its own, or of the reference all others'."""
+    others = [each.precision for each in variants if each.precision != reference]
+    if len(others) == len(variants):  # there is no reference
+        return {}
+    names = others if cell.precision == reference else [cell.precision]
+    return {name: quality_ratio(quality, cell.task, reference, name) for name in names}
 
 
-def _fit(fp32: Cell, int8: Cell, kind: Kind) -> Ratio | None:
+def _ratios(
+    task: str, reference: str, cells: Sequence[Cell], device: Device
+) -> Iterator[TaskRatio]:
+    mine = {cell.precision: cell for cell in cells if cell.task == task}
+    others = [cell for name, cell in mine.items() if name != reference]
+    if reference not in mine or not others:
+        several = len(mine) > 1
+        note = f"{title_of(reference)} was not measured" if several else _ONE_VARIANT
+        for name in [cell.precision for cell in others if several] or [""]:
+            yield TaskRatio(task, name, None, None, note)
+        return
+    for cell in others:
+        comparable, note = ratio_note(device.table, mine[reference], cell)
+        gross, net = (
+            _fit(mine[reference], cell, kind, len(others)) if comparable else None for kind in KINDS
+        )
+        yield TaskRatio(task, cell.precision, gross, net, note)
+
+
+def _fit(reference: Cell, cell: Cell, kind: Kind, intervals: int) -> Ratio | None:
     """None as well where net energy is not above zero: it has no logarithm."""
-    figure = gross_figure if kind == "gross" else net_figure
-    points: list[list[Point]] = []
-    for cell in (fp32, int8):
-        pairs = [(window.start, figure(window)) for window in cell.windows]
-        if any(joules is not None and joules <= 0 for _, joules in pairs):
-            return None
-        points.append([Point(at, j) for at, j in pairs if at is not None and j is not None])
-    both = (fp32.joules(kind), int8.joules(kind))
+    points = [_points(each, kind) for each in (reference, cell)]
+    if points[0] is None or points[1] is None:
+        return None
+    both = (reference.joules(kind), cell.joules(kind))
     bounds = [math.inf if f is None or f.bound is None else f.bound / f.mean for f in both]
-    return energy_ratio(points[0], points[1], (bounds[0], bounds[1]))
+    return energy_ratio(points[0], points[1], (bounds[0], bounds[1]), intervals)
+
+
+def _points(cell: Cell, kind: Kind) -> list[Point] | None:
+    """None where one of them is not above zero."""
+    figure = gross_figure if kind == "gross" else net_figure
+    pairs = [(window.start, figure(window)) for window in cell.windows]
+    if any(joules is not None and joules <= 0 for _, joules in pairs):
+        return None
+    return [Point(at, j) for at, j in pairs if at is not None and j is not None]

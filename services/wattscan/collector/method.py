@@ -6,8 +6,12 @@ import shlex
 from collections.abc import Sequence
 
 from wattscan.collector.measure import Measured
-from wattscan.collector.tables import title_of
+from wattscan.collector.names import listed, title_of
 from wattscan.collector.windows import Run
+from wattscan.metrics import DEFAULT_REFERENCE
+
+# What `bench` measures of the shipped models.
+_SHIPPED = ("fp32", "int8")
 
 
 def how(measured: Measured) -> str:
@@ -36,7 +40,7 @@ def order(run: Run) -> str:
         [window.precision for window in run.windows if window.task == task]
         for task in dict.fromkeys(window.task for window in run.windows)
     ]
-    names = _listed([title_of(p) for p in dict.fromkeys(p for s in sequences for p in s)])
+    names = listed([title_of(p) for p in dict.fromkeys(p for s in sequences for p in s)])
     if all(len(set(sequence)) == 1 for sequence in sequences):
         return f"Only one variant of each task was measured: {names}. {phases}"
     if all(_in_turn(sequence) for sequence in sequences):
@@ -58,6 +62,10 @@ def command(measured: Measured) -> str:
     words += ["--backend", *engines] if len(engines) == 1 and engines != {""} else []
     for task in measured.tasks:
         words += ["--task", task]
+    if run.reference != DEFAULT_REFERENCE:
+        words += ["--reference", run.reference]
+    if run.variants != _SHIPPED:
+        words += ["--variants", ",".join(run.variants)]
     # Queries a second come with this scenario alone, and no series tells how many.
     rate = " --rate ..." if run.scenario == "Server" else ""
     return shlex.join(words) + rate
@@ -68,7 +76,3 @@ def _in_turn(sequence: Sequence[str]) -> bool:
     variants = set(sequence)
     rounds = [sequence[i : i + len(variants)] for i in range(0, len(sequence), len(variants))]
     return len(variants) > 1 and len(rounds) > 1 and all(set(r) == variants for r in rounds)
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wattscan.collector.cells import WindowFigures
 from wattscan.collector.evidence import Evidence, repeats
-from wattscan.contracts import PRECISIONS
+from wattscan.collector.names import listed, title_of
 
 
 def _ended(evidence: Evidence) -> list[WindowFigures]:
@@ -85,14 +85,15 @@ def model_not_recorded(evidence: Evidence) -> str | None:
 
 def quality_not_recorded(evidence: Evidence) -> str | None:
     """The score of both variants, of the artifacts that ran, on one data set."""
-    if len(evidence.variants) < 2 or evidence.cell.precision not in PRECISIONS:
+    if not evidence.quality_ratios:
         told = evidence.quality_told
         return None if told else "The quality of the model that ran is not on record."
-    if evidence.quality_ratio is not None:
+    if any(ratio is not None for ratio in evidence.quality_ratios.values()):
         return None
+    names = [title_of(name) for name in (evidence.run.reference, *evidence.quality_ratios)]
     return (
-        "The quality of the FP32 and INT8 models that ran, by one metric and on one data set, is "
-        "not on record."
+        f"The quality of the {listed(names)} models that ran, by one metric and on one data set, "
+        "is not on record."
     )
 
 

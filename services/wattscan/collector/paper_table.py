@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wattscan.collector import paper_figures
-from wattscan.collector.cells import in_order
 from wattscan.collector.measure import Measured
+from wattscan.collector.names import title_of
 from wattscan.collector.series import Series
-from wattscan.collector.tables import NOT_MEASURED, Column, Layout, Row, Table, number, title_of
+from wattscan.collector.tables import NOT_MEASURED, Column, Layout, Row, Table, number
 from wattscan.collector.windows import Window
 from wattscan.units import Watts, milliwatts_from_watts
 
@@ -50,7 +50,7 @@ class _Reading:
     def heading(self, target: str) -> str:
         which = "paper's rail" if self.kind == "paper" else "table domain"
         domain, zone = self.domain or "no domain", self.zone or "no zone"
-        return f"{target} {self.precision.upper()}, {which}: {domain} ({self.method}); {zone}"
+        return f"{target} {title_of(self.precision)}, {which}: {domain} ({self.method}); {zone}"
 
 
 def build(measured: Measured) -> Table:
@@ -76,7 +76,7 @@ def build(measured: Measured) -> Table:
 
 def _readings(measured: Measured) -> list[_Reading]:
     device, stated = measured.device, measured.paper.precision
-    precisions = [stated] if stated else in_order(cell.precision for cell in measured.cells)
+    precisions = [stated] if stated else measured.run.variants
     found = []
     for precision in precisions:
         rail, table, zone = device.paper, device.table, device.paper_zone

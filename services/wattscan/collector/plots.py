@@ -13,16 +13,17 @@ import numpy as np
 from wattscan.collector.cells import Cell, gross_figure, net_figure
 from wattscan.collector.clocks import moved
 from wattscan.collector.measure import Measured
+from wattscan.collector.names import listed, title_of
 from wattscan.collector.series import FloatArray, Series
 from wattscan.collector.svg import (
     CARD,
-    FP32,
     HEAT,
-    INT8,
     NARROW,
     OTHER,
     POWER,
+    REFERENCE,
     TEXT,
+    VARIANTS,
     WIDE,
     Page,
     drawing,
@@ -30,7 +31,7 @@ from wattscan.collector.svg import (
     row,
     style,
 )
-from wattscan.collector.tables import number, title_of
+from wattscan.collector.tables import number
 from wattscan.collector.windows import Phase, Run
 from wattscan.metrics import PROFILES
 from wattscan.units import Seconds
@@ -38,7 +39,6 @@ from wattscan.units import Seconds
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_PRECISION = {"fp32": FP32, "int8": INT8}
 _MOST_POINTS = 900
 # As samples of power are joined: what lies further apart was not watched, as between two parts.
 _MOST_SPACINGS = 5.0
@@ -55,7 +55,7 @@ def every(measured: Measured) -> dict[str, list[str]]:
 
 
 def energy_bars(measured: Measured, page: Page = WIDE) -> str | None:
-    """Energy per image: a bar for each precision, its 95 % interval, a dot for each repeat.
+    """Energy per image: a bar for each variant, its 95 % interval, a dot for each repeat.
 
     None where no energy was measured.
     """
@@ -67,17 +67,17 @@ def energy_bars(measured: Measured, page: Page = WIDE) -> str | None:
             cells = [cell for cell in measured.cells if cell.task == task]
             axes.set_title(title_of(task), loc="left", fontweight="bold", fontsize=10)
             for place, cell in enumerate(cells):
-                _bar(axes, place, cell)
+                _bar(axes, place, cell, _colour(measured, cell.precision))
             axes.set_xticks(range(len(cells)), [title_of(cell.precision) for cell in cells])
             axes.set_xlim(-0.6, max(len(cells), 2) - 0.4)
             axes.margins(y=0.18)
             axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         _label(page, panels, f"J per image, gross{_method(measured)}")
-        return rendered(figure, page.name("energy"), "Energy per image by task and precision")
+        return rendered(figure, page.name("energy"), "Energy per image by task and variant")
 
 
 def latencies(measured: Measured, page: Page = WIDE) -> str | None:
-    """Latency distributions of FP32 and INT8; None where no latency was measured."""
+    """Latency distributions of the variants; None where no latency was measured."""
     if not any(cell.latency for cell in measured.cells):
         return None
     with style():
@@ -86,16 +86,15 @@ def latencies(measured: Measured, page: Page = WIDE) -> str | None:
             axes.set_title(title_of(task), loc="left", fontweight="bold", fontsize=10)
             told = [cell for cell in measured.cells if cell.task == task and cell.latency]
             for cell in told:
-                _distribution(axes, cell)
+                _distribution(axes, cell, _colour(measured, cell.precision))
             if told:
                 _log_seconds(axes)
             else:
                 axes.set_axis_off()
                 axes.text(0.0, 0.5, "no latency was measured", transform=axes.transAxes)
         _label(page, panels, "share of queries")
-        return rendered(
-            figure, page.name("latency"), "Latency distributions of FP32 and INT8 by task"
-        )
+        names = listed([title_of(name) for name in measured.run.variants])
+        return rendered(figure, page.name("latency"), f"Latency distributions of {names} by task")
 
 
 def timeline(measured: Measured, page: Page = WIDE) -> str | None:
@@ -146,8 +145,18 @@ def _method(measured: Measured) -> str:
     return ", modelled" if table and table.method == "modelled" else ""
 
 
-def _bar(axes: Axes, place: int, cell: Cell) -> None:
-    colour = _PRECISION.get(cell.precision, OTHER)
+def colour_number(measured: Measured, variant: str) -> int:
+    """0 for the reference, then 1 to 4 for the others in their order, and again from 1."""
+    if variant == measured.reference:
+        return 0
+    return measured.compared.index(variant) % len(VARIANTS) + 1
+
+
+def _colour(measured: Measured, variant: str) -> str:
+    return (REFERENCE, *VARIANTS)[colour_number(measured, variant)]
+
+
+def _bar(axes: Axes, place: int, cell: Cell, colour: str) -> None:
     mean = cell.mean(gross_figure)
     if mean is None:
         axes.text(place, 0, "not measured", ha="center", va="bottom", fontsize=8)
@@ -194,7 +203,7 @@ def _label(page: Page, panels: Sequence[Axes], text: str) -> None:
         axes.set_ylabel(text)
 
 
-def _distribution(axes: Axes, cell: Cell) -> None:
+def _distribution(axes: Axes, cell: Cell, colour: str) -> None:
     latency = cell.latency
     if latency is None:
         return
@@ -205,7 +214,6 @@ def _distribution(axes: Axes, cell: Cell) -> None:
     if not used.size:
         return
     first, past = int(used[0]), int(used[-1]) + 1
-    colour = _PRECISION.get(cell.precision, OTHER)
     axes.stairs(
         shares[first:past], bounds[first : past + 1], color=colour, fill=True, alpha=0.55, lw=0
     )
@@ -249,7 +257,7 @@ def _shade(axes: Axes, measured: Measured, series: Series) -> None:
             continue
         worthless = window in run.repeated or phase.end is None
         end = _last_moment(run, series, name, phase)
-        colour = _PRECISION.get(window.precision, OTHER) if name == "load" else OTHER
+        colour = _colour(measured, window.precision) if name == "load" else OTHER
         alpha = {"load": 0.28, "warmup": 0.14, "idle": 0.07}.get(name, 0.0)
         span = [(t - run.start) / _SECONDS_PER_MINUTE for t in (phase.start, end)]
         axes.axvspan(*span, color=colour, alpha=alpha, lw=0)

@@ -17,8 +17,8 @@ class QualityFigure:
     """One score of one artifact: Dice or AUC-ROC, 0 to 1. `served` says whether the artifact is
     the one that the energy comes from; True where the target does not tell what it served.
 
-    Of INT8 also `ptq`, the score after calibration alone, and `difference`, INT8 - FP32 with its
-    95 % interval; None where the target does not tell."""
+    Also `ptq`, the score after calibration alone, and `difference`, the variant's score - FP32's
+    with its 95 % interval; None where the target does not tell."""
 
     task: str
     precision: str
@@ -83,16 +83,18 @@ def _difference(bounds: Mapping[tuple[str, ...], float], key: tuple[str, ...]) -
     return Difference(*(bounds[(*key, name)] for name in names))
 
 
-def quality_ratio(figures: Sequence[QualityFigure], task: str) -> float | None:
-    """INT8 over FP32, the lowest over metrics and data sets; None where no pair is there."""
+def quality_ratio(
+    figures: Sequence[QualityFigure], task: str, reference: str, variant: str
+) -> float | None:
+    """Variant over reference, the lowest over metrics and data sets; None without a pair."""
     scores: dict[tuple[str, str], dict[str, float]] = {}
     for figure in figures:
         if figure.task == task and figure.served:
             pair = scores.setdefault((figure.metric, figure.dataset), {})
             pair[figure.precision] = min(figure.value, pair.get(figure.precision, figure.value))
-    ratios = [pair["int8"] / pair["fp32"] for pair in scores.values() if _both(pair)]
+    ratios = [
+        pair[variant] / pair[reference]
+        for pair in scores.values()
+        if variant in pair and pair.get(reference, 0) > 0
+    ]
     return min(ratios, default=None)
-
-
-def _both(pair: Mapping[str, float]) -> bool:
-    return "int8" in pair and pair.get("fp32", 0) > 0

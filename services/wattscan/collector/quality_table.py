@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from wattscan.collector import paper_figures
 from wattscan.collector.measure import Measured
+from wattscan.collector.names import title_of
 from wattscan.collector.quality import QualityFigure
-from wattscan.collector.tables import NOT_MEASURED, Column, Layout, Row, Table, number, title_of
+from wattscan.collector.tables import NOT_MEASURED, Column, Layout, Row, Table, number
 
 ORDER = 3
 
@@ -18,19 +21,19 @@ _COLUMNS = (
     Column("phantom", "phantom"),
     Column("value", "quality"),
     Column("ptq_value", "quality after calibration alone (PTQ)"),
-    Column("difference", "INT8 - FP32"),
+    Column("difference", "difference"),
     Column("difference_lower", "lower end of its 95 % interval"),
     Column("difference_upper", "upper end of its 95 % interval"),
     Column("sha256", "SHA-256"),
     Column("served", "served in this run"),
     Column("paper_value", "the paper's own figure"),
 )
-_OF_INT8 = ("ptq_value", "difference", "difference_lower", "difference_upper")
+_OF_SOME = ("ptq_value", "difference", "difference_lower", "difference_upper")
 _METRIC_TITLES = {"dice": "Dice", "auc_roc": "AUC-ROC"}
 
 
 def build(measured: Measured) -> Table:
-    """Rows for each score; shown with FP32 and INT8 side by side, the paper's own beside them."""
+    """Rows for each score; shown with the variants side by side, the paper's own beside them."""
     rows = tuple(
         row
         for task in measured.tasks
@@ -40,11 +43,22 @@ def build(measured: Measured) -> Table:
         name="quality",
         title="Quality",
         caption="Scores from the model cards of the artifacts that were served.",
-        columns=_COLUMNS,
+        columns=tuple(
+            replace(column, heading=_difference_name(measured))
+            if column.key == "difference"
+            else column
+            for column in _COLUMNS
+        ),
         rows=rows,
         notes=_notes(measured),
         layout=_layout(measured),
     )
+
+
+def _difference_name(measured: Measured) -> str:
+    """Such as `INT8 - FP32`; that is what cards have, whatever the run's reference."""
+    names = measured.compared or ("int8",)
+    return f"{title_of(names[0]) if len(names) == 1 else 'variant'} - FP32"
 
 
 def _rows(measured: Measured, task: str) -> list[Row]:
@@ -66,7 +80,7 @@ def _rows(measured: Measured, task: str) -> list[Row]:
                 "served": "yes" if figure.served else "no",
                 "paper_value": _paper(task, figure.metric, figure.precision),
             },
-            {"paper_value": "none", **dict.fromkeys(_OF_INT8, "none")},
+            {"paper_value": "none", **dict.fromkeys(_OF_SOME, "none")},
         )
         for figure in measured.quality
         if figure.task == task
@@ -78,21 +92,31 @@ def _nothing(measured: Measured, task: str) -> Row:
 
 
 def _layout(measured: Measured) -> Layout:
-    headings = ("task", "metric", "data set", "FP32", "INT8", "INT8 - FP32 (95 %)", "PTQ alone")
+    reference = title_of(measured.reference)
+    variants = measured.compared or ("int8",)
+    headings = ["task", "metric", "data set", reference]
+    for name in map(title_of, variants):
+        ptq = "PTQ alone" if len(variants) == 1 else f"{name}, PTQ alone"
+        headings += [name, f"{name} - {reference} (95 %)", ptq]
     theirs = ("paper's own: FP32", "paper's own: INT8")
     body: list[tuple[str, ...]] = []
     for task in measured.tasks:
         mine = [f for f in measured.quality if f.task == task and f.served]
         sets = list(dict.fromkeys((figure.metric, figure.dataset) for figure in mine))
         if not sets:
-            body.append((title_of(task), *[NOT_MEASURED] * 6, *_papers(task, None)))
+            empty = [NOT_MEASURED] * (len(headings) - 1)
+            body.append((title_of(task), *empty, *_papers(task, None)))
         for metric, dataset in sets:
-            fp32, int8 = (_lowest(mine, metric, dataset, p) for p in ("fp32", "int8"))
+            base, *others = (
+                _lowest(mine, metric, dataset, p) for p in (measured.reference, *variants)
+            )
             named = f"{dataset} (phantom)" if _phantom(dataset) else dataset
             title = _METRIC_TITLES.get(metric, metric)
-            figures = (_score(fp32), _score(int8), _difference(fp32, int8), _ptq(int8))
+            figures = [_score(base)]
+            for other in others:
+                figures += [_score(other), _difference(base, other), _ptq(other)]
             body.append((title_of(task), title, named, *figures, *_papers(task, metric)))
-    return Layout(headings + theirs, tuple(body))
+    return Layout((*headings, *theirs), tuple(body))
 
 
 def _lowest(
@@ -107,20 +131,21 @@ def _score(figure: QualityFigure | None) -> str:
     return NOT_MEASURED if figure is None else f"{figure.value:.4f}"
 
 
-def _ptq(int8: QualityFigure | None) -> str:
-    return NOT_MEASURED if int8 is None or int8.ptq is None else f"{int8.ptq:.4f}"
+def _ptq(figure: QualityFigure | None) -> str:
+    return NOT_MEASURED if figure is None or figure.ptq is None else f"{figure.ptq:.4f}"
 
 
 def _bound(figure: QualityFigure, name: str) -> float | None:
     return None if figure.difference is None else float(getattr(figure.difference, name))
 
 
-def _difference(fp32: QualityFigure | None, int8: QualityFigure | None) -> str:
-    if fp32 is None or int8 is None:
+def _difference(reference: QualityFigure | None, figure: QualityFigure | None) -> str:
+    if reference is None or figure is None:
         return NOT_MEASURED
-    found = int8.difference
+    # A card's own difference is from FP32.
+    found = figure.difference if reference.precision == "fp32" else None
     if found is None:
-        return f"{int8.value - fp32.value:+.4f} (no interval)"
+        return f"{figure.value - reference.value:+.4f} (no interval)"
     return f"{found.estimate:+.4f} ({found.lower:+.4f} to {found.upper:+.4f})"
 
 
@@ -151,7 +176,8 @@ def _notes(measured: Measured) -> tuple[str, ...]:
     if any(figure.ptq is not None for figure in quality):
         notes.append(
             "PTQ alone: the same network, quantized after a calibration without being trained with "
-            "rounding. The interval of INT8 - FP32 is a paired bootstrap over the held-out set."
+            f"rounding. The interval of {_difference_name(measured)} is a paired bootstrap over "
+            "the held-out set."
         )
     others = [figure for figure in quality if not figure.served]
     notes += [

@@ -1,4 +1,4 @@
-"""FP32 over INT8: how many times the energy of one image, with its uncertainty."""
+"""The reference over a variant: how many times the energy of one image, with its uncertainty."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Energy of an FP32 image over that of an INT8 image. `low` and `high` bound the 95 %
-    interval, None below 4 repeats: of the scatter, and of the error bounds, which may move the
-    value by the part `bound`. The sensor's own error is in both, and cancels."""
+    """Energy of an image in the reference over that in a variant. `low` and `high` bound the 95 %
+    interval, which all variants of a task hold together, None below 4 repeats: of the scatter, and
+    of the error bounds, which may move the value by the part `bound`. The sensor's own error is in
+    both, and cancels."""
 
     value: float
     low: float | None
@@ -42,28 +43,33 @@ class Ratio:
 
 
 def energy_ratio(
-    fp32: Sequence[Point], int8: Sequence[Point], bounds: tuple[float, float] = (0.0, 0.0)
+    reference: Sequence[Point],
+    variant: Sequence[Point],
+    bounds: tuple[float, float] = (0.0, 0.0),
+    intervals: int = 1,
 ) -> Ratio | None:
     """Fit log(energy per image) on variant and time, by least squares (docs/measurement.md).
 
-    The drift is fitted from four windows on. The variants may scatter differently: the interval is
+    The drift is fitted from four windows on. The two may scatter differently: the interval is
     Student's t with Satterthwaite's degrees of freedom, which without a drift is Welch's.
 
     Args:
-        fp32: its windows.
-        int8: its windows.
-        bounds: the mean error bound of each variant, over its mean energy.
+        reference: its windows.
+        variant: its windows.
+        bounds: the mean error bound of the two, over their mean energy.
+        intervals: how many variants are compared with the reference. Their intervals hold together
+            with at least 95 %: each by itself with 1 - 5 % / their number (Bonferroni).
 
     Returns:
-        None where a variant has no window.
+        None where the reference or the variant has no window.
     """
-    if not fp32 or not int8:
+    if not reference or not variant:
         return None
-    points = [*fp32, *int8]
+    points = [*reference, *variant]
     times = np.array([point.at for point in points])
     spread = float(np.ptp(times))
-    is_fp32 = np.repeat([1.0, 0.0], [len(fp32), len(int8)])
-    columns = [np.ones(len(points)), is_fp32]
+    is_reference = np.repeat([1.0, 0.0], [len(reference), len(variant)])
+    columns = [np.ones(len(points)), is_reference]
     if len(points) > 3 and spread > 0:
         columns.append((times - times.mean()) / spread)
     design = np.column_stack(columns)
@@ -77,17 +83,21 @@ def energy_ratio(
     )
     bound = float(np.expm1(max(up, down)))
     full = np.linalg.matrix_rank(design) == design.shape[1]
-    if min(len(fp32), len(int8)) < REPEATS_FOR_AN_INTERVAL or not full:
+    if min(len(reference), len(variant)) < REPEATS_FOR_AN_INTERVAL or not full:
         return Ratio(value, None, None, bound)
-    half = _half_width(design, logs, is_fp32)
+    half = _half_width(design, logs, is_reference, intervals)
     low, high = value * np.exp(-half - down), value * np.exp(half + up)
     return Ratio(value, float(low), float(high), bound)
 
 
 def _half_width(
-    design: NDArray[np.float64], logs: NDArray[np.float64], group: NDArray[np.float64]
+    design: NDArray[np.float64],
+    logs: NDArray[np.float64],
+    group: NDArray[np.float64],
+    intervals: int,
 ) -> float:
-    """Half the 95 % interval of the second coefficient, where the two groups' variances differ.
+    """Half the interval of the second coefficient, one of several that hold together with 95 %,
+    where the two groups' variances differ.
 
     Each group's variance comes from its residuals (which mix with the other's where the drift is
     fitted), and the degrees of freedom from Satterthwaite, Biometrics Bulletin 2, 1946.
@@ -105,7 +115,7 @@ def _half_width(
         return 0.0
     spread = form * variances
     freedom = float(np.trace(spread)) ** 2 / float(np.trace(spread @ spread))
-    return t_quantile(freedom) * float(np.sqrt(variance))
+    return t_quantile(freedom, intervals) * float(np.sqrt(variance))
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
@@ -117,11 +127,13 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
     return mean - half, mean + half
 
 
-def t_quantile(degrees_of_freedom: float) -> float:
-    """Student's t at 97.5 %: half the width of a 95 % interval in standard errors.
+def t_quantile(degrees_of_freedom: float, intervals: int = 1) -> float:
+    """Student's t at 97.5 %: half the width of a 95 % interval in standard errors; of each of
+    several intervals that hold together with at least 95 % (Bonferroni).
 
     Raises:
         WattscanError: SciPy is not installed.
     """
     stats = plugins.sdk("scipy.stats", "report")
-    return float(stats.t.ppf((1 + _CONFIDENCE_RATIO) / 2, degrees_of_freedom))
+    each = 1 - (1 - _CONFIDENCE_RATIO) / intervals
+    return float(stats.t.ppf((1 + each) / 2, degrees_of_freedom))

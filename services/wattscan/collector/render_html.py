@@ -10,37 +10,47 @@ from datetime import datetime, timezone
 
 from wattscan import plugins
 from wattscan.collector import details, facts, method
-from wattscan.collector.cells import VERDICTS, Cell, Verdict
+from wattscan.collector.cells import VERDICTS, Cell, TaskRatio, Verdict
 from wattscan.collector.energy_table import ONE_SCAN, measured_by, percent_text, ratio_text
 from wattscan.collector.headline import (
     Tone,
+    cheapest,
     costs,
     is_incomplete,
+    ratio_saving,
     scan_joules,
     summary,
-    task_saving,
     tone,
     verdict,
 )
 from wattscan.collector.measure import Measured
-from wattscan.collector.tables import NOT_MEASURED, Table, number, title_of
+from wattscan.collector.names import title_of
+from wattscan.collector.tables import NOT_MEASURED, Table, number
 from wattscan.collector.windows import Run
 
 _TEMPLATE = "report.html.j2"
 
 
 @dataclass(frozen=True)
+class _TileRatio:
+    """What a variant saves, and the ratio that this is told from."""
+
+    saving: str
+    tone: Tone
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
 class _Tile:
-    """One task at a glance."""
+    """One task at a glance: its cheapest variant, and what the others cost."""
 
     title: str
     precision: str
     joules: str
     how: str
-    saving: str
-    tone: Tone
-    ratio: str
-    fp32: str
+    others: tuple[tuple[str, str], ...]
+    ratios: tuple[_TileRatio, ...]
     verdict: Verdict
 
 
@@ -96,6 +106,9 @@ def html(measured: Measured, tables: Sequence[Table], warnings: Sequence[str] = 
         one_scan=ONE_SCAN,
         has_cut_short=plots.has_cut_short(measured.run),
         verdict=verdict(measured),
+        variants=[
+            (title_of(name), plots.colour_number(measured, name)) for name in measured.run.variants
+        ],
         tiles=[_tile(measured, task) for task in measured.tasks],
         tables=[_shown(table) for table in tables],
         reasons=_explained(measured),
@@ -115,18 +128,29 @@ def html(measured: Measured, tables: Sequence[Table], warnings: Sequence[str] = 
 
 
 def _tile(measured: Measured, task: str) -> _Tile:
-    fp32, int8 = (measured.cell(task, precision) for precision in ("fp32", "int8"))
-    best = int8 if scan_joules(int8) is not None else fp32
+    best = cheapest(measured, task)
+    shown = best or measured.cell(task, measured.reference)
+    others: list[str] = []
+    if best is not None and best.precision != measured.reference:
+        others = [name for name in measured.run.variants if name != best.precision]
     return _Tile(
         title=title_of(task),
-        precision=title_of(best.precision) if best else "",
-        joules=_joules(best),
+        precision=title_of(shown.precision) if shown else "",
+        joules=_joules(shown),
         how=_how(measured),
-        saving=task_saving(measured, task),
-        tone=tone(measured, task),
-        ratio=ratio_text(measured.ratios[task].gross, measured.ratios[task].note) or NOT_MEASURED,
-        fp32=_joules(fp32),
+        others=tuple((title_of(name), _joules(measured.cell(task, name))) for name in others),
+        ratios=tuple(_tile_ratio(measured, ratio) for ratio in measured.ratios_of(task)),
         verdict=measured.verdict_of(task),
+    )
+
+
+def _tile_ratio(measured: Measured, ratio: TaskRatio) -> _TileRatio:
+    variant = title_of(ratio.precision or next(iter(measured.compared), "int8"))
+    return _TileRatio(
+        saving=ratio_saving(measured, ratio),
+        tone=tone(measured, ratio),
+        name=f"{title_of(measured.reference)}/{variant}",
+        text=ratio_text(ratio.gross, ratio.note) or NOT_MEASURED,
     )
 
 

@@ -50,6 +50,7 @@ def json_document(
             "end_timestamp_seconds": run.end,
             "cut_short": run.cut_short,
             "parts": run.parts,
+            "reference": run.reference,
         },
         "clocks": _clocks(measured.clocks),
         "verdict": verdict(measured),
@@ -61,13 +62,14 @@ def json_document(
         "ratios": [
             {
                 "task": ratio.task,
+                "precision": ratio.precision or None,
                 "gross": _ratio(ratio.gross),
                 "net": _ratio(ratio.net),
-                "verdict": measured.verdict_of(ratio.task),
-                "net_verdict": measured.net_verdict_of(ratio.task),
+                "verdict": measured.verdict_of_ratio(ratio),
+                "net_verdict": measured.net_verdict_of_ratio(ratio),
                 "note": ratio.note,
             }
-            for ratio in measured.ratios.values()
+            for ratio in measured.ratios
         ],
         "tables": [_table(table) for table in tables],
     }

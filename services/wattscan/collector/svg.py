@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TEXT, GRID, FP32, INT8, OTHER, POWER, HEAT, CARD = (
+TEXT, GRID, REFERENCE, OTHER, POWER, HEAT, CARD = (
     "#010101",
     "#020202",
     "#030303",
@@ -25,13 +25,14 @@ TEXT, GRID, FP32, INT8, OTHER, POWER, HEAT, CARD = (
     "#050505",
     "#060606",
     "#070707",
-    "#080808",
 )
+VARIANTS = ("#080808", "#090909", "#0a0a0a", "#0b0b0b")
+"""Of the variants that are compared with the reference, in their order."""
 _CSS = {
     TEXT: "currentColor",
     GRID: "var(--grid)",
-    FP32: "var(--fp32)",
-    INT8: "var(--int8)",
+    REFERENCE: "var(--reference)",
+    **{colour: f"var(--variant-{number})" for number, colour in enumerate(VARIANTS, 1)},
     OTHER: "var(--other)",
     POWER: "var(--power)",
     HEAT: "var(--heat)",

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from wattscan.contracts import PRECISIONS
+from wattscan.collector.names import title_of
 
 if TYPE_CHECKING:
     from wattscan.collector.measure import Measured
@@ -23,7 +23,6 @@ NOT_MEASURED = "not measured"
 _DIGITS = 4
 # What a reader sees as words; in CSV and JSON they stay as they are.
 _LABELS = ("task", "precision")
-_SPELLED = {"mri": "MRI", "ct": "CT", "xray": "X-ray"}
 
 
 @dataclass(frozen=True)
@@ -116,10 +115,3 @@ def number(value: float, digits: int = _DIGITS, within: float = math.inf) -> str
     if 0 < within < math.inf:
         places = max(places, -math.floor(math.log10(within)))
     return f"{value:.{places}f}"
-
-
-def title_of(label: str) -> str:
-    """A task's or a precision's label as a reader sees it: `chest-xray` is chest X-ray."""
-    if label in PRECISIONS:
-        return label.upper()
-    return " ".join(_SPELLED.get(word, word) for word in label.split("-"))

@@ -17,6 +17,7 @@ from wattscan.collector import missing_evidence as missing
 from wattscan.collector.cells import Kind, Reason, Verdict, bound_ratio
 from wattscan.collector.devices_alike import widened
 from wattscan.collector.evidence import Evidence, repeats, too_short
+from wattscan.collector.names import listed, title_of
 from wattscan.units import Celsius
 
 _LEAST_COVERAGE = 0.98
@@ -146,7 +147,8 @@ def _start_temperatures_apart(evidence: Evidence) -> str | None:
     apart = evidence.start_difference
     if apart is None or apart <= _MOST_START_DIFFERENCE:
         return None
-    return f"FP32 and INT8 started {apart:.1f} °C apart on average; 2 °C is the most."
+    names = listed([title_of(cell.precision) for cell in evidence.variants])
+    return f"{names} started {apart:.1f} °C apart on average; 2 °C is the most."
 
 
 def _repeats_vary(evidence: Evidence) -> str | None:
@@ -181,20 +183,44 @@ def _errors_or_drops(evidence: Evidence) -> str | None:
 
 
 def _int8_quality_below_99_percent(evidence: Evidence) -> str | None:
-    ratio = evidence.quality_ratio
-    if evidence.cell.precision != "int8" or ratio is None or ratio >= _LEAST_QUALITY:
+    return _low_quality(evidence) if evidence.cell.precision == "int8" else None
+
+
+def _quality_below_99_percent(evidence: Evidence) -> str | None:
+    return _low_quality(evidence) if evidence.cell.precision != "int8" else None
+
+
+def _low_quality(evidence: Evidence) -> str | None:
+    variant, reference = evidence.cell.precision, evidence.run.reference
+    ratio = evidence.quality_ratios.get(variant)
+    if ratio is None or ratio >= _LEAST_QUALITY:
         return None
-    return f"The INT8 model's quality is {ratio:.1%} of the FP32 model's; 99 % is the least."
+    return (
+        f"The {title_of(variant)} model's quality is {ratio:.1%} of the {title_of(reference)} "
+        "model's; 99 % is the least."
+    )
 
 
 def _int8_computed_in_fp32(evidence: Evidence) -> str | None:
-    if evidence.cell.precision != "int8" or not widened(evidence.cell.models):
+    if "int8" not in widened(evidence.cell):
         return None
-    providers = sorted({model.provider for model in evidence.cell.models})
     return (
-        f"{', '.join(providers)} computes the convolutions of the quantized model in floating "
+        f"{_providers(evidence)} computes the convolutions of the quantized model in floating "
         "point: these are the joules of FP32 with rounding, not of INT8."
     )
+
+
+def _fp16_computed_in_fp32(evidence: Evidence) -> str | None:
+    if "fp16" not in widened(evidence.cell):
+        return None
+    return (
+        f"{_providers(evidence)} widens the model's 16-bit floats to 32 bits: these are the joules "
+        "of FP32, not of FP16."
+    )
+
+
+def _providers(evidence: Evidence) -> str:
+    return ", ".join(sorted({model.provider for model in evidence.cell.models}))
 
 
 def _clocks_apart(evidence: Evidence) -> str | None:
@@ -270,9 +296,11 @@ _CHECKS: _Checks = (
     ("throttled", "invalid", _throttled),
     ("errors_or_drops", "invalid", _errors_or_drops),
     ("int8_quality_below_99_percent", "invalid", _int8_quality_below_99_percent),
+    ("quality_below_99_percent", "invalid", _quality_below_99_percent),
     ("clocks_apart", "invalid", _clocks_apart),
     ("error_bound_too_large", "indicative", _bound_too_large),
     ("int8_computed_in_fp32", "indicative", _int8_computed_in_fp32),
+    ("fp16_computed_in_fp32", "indicative", _fp16_computed_in_fp32),
     ("profile_quick", "indicative", _profile_quick),
     ("profile_unknown", "indicative", _profile_unknown),
     ("modelled_power", "indicative", _modelled_power),

@@ -71,9 +71,17 @@ class Run:
     """The instances that told of it: one, unless several generators share its name."""
     parts: int = 1
     """In how many parts it was made: more than one where it was resumed."""
+    reference: str = metrics.DEFAULT_REFERENCE
+    """The variant that the others are compared with."""
     repeated: tuple[Window, ...] = ()
     """Phases that an interruption made worthless, by the generator's clock: their windows were
     measured again. Each in a window of its own; they count in no figure."""
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Each variant once: the reference first, then the others by name."""
+        names = {window.precision for window in self.windows}
+        return (*(names & {self.reference}), *sorted(names - {self.reference}))
 
     @property
     def start(self) -> float:
@@ -122,8 +130,10 @@ def find_run(source: Source, name: str | None) -> Run:
     named = {(label(i.labels, "target"), label(i.labels, "target_instance")) for i in mine}
     if len(named) != 1:
         raise WattscanError(f"run {name} names more than one target: it cannot be told apart")
-    for fact in ("profile", "scenario"):
-        told = sorted({info.labels.get(fact, "") for info in mine})
+    for fact in ("profile", "scenario", "reference"):
+        # A part of an earlier version says nothing of the reference.
+        default = metrics.DEFAULT_REFERENCE if fact == "reference" else ""
+        told = sorted({info.labels.get(fact, default) for info in mine})
         if len(told) > 1:
             raise WattscanError(
                 f"run {name} has more than one {fact}: {', '.join(told)}; two runs share its name"
@@ -145,6 +155,7 @@ def find_run(source: Source, name: str | None) -> Run:
         windows=windows_of(starts, ends),
         generators=tuple(sorted({info.labels.get("instance", "") for info in mine})),
         parts=max([1, *(int(part.value) for part in parts)]),
+        reference=labels.get("reference", metrics.DEFAULT_REFERENCE),
     )
     return replace(run, repeated=_repeated(source, run)) if run.parts > 1 else run
 

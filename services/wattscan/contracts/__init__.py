@@ -64,21 +64,22 @@ from wattscan.contracts.tasks import (
     Task,
 )
 from wattscan.contracts.types import (
-    PRECISIONS,
+    DATATYPES,
     Array,
+    Datatype,
     Format,
     Method,
     Pixels,
-    Precision,
     Scope,
     TaskKind,
     Tensor,
 )
+from wattscan.contracts.variants import check_variant, datatype_of
 
 __all__ = [
     "AUTO",
+    "DATATYPES",
     "LIMITS",
-    "PRECISIONS",
     "UNKNOWN_ENERGY",
     "UPDATE_PERIOD",
     "Array",
@@ -87,6 +88,7 @@ __all__ = [
     "Correction",
     "Covering",
     "DataSet",
+    "Datatype",
     "Difference",
     "EnergyAccount",
     "EnergyMeter",
@@ -112,7 +114,6 @@ __all__ = [
     "Pixels",
     "PowerReading",
     "PowerSensor",
-    "Precision",
     "Quality",
     "Samples",
     "Scope",
@@ -132,5 +133,7 @@ __all__ = [
     "Updating",
     "Verifiable",
     "WattscanError",
+    "check_variant",
+    "datatype_of",
     "last_line",
 ]

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from wattscan.contracts.types import Array, Format, Precision, Tensor
+from wattscan.contracts.types import Array, Datatype, Format, Tensor
+from wattscan.contracts.variants import datatype_of
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class Difference:
 class Quality:
     """A score on a held-out set: `metric` is `dice` or `auc_roc`, `dataset` names the set.
 
-    Of INT8 variants also `ptq`, the score of the same network when it is calibrated alone and not
-    trained with rounding, and `difference`, INT8 - FP32. None: the card does not say.
+    Of a quantized variant also `ptq`, the score of the same network when it is calibrated alone and
+    not trained with rounding; of every variant but FP32 `difference`, its score - FP32's. None: the
+    card does not say.
     """
 
     metric: str
@@ -55,10 +57,13 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """One model variant: what it is, what it was trained on, how good it is, and its files."""
+    """One model variant: what it is, what it was trained on, how good it is, and its files.
+
+    `precision` is the variant's name, `details` the whole card.
+    """
 
     task: str
-    precision: Precision
+    precision: str
     version: str
     network: str
     normalisation: Normalisation
@@ -70,6 +75,12 @@ class ModelCard:
     def name(self) -> str:
         """The name on the wire, such as `brain-mri-int8`."""
         return f"{self.task}-{self.precision}"
+
+    @property
+    def datatype(self) -> Datatype:
+        """The number format of its weights: as the card says, else as the variant's name begins."""
+        stated: Datatype | None = self.details.get("datatype")
+        return stated or datatype_of(self.precision)
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,9 @@ class Engine(Protocol):
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     """The file's own tensors, in its own layout."""
+
+    # An engine that has `computes_in`, a set of data types, computes in those alone, and an FP16 or
+    # INT8 model of another type in FP32. Without it: in FP32 and INT8.
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """Run the file as it is.

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wattscan.contracts.limits import LIMITS, Limits
-from wattscan.contracts.types import Precision
 from wattscan.units import Seconds, Watts
 
 
@@ -50,7 +49,7 @@ class SensorChoice:
 class PaperReading:
     """Which reading the paper's Table 2 used on this target; None where it does not say."""
 
-    precision: Precision | None = None
+    precision: str | None = None
     domain: str | None = None
     zone: str | None = None
 

@@ -12,8 +12,8 @@ Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.int16] |
 
 Tensor: TypeAlias = NDArray[np.float32]
 Array: TypeAlias = NDArray[Any]
-Precision = Literal["fp32", "int8"]
-PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
+Datatype = Literal["fp32", "fp16", "int8"]
+DATATYPES: tuple[Datatype, ...] = ("fp32", "fp16", "int8")
 TaskKind = Literal["segmentation", "classification"]
 Format = Literal["onnx", "onnx-symmetric", "tflite"]
 Method = Literal["counter", "integrated", "modelled"]

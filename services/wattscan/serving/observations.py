@@ -116,7 +116,8 @@ class ModelsCollector(Collector):
             engine = [model.backend, model.provider, model.file.format]
             batch = str(model.batcher.settings.max_batch_size)
             how = [model.engine_version, str(model.threads), batch]
-            how += [model.computed_in, model.engine_reason]
+            how += [model.datatype if model.computed_in else "", model.computed_in]
+            how += [model.engine_reason]
             info.add_metric([*labels, *engine, model.file.sha256, *how], 1)
             _add_scores(model, labels, scores)
         for model in self._models:

@@ -9,7 +9,6 @@ from typing import Any
 from wattscan.contracts import (
     AUTO,
     LIMITS,
-    PRECISIONS,
     Batching,
     Correction,
     Limits,
@@ -17,6 +16,7 @@ from wattscan.contracts import (
     SensorChoice,
     Target,
     WattscanError,
+    check_variant,
 )
 from wattscan.settings import (
     MOST_ROWS,
@@ -189,6 +189,6 @@ def _paper(table: Any) -> PaperReading:
         raise ValueError(f"paper must be a table with {', '.join(sorted(known))} at most")
     if not all(isinstance(value, str) for value in table.values()):
         raise ValueError("the values of paper must be texts")
-    if table.get("precision", PRECISIONS[0]) not in PRECISIONS:
-        raise ValueError(f"the precision of paper must be one of {', '.join(PRECISIONS)}")
+    if "precision" in table:
+        check_variant(table["precision"])
     return PaperReading(**table)

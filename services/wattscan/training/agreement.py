@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from wattscan.contracts import Precision, Task, Tensor
+from wattscan.contracts import Datatype, Task, Tensor
 
 REFERENCE = "onnxruntime"
 """The backend whose CPU provider computes an ONNX file as ONNX defines it."""
 FP32_TOLERANCE = 1e-4
 """How far two engines' probabilities may lie apart for one FP32 model."""
 MASK_TOLERANCE = 0.01
-"""How many pixels two engines may label differently for one INT8 model, as a part of those that
-either of them marks."""
+"""How many pixels two engines may label differently for one FP16 or INT8 model, as a part of those
+that either of them marks."""
 FINDING_TOLERANCE = 0.02
-"""How far 99 % of two engines' probabilities of findings may lie apart for one INT8 model."""
+"""How far 99 % of two engines' probabilities of findings may lie apart for one such model."""
 
 
-def compared(task: Task, precision: Precision, one: Tensor, other: Tensor) -> tuple[bool, str]:
+def compared(task: Task, datatype: Datatype, one: Tensor, other: Tensor) -> tuple[bool, str]:
     """Whether two sets of logits of the same images agree, and what was seen.
 
     Args:
         task: segmentation or classification.
-        precision: FP32 must agree to rounding, INT8 in what is answered.
+        datatype: of the weights; FP32 must agree to rounding, FP16 and INT8 in what is answered.
         one: logits (N, h, w, 1) or (N, findings).
         other: of the same shape.
     """
@@ -30,7 +30,7 @@ def compared(task: Task, precision: Precision, one: Tensor, other: Tensor) -> tu
         return False, f"one answers {one.shape}, the other {other.shape}"
     difference = np.abs(_probability(one) - _probability(other))
     largest = float(difference.max())
-    if precision == "fp32":
+    if datatype == "fp32":
         note = f"probabilities differ by {largest:.1e} at most"
         return largest <= FP32_TOLERANCE, note  # `<=`: NaN fails
     if task.kind == "segmentation":

@@ -23,7 +23,7 @@ import numpy as np
 
 from wattscan import plugins
 from wattscan.artifacts import find_cards
-from wattscan.contracts import PRECISIONS, Engine, ModelCard, Precision, Tensor, WattscanError
+from wattscan.contracts import Engine, ModelCard, Tensor, WattscanError
 from wattscan.engine_choice import DEFAULT, cheapest, processor, tuned
 from wattscan.training.data import inputs
 from wattscan.training.steady import opened, run_for
@@ -38,7 +38,7 @@ class Timing:
 
     network: str
     backend: str
-    precision: Precision
+    precision: str
     seconds: tuple[float, ...]
     auto: str = ""
 
@@ -124,12 +124,16 @@ def _heading(rounds: int, threads: int) -> str:
 
 
 def _table(timings: Sequence[Timing]) -> str:
-    lines = ["| network | engine | FP32 | INT8 | FP32 / INT8 |", "| --- | --- | --- | --- | --- |"]
+    variants = _in_order(timings)
+    first, *others = (name.upper() for name in variants)
+    headings = ["network", "engine", first, *others, *(f"{first} / {other}" for other in others)]
+    lines = [f"| {' | '.join(headings)} |", "| --- " * len(headings) + "|"]
     for network in dict.fromkeys(timing.network for timing in timings):
         mine = [timing for timing in timings if timing.network == network]
         for backend in dict.fromkeys(timing.backend for timing in mine):
-            lines.append(_line(network, backend, [t for t in mine if t.backend == backend]))
-        lines.append(_line(network, "best of each", _best(mine)))
+            of_engine = [timing for timing in mine if timing.backend == backend]
+            lines.append(_line(network, backend, of_engine, variants))
+        lines.append(_line(network, "best of each", _best(mine), variants))
     return "\n".join(lines)
 
 
@@ -155,19 +159,25 @@ def _ratio(one: Timing, other: Timing) -> float:
 
 
 def _best(timings: Sequence[Timing]) -> list[Timing]:
+    every = {timing.precision for timing in timings}
     return [
-        min(of_precision, key=lambda timing: timing.median)
-        for precision in PRECISIONS
-        if (of_precision := [timing for timing in timings if timing.precision == precision])
+        min((t for t in timings if t.precision == precision), key=lambda timing: timing.median)
+        for precision in every
     ]
 
 
-def _line(network: str, label: str, timings: Sequence[Timing]) -> str:
-    by_precision = {timing.precision: timing for timing in timings}
-    cells = [
-        f"{1e3 * by_precision[p].median:.1f}" if p in by_precision else _MISSING for p in PRECISIONS
+def _in_order(timings: Sequence[Timing]) -> list[str]:
+    """Each variant once, FP32 first."""
+    return sorted({timing.precision for timing in timings}, key=lambda name: (name != "fp32", name))
+
+
+def _line(network: str, label: str, timings: Sequence[Timing], variants: Sequence[str]) -> str:
+    of = {timing.precision: timing for timing in timings}
+    cells = [f"{1e3 * of[name].median:.1f}" if name in of else _MISSING for name in variants]
+    first, *others = variants
+    both = [first in of and name in of for name in others]
+    cells += [
+        f"{_ratio(of[first], of[name]):.2f}" if there else _MISSING
+        for name, there in zip(others, both, strict=True)
     ]
-    ratio = _MISSING
-    if len(by_precision) == len(PRECISIONS):
-        ratio = f"{_ratio(*(by_precision[p] for p in PRECISIONS)):.2f}"
-    return f"| {network} | {label} | {' | '.join(cells)} | {ratio} |"
+    return f"| {network} | {label} | {' | '.join(cells)} |"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wattscan.artifacts import CARD, FILE_NAMES, sha256
-from wattscan.contracts import Difference, Format, Normalisation, Precision, Task
+from wattscan.contracts import Difference, Format, Normalisation, Task
 
 VERSION = "1"
 """The version's folder, as model servers lay out their repositories."""
@@ -40,7 +40,7 @@ class Scored:
 class Made:
     """What the export knows of one variant."""
 
-    precision: Precision
+    precision: str
     network: str
     normalisation: Normalisation
     score: Scored

@@ -84,7 +84,7 @@ def _digest(card: ModelCard, file: ModelFile) -> Line:
 
 
 def _structure(card: ModelCard, file: ModelFile) -> Iterator[Line]:
-    name, integer = f"{file.format} structure", card.precision == "int8"
+    name, integer = f"{file.format} structure", card.datatype == "int8"
     try:
         if file.format in ("onnx", SYMMETRIC):
             symmetric = file.format == SYMMETRIC

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from wattscan.artifacts import SYMMETRIC
-from wattscan.contracts import PRECISIONS, ModelCard, Task
+from wattscan.contracts import ModelCard, Task
 from wattscan.training.card import FORMATS
 from wattscan.training.engines import Line, Verdict
 
 QUALITY_TOLERANCE = 0.005
-"""How far INT8's score may lie from FP32's."""
+"""How far a variant's score may lie from FP32's."""
 _ROUNDING = 2e-6
 
 
@@ -31,20 +31,21 @@ def card_line(card: ModelCard, task: Task) -> Line:
 
 
 def pair_lines(cards: Sequence[ModelCard]) -> Iterator[Line]:
-    """For each task: both precisions, of one training, and near in quality."""
+    """For each task: FP32 and the other variants, of one training, and near in quality."""
     for name in dict.fromkeys(card.task for card in cards):
         mine = {card.precision: card for card in cards if card.task == name}
-        missing = [precision for precision in PRECISIONS if precision not in mine]
-        if missing:
-            yield _line(name, "fp32 and int8", [f"{', '.join(missing)} is missing"], "")
+        fp32 = mine.pop("fp32", None)
+        if fp32 is not None and mine:
+            yield from (_pair(name, fp32, card) for card in mine.values())
         else:
-            yield _pair(name, mine["fp32"], mine["int8"])
+            missing = "another variant" if fp32 else "fp32"
+            yield _line(name, "variants", [f"{missing} is missing"], "")
 
 
 def _formats(card: ModelCard) -> Iterator[str]:
     formats = sorted(file.format for file in card.files)
     # TensorRT's form is INT8's, and comes when it is asked for.
-    extra = [SYMMETRIC] if card.precision == "int8" and SYMMETRIC in formats else []
+    extra = [SYMMETRIC] if card.datatype == "int8" and SYMMETRIC in formats else []
     if formats != sorted([*FORMATS, *extra]):
         yield f"its files are {', '.join(formats) or 'none'}, not one {' and one '.join(FORMATS)}"
 
@@ -58,26 +59,27 @@ def _fields(card: ModelCard, task: Task) -> Iterator[str]:
         yield f"it does not have one score, of {task.metric}"
 
 
-def _pair(name: str, fp32: ModelCard, int8: ModelCard) -> Line:
+def _pair(task: str, fp32: ModelCard, card: ModelCard) -> Line:
+    check, name = f"fp32 and {card.precision}", card.precision.upper()
     same = ("seed", "data", "fit", "network")
     problems = [
-        f"the two differ in {key}" for key in same if fp32.details.get(key) != int8.details.get(key)
+        f"the two differ in {key}" for key in same if fp32.details.get(key) != card.details.get(key)
     ]
-    if fp32.normalisation != int8.normalisation:
+    if fp32.normalisation != card.normalisation:
         problems.append("the two differ in normalisation")
-    if not fp32.quality or not int8.quality:
-        return _line(name, "fp32 and int8", [*problems, "a score is missing"], "")
-    change = int8.quality[0].value - fp32.quality[0].value
+    if not fp32.quality or not card.quality:
+        return _line(task, check, [*problems, "a score is missing"], "")
+    change = card.quality[0].value - fp32.quality[0].value
     if abs(change) > QUALITY_TOLERANCE:
-        problems.append(f"INT8 - FP32 is {change:+.4f}, more than {QUALITY_TOLERANCE}")
-    stated = int8.quality[0].difference
+        problems.append(f"{name} - FP32 is {change:+.4f}, more than {QUALITY_TOLERANCE}")
+    stated = card.quality[0].difference
     if stated is None:
-        problems.append("the INT8 card gives no interval")
+        problems.append(f"the {name} card gives no interval")
     elif not stated.lower <= stated.estimate <= stated.upper:
-        problems.append("the INT8 card's interval does not hold its estimate")
+        problems.append(f"the {name} card's interval does not hold its estimate")
     elif abs(stated.estimate - change) > _ROUNDING:
-        problems.append("the INT8 card's difference is not that of the scores")
-    return _line(name, "fp32 and int8", problems, f"one training, INT8 - FP32 {change:+.4f}")
+        problems.append(f"the {name} card's difference is not that of the scores")
+    return _line(task, check, problems, f"one training, {name} - FP32 {change:+.4f}")
 
 
 def _line(model: str, check: str, problems: Sequence[Any], note: str) -> Line:

@@ -100,7 +100,7 @@ def check_engines(job: Job, files: list[ModelFile], absent: dict[str, str]) -> I
             if reference is None:
                 yield Line(card.name, title, "skipped", "not compared: the reference did not run")
                 continue
-            agree, note = compared(job.task, card.precision, reference, logits)
+            agree, note = compared(job.task, card.datatype, reference, logits)
             yield Line(card.name, title, "ok" if agree else "FAILED", note)
 
 

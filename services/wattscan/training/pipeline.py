@@ -15,7 +15,7 @@ import torch
 
 from wattscan import plugins
 from wattscan.artifacts import FILE_NAMES
-from wattscan.contracts import Difference, Precision, Task
+from wattscan.contracts import Difference, Task
 from wattscan.training import bootstrap, card, checkpoint, export, graph, networks, recipe, sets
 from wattscan.training.checkpoint import Checkpoint
 from wattscan.training.data import TrainingData, digest_of
@@ -158,7 +158,7 @@ def export_models(task_name: str, work: Path, models: Path, origin: Origin) -> l
 class _Variant:
     """A network that is ready to be written, where it came from, and how good it is."""
 
-    precision: Precision
+    precision: str
     network: Any
     source: Checkpoint
     scored: card.Scored

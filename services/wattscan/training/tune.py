@@ -204,7 +204,7 @@ def _otherwise(card: ModelCard, engines: Mapping[str, Engine], images: Tensor) -
     found = {}
     for name, engine in engines.items():
         for logits in (_one_by_one(engine, images), engine.infer(images)):
-            agree, note = compared(task, card.precision, right, logits)
+            agree, note = compared(task, card.datatype, right, logits)
             if not agree:
                 found[name] = note
     return found

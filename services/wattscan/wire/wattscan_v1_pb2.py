@@ -24,47 +24,47 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fwattscan/wire/wattscan_v1.proto\x12\x0bwattscan.v1\"[\n\x05Image\x12\x11\n\x07\x65ncoded\x18\x01 \x01(\x0cH\x00\x12%\n\x03raw\x18\x02 \x01(\x0b\x32\x16.wattscan.v1.RawTensorH\x00\x12\r\n\x05\x66rame\x18\x03 \x01(\rB\t\n\x07\x63ontent\"R\n\tRawTensor\x12(\n\tdata_type\x18\x01 \x01(\x0e\x32\x15.wattscan.v1.DataType\x12\r\n\x05shape\x18\x02 \x03(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"l\n\x0eSegmentRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\x12)\n\tprecision\x18\x02 \x01(\x0e\x32\x16.wattscan.v1.Precision\x12!\n\x05image\x18\x03 \x01(\x0b\x32\x12.wattscan.v1.Image\"Y\n\x0fSegmentResponse\x12\x1f\n\x04mask\x18\x01 \x01(\x0b\x32\x11.wattscan.v1.Mask\x12%\n\x07receipt\x18\x02 \x01(\x0b\x32\x14.wattscan.v1.Receipt\"5\n\x04Mask\x12\x0e\n\x06height\x18\x01 \x01(\r\x12\r\n\x05width\x18\x02 \x01(\r\x12\x0e\n\x06pixels\x18\x03 \x01(\x0c\"m\n\x0f\x43lassifyRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\x12)\n\tprecision\x18\x02 \x01(\x0e\x32\x16.wattscan.v1.Precision\x12!\n\x05image\x18\x03 \x01(\x0b\x32\x12.wattscan.v1.Image\"a\n\x10\x43lassifyResponse\x12&\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x14.wattscan.v1.Finding\x12%\n\x07receipt\x18\x02 \x01(\x0b\x32\x14.wattscan.v1.Receipt\",\n\x07\x46inding\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x02\"\x85\x01\n\x07Receipt\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x1a.wattscan.v1.ModelIdentity\x12*\n\x07timings\x18\x02 \x01(\x0b\x32\x19.wattscan.v1.StageTimings\x12#\n\x06\x65nergy\x18\x03 \x01(\x0b\x32\x13.wattscan.v1.Energy\">\n\rModelIdentity\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"\xa4\x01\n\x0cStageTimings\x12\x16\n\x0e\x64\x65\x63ode_seconds\x18\x01 \x01(\x01\x12\x1a\n\x12preprocess_seconds\x18\x02 \x01(\x01\x12\x15\n\rqueue_seconds\x18\x03 \x01(\x01\x12\x15\n\rinfer_seconds\x18\x04 \x01(\x01\x12\x1b\n\x13postprocess_seconds\x18\x05 \x01(\x01\x12\x15\n\rtotal_seconds\x18\x06 \x01(\x01\"G\n\x06\x45nergy\x12\x13\n\x06joules\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\r\n\x05scope\x18\x03 \x01(\tB\t\n\x07_joules\"\x13\n\x11ListModelsRequest\">\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.wattscan.v1.ServedModel\"\x97\x01\n\x0bServedModel\x12,\n\x08identity\x18\x01 \x01(\x0b\x32\x1a.wattscan.v1.ModelIdentity\x12\x0c\n\x04task\x18\x02 \x01(\t\x12)\n\tprecision\x18\x03 \x01(\x0e\x32\x16.wattscan.v1.Precision\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12\x13\n\x0binput_shape\x18\x05 \x03(\r*N\n\tPrecision\x12\x19\n\x15PRECISION_UNSPECIFIED\x10\x00\x12\x12\n\x0ePRECISION_FP32\x10\x01\x12\x12\n\x0ePRECISION_INT8\x10\x02*y\n\x08\x44\x61taType\x12\x19\n\x15\x44\x41TA_TYPE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44\x41TA_TYPE_UINT8\x10\x01\x12\x14\n\x10\x44\x41TA_TYPE_UINT16\x10\x02\x12\x13\n\x0f\x44\x41TA_TYPE_INT16\x10\x03\x12\x12\n\x0e\x44\x41TA_TYPE_FP32\x10\x04\x32\xee\x01\n\x0eImagingService\x12\x44\n\x07Segment\x12\x1b.wattscan.v1.SegmentRequest\x1a\x1c.wattscan.v1.SegmentResponse\x12G\n\x08\x43lassify\x12\x1c.wattscan.v1.ClassifyRequest\x1a\x1d.wattscan.v1.ClassifyResponse\x12M\n\nListModels\x12\x1e.wattscan.v1.ListModelsRequest\x1a\x1f.wattscan.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fwattscan/wire/wattscan_v1.proto\x12\x0bwattscan.v1\"[\n\x05Image\x12\x11\n\x07\x65ncoded\x18\x01 \x01(\x0cH\x00\x12%\n\x03raw\x18\x02 \x01(\x0b\x32\x16.wattscan.v1.RawTensorH\x00\x12\r\n\x05\x66rame\x18\x03 \x01(\rB\t\n\x07\x63ontent\"R\n\tRawTensor\x12(\n\tdata_type\x18\x01 \x01(\x0e\x32\x15.wattscan.v1.DataType\x12\r\n\x05shape\x18\x02 \x03(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"}\n\x0eSegmentRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\x12)\n\tprecision\x18\x02 \x01(\x0e\x32\x16.wattscan.v1.Precision\x12!\n\x05image\x18\x03 \x01(\x0b\x32\x12.wattscan.v1.Image\x12\x0f\n\x07variant\x18\x04 \x01(\t\"Y\n\x0fSegmentResponse\x12\x1f\n\x04mask\x18\x01 \x01(\x0b\x32\x11.wattscan.v1.Mask\x12%\n\x07receipt\x18\x02 \x01(\x0b\x32\x14.wattscan.v1.Receipt\"5\n\x04Mask\x12\x0e\n\x06height\x18\x01 \x01(\r\x12\r\n\x05width\x18\x02 \x01(\r\x12\x0e\n\x06pixels\x18\x03 \x01(\x0c\"~\n\x0f\x43lassifyRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\x12)\n\tprecision\x18\x02 \x01(\x0e\x32\x16.wattscan.v1.Precision\x12!\n\x05image\x18\x03 \x01(\x0b\x32\x12.wattscan.v1.Image\x12\x0f\n\x07variant\x18\x04 \x01(\t\"a\n\x10\x43lassifyResponse\x12&\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x14.wattscan.v1.Finding\x12%\n\x07receipt\x18\x02 \x01(\x0b\x32\x14.wattscan.v1.Receipt\",\n\x07\x46inding\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x02\"\x85\x01\n\x07Receipt\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x1a.wattscan.v1.ModelIdentity\x12*\n\x07timings\x18\x02 \x01(\x0b\x32\x19.wattscan.v1.StageTimings\x12#\n\x06\x65nergy\x18\x03 \x01(\x0b\x32\x13.wattscan.v1.Energy\">\n\rModelIdentity\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"\xa4\x01\n\x0cStageTimings\x12\x16\n\x0e\x64\x65\x63ode_seconds\x18\x01 \x01(\x01\x12\x1a\n\x12preprocess_seconds\x18\x02 \x01(\x01\x12\x15\n\rqueue_seconds\x18\x03 \x01(\x01\x12\x15\n\rinfer_seconds\x18\x04 \x01(\x01\x12\x1b\n\x13postprocess_seconds\x18\x05 \x01(\x01\x12\x15\n\rtotal_seconds\x18\x06 \x01(\x01\"G\n\x06\x45nergy\x12\x13\n\x06joules\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\r\n\x05scope\x18\x03 \x01(\tB\t\n\x07_joules\"\x13\n\x11ListModelsRequest\">\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.wattscan.v1.ServedModel\"\xa8\x01\n\x0bServedModel\x12,\n\x08identity\x18\x01 \x01(\x0b\x32\x1a.wattscan.v1.ModelIdentity\x12\x0c\n\x04task\x18\x02 \x01(\t\x12)\n\tprecision\x18\x03 \x01(\x0e\x32\x16.wattscan.v1.Precision\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12\x13\n\x0binput_shape\x18\x05 \x03(\r\x12\x0f\n\x07variant\x18\x06 \x01(\t*N\n\tPrecision\x12\x19\n\x15PRECISION_UNSPECIFIED\x10\x00\x12\x12\n\x0ePRECISION_FP32\x10\x01\x12\x12\n\x0ePRECISION_INT8\x10\x02*y\n\x08\x44\x61taType\x12\x19\n\x15\x44\x41TA_TYPE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44\x41TA_TYPE_UINT8\x10\x01\x12\x14\n\x10\x44\x41TA_TYPE_UINT16\x10\x02\x12\x13\n\x0f\x44\x41TA_TYPE_INT16\x10\x03\x12\x12\n\x0e\x44\x41TA_TYPE_FP32\x10\x04\x32\xee\x01\n\x0eImagingService\x12\x44\n\x07Segment\x12\x1b.wattscan.v1.SegmentRequest\x1a\x1c.wattscan.v1.SegmentResponse\x12G\n\x08\x43lassify\x12\x1c.wattscan.v1.ClassifyRequest\x1a\x1d.wattscan.v1.ClassifyResponse\x12M\n\nListModels\x12\x1e.wattscan.v1.ListModelsRequest\x1a\x1f.wattscan.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wattscan.wire.wattscan_v1_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PRECISION']._serialized_start=1416
-  _globals['_PRECISION']._serialized_end=1494
-  _globals['_DATATYPE']._serialized_start=1496
-  _globals['_DATATYPE']._serialized_end=1617
+  _globals['_PRECISION']._serialized_start=1467
+  _globals['_PRECISION']._serialized_end=1545
+  _globals['_DATATYPE']._serialized_start=1547
+  _globals['_DATATYPE']._serialized_end=1668
   _globals['_IMAGE']._serialized_start=48
   _globals['_IMAGE']._serialized_end=139
   _globals['_RAWTENSOR']._serialized_start=141
   _globals['_RAWTENSOR']._serialized_end=223
   _globals['_SEGMENTREQUEST']._serialized_start=225
-  _globals['_SEGMENTREQUEST']._serialized_end=333
-  _globals['_SEGMENTRESPONSE']._serialized_start=335
-  _globals['_SEGMENTRESPONSE']._serialized_end=424
-  _globals['_MASK']._serialized_start=426
-  _globals['_MASK']._serialized_end=479
-  _globals['_CLASSIFYREQUEST']._serialized_start=481
-  _globals['_CLASSIFYREQUEST']._serialized_end=590
-  _globals['_CLASSIFYRESPONSE']._serialized_start=592
-  _globals['_CLASSIFYRESPONSE']._serialized_end=689
-  _globals['_FINDING']._serialized_start=691
-  _globals['_FINDING']._serialized_end=735
-  _globals['_RECEIPT']._serialized_start=738
-  _globals['_RECEIPT']._serialized_end=871
-  _globals['_MODELIDENTITY']._serialized_start=873
-  _globals['_MODELIDENTITY']._serialized_end=935
-  _globals['_STAGETIMINGS']._serialized_start=938
-  _globals['_STAGETIMINGS']._serialized_end=1102
-  _globals['_ENERGY']._serialized_start=1104
-  _globals['_ENERGY']._serialized_end=1175
-  _globals['_LISTMODELSREQUEST']._serialized_start=1177
-  _globals['_LISTMODELSREQUEST']._serialized_end=1196
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1198
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1260
-  _globals['_SERVEDMODEL']._serialized_start=1263
-  _globals['_SERVEDMODEL']._serialized_end=1414
-  _globals['_IMAGINGSERVICE']._serialized_start=1620
-  _globals['_IMAGINGSERVICE']._serialized_end=1858
+  _globals['_SEGMENTREQUEST']._serialized_end=350
+  _globals['_SEGMENTRESPONSE']._serialized_start=352
+  _globals['_SEGMENTRESPONSE']._serialized_end=441
+  _globals['_MASK']._serialized_start=443
+  _globals['_MASK']._serialized_end=496
+  _globals['_CLASSIFYREQUEST']._serialized_start=498
+  _globals['_CLASSIFYREQUEST']._serialized_end=624
+  _globals['_CLASSIFYRESPONSE']._serialized_start=626
+  _globals['_CLASSIFYRESPONSE']._serialized_end=723
+  _globals['_FINDING']._serialized_start=725
+  _globals['_FINDING']._serialized_end=769
+  _globals['_RECEIPT']._serialized_start=772
+  _globals['_RECEIPT']._serialized_end=905
+  _globals['_MODELIDENTITY']._serialized_start=907
+  _globals['_MODELIDENTITY']._serialized_end=969
+  _globals['_STAGETIMINGS']._serialized_start=972
+  _globals['_STAGETIMINGS']._serialized_end=1136
+  _globals['_ENERGY']._serialized_start=1138
+  _globals['_ENERGY']._serialized_end=1209
+  _globals['_LISTMODELSREQUEST']._serialized_start=1211
+  _globals['_LISTMODELSREQUEST']._serialized_end=1230
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1232
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1294
+  _globals['_SERVEDMODEL']._serialized_start=1297
+  _globals['_SERVEDMODEL']._serialized_end=1465
+  _globals['_IMAGINGSERVICE']._serialized_start=1671
+  _globals['_IMAGINGSERVICE']._serialized_end=1909
 # @@protoc_insertion_point(module_scope)

@@ -50,14 +50,16 @@ class RawTensor(_message.Message):
     def __init__(self, data_type: _Optional[_Union[DataType, str]] = ..., shape: _Optional[_Iterable[int]] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class SegmentRequest(_message.Message):
-    __slots__ = ("task", "precision", "image")
+    __slots__ = ("task", "precision", "image", "variant")
     TASK_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
     task: str
     precision: Precision
     image: Image
-    def __init__(self, task: _Optional[str] = ..., precision: _Optional[_Union[Precision, str]] = ..., image: _Optional[_Union[Image, _Mapping]] = ...) -> None: ...
+    variant: str
+    def __init__(self, task: _Optional[str] = ..., precision: _Optional[_Union[Precision, str]] = ..., image: _Optional[_Union[Image, _Mapping]] = ..., variant: _Optional[str] = ...) -> None: ...
 
 class SegmentResponse(_message.Message):
     __slots__ = ("mask", "receipt")
@@ -78,14 +80,16 @@ class Mask(_message.Message):
     def __init__(self, height: _Optional[int] = ..., width: _Optional[int] = ..., pixels: _Optional[bytes] = ...) -> None: ...
 
 class ClassifyRequest(_message.Message):
-    __slots__ = ("task", "precision", "image")
+    __slots__ = ("task", "precision", "image", "variant")
     TASK_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
     task: str
     precision: Precision
     image: Image
-    def __init__(self, task: _Optional[str] = ..., precision: _Optional[_Union[Precision, str]] = ..., image: _Optional[_Union[Image, _Mapping]] = ...) -> None: ...
+    variant: str
+    def __init__(self, task: _Optional[str] = ..., precision: _Optional[_Union[Precision, str]] = ..., image: _Optional[_Union[Image, _Mapping]] = ..., variant: _Optional[str] = ...) -> None: ...
 
 class ClassifyResponse(_message.Message):
     __slots__ = ("findings", "receipt")
@@ -160,15 +164,17 @@ class ListModelsResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[ServedModel, _Mapping]]] = ...) -> None: ...
 
 class ServedModel(_message.Message):
-    __slots__ = ("identity", "task", "precision", "kind", "input_shape")
+    __slots__ = ("identity", "task", "precision", "kind", "input_shape", "variant")
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     INPUT_SHAPE_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
     identity: ModelIdentity
     task: str
     precision: Precision
     kind: str
     input_shape: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, identity: _Optional[_Union[ModelIdentity, _Mapping]] = ..., task: _Optional[str] = ..., precision: _Optional[_Union[Precision, str]] = ..., kind: _Optional[str] = ..., input_shape: _Optional[_Iterable[int]] = ...) -> None: ...
+    variant: str
+    def __init__(self, identity: _Optional[_Union[ModelIdentity, _Mapping]] = ..., task: _Optional[str] = ..., precision: _Optional[_Union[Precision, str]] = ..., kind: _Optional[str] = ..., input_shape: _Optional[_Iterable[int]] = ..., variant: _Optional[str] = ...) -> None: ...

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from wattscan import plugins
-from wattscan.artifacts import default_models
+from wattscan.artifacts import default_models, find_cards
 from wattscan.bench.faithful import check_engines
 from wattscan.contracts import EngineAbsent, WattscanError
 from wattscan.targets import load_target
@@ -27,7 +27,8 @@ def said():
 
 def check(said, target=None):
     named = replace(load_target("cpu"), backend="openvino")
-    return check_engines(MODELS, TASKS, target or named, said.append)
+    cards = [card for card in find_cards(MODELS) if card.task in TASKS]
+    return check_engines(cards, target or named, said.append)
 
 
 def changed(monkeypatch, open_engine):

@@ -15,8 +15,11 @@ FP32 = {
 INT8 = {**FP32, "precision": "int8", "sha256": "b" * 64}
 
 
-def check(before, now, tasks=("brain-mri",)):
-    check_same(models_of(before), models_of(now), tasks, "the run in runs/x")
+BOTH = ("fp32", "int8")
+
+
+def check(before, now, task="brain-mri", variants=BOTH):
+    check_same(models_of(before), models_of(now), {task: variants}, "the run in runs/x")
 
 
 def test_the_same_models_pass_in_any_order():
@@ -47,7 +50,11 @@ def test_a_model_that_was_replaced_is_named(label, value, told):
 
 
 def test_a_model_of_another_task_is_no_matter():
-    check([FP32, INT8], [FP32, {**INT8, "sha256": "c" * 64}], ("chest-xray",))
+    check([FP32, INT8], [FP32, {**INT8, "sha256": "c" * 64}], "chest-xray")
+
+
+def test_a_variant_that_is_not_measured_is_no_matter():
+    check([FP32, INT8], [FP32, {**INT8, "sha256": "c" * 64}], variants=("fp32", "fp16"))
 
 
 def test_a_model_that_is_served_no_more_is_named():
@@ -65,8 +72,9 @@ def test_a_recording_that_told_less_is_compared_by_what_it_told():
 def test_a_run_in_one_engine_has_all_of_its_models_in_it():
     served = models_of([FP32, {**INT8, "backend": "litert"}])
     for backend in ("", "auto"):
-        check_engine(served, backend, ["brain-mri"])
-    check_engine(served, "openvino", ["chest-xray"])
-    check_engine(models_of([FP32, INT8]), "openvino", ["brain-mri"])
+        check_engine(served, backend, {"brain-mri": BOTH})
+    check_engine(served, "openvino", {"chest-xray": BOTH})
+    check_engine(served, "openvino", {"brain-mri": ("fp32",)})
+    check_engine(models_of([FP32, INT8]), "openvino", {"brain-mri": BOTH})
     with pytest.raises(WattscanError, match="brain-mri, INT8, runs in litert and not in openvino"):
-        check_engine(served, "openvino", ["brain-mri"])
+        check_engine(served, "openvino", {"brain-mri": BOTH})

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -24,6 +24,20 @@ def test_an_older_record_has_no_run_and_no_version(tmp_path):
     older = {name: value for name, value in GOOD.items() if name not in ("run", "version")}
     (tmp_path / "run.json").write_text(json.dumps(older))
     assert read_record(tmp_path) == RECORD
+
+
+def test_a_record_from_before_variants_were_named_has_fp32_and_int8(tmp_path):
+    older = {name: value for name, value in GOOD.items() if name not in ("variants", "reference")}
+    (tmp_path / "run.json").write_text(json.dumps(older))
+    found = read_record(tmp_path)
+    assert found.measured == dict.fromkeys(found.tasks, ("fp32", "int8"))
+    assert found.reference == "fp32"
+
+
+def test_variants_are_read_as_they_were_written(tmp_path):
+    record = replace(RECORD, variants={RECORD.tasks[0]: ("fp32", "fp16")}, reference="fp16")
+    write_record(tmp_path, record)
+    assert read_record(tmp_path) == record
 
 
 def test_a_record_that_cannot_be_written_leaves_the_earlier_one(tmp_path, monkeypatch):
@@ -70,7 +84,14 @@ def test_a_folder_in_its_place_is_told(tmp_path):
 @pytest.mark.parametrize(
     "name, value",
     [
-        *((name, value) for name in GOOD for value in (None, {}, [[]], True)),
+        *(
+            (name, value)
+            for name in GOOD
+            for value in (None, {}, [[]], True)
+            if (name, value) != ("variants", {})
+        ),
+        *(("variants", {"a": names}) for names in ([], [1], "fp32", ["a", "a"])),
+        ("variants", {"": ["fp32"]}),
         *((name, 5) for name, value in GOOD.items() if isinstance(value, str)),
         *((name, "a\0b") for name, value in GOOD.items() if isinstance(value, str)),
         *((name, "\ud800") for name, value in GOOD.items() if isinstance(value, str)),

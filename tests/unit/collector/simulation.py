@@ -53,7 +53,7 @@ def simulate(
         rng = np.random.default_rng([seed, number])
         source, truth = make(drawn(rng), rng)
         measured = measure(source, None)
-        ratio = measured.ratios[measured.tasks[0]]
+        ratio = measured.ratios[0]
         for cell in measured.cells:
             tally.cells += 1
             tally.valid += cell.verdict == "valid"
@@ -63,10 +63,12 @@ def simulate(
                 figure = cell.joules(kind)
                 if verdict == "valid" and figure and figure.interval:
                     tally.count(kind, *figure.interval, getattr(truth, kind)[cell.precision])
-        verdicts = {"gross": measured.verdict_of, "net": measured.net_verdict_of}
+        verdicts = {
+            "gross": measured.verdict_of_ratio(ratio), "net": measured.net_verdict_of_ratio(ratio)
+        }  # fmt: skip
         for kind in KINDS:
             fitted = getattr(ratio, kind)
-            if fitted and fitted.low and verdicts[kind](measured.tasks[0]) == "valid":
+            if fitted and fitted.low and verdicts[kind] == "valid":
                 tally.count(f"ratio, {kind}", fitted.low, fitted.high, truth.ratio(kind))
         told(number + 1)
     assert tally.cells == runs * len(VARIANTS)

@@ -27,7 +27,7 @@ MODELLED = {
     "scope": "chip",
     "method": "modelled",
 }
-SHA256 = {"fp32": "f" * 64, "int8": "8" * 64}
+SHA256 = {"fp32": "f" * 64, "int8": "8" * 64, "fp16": "1" * 64, "int8-ptq": "a" * 64}
 BOUNDS = [0.001 * 1.05**step for step in range(160)]
 
 
@@ -46,7 +46,8 @@ Edit = Callable[[Sample], Sample | None]
 @dataclass(frozen=True)
 class Spec:
     """A run. Watts, seconds, degrees Celsius; `wobble` acts on each repeat. `more` are functions
-    from a sample to those that go with it; `served`: the page tells what the server served."""
+    from a sample to those that go with it; `served`: the page tells what the server served;
+    `reference`: the generator tells what the variants are compared with."""
 
     run: str = "run-1"
     profile: str = "standard"
@@ -69,6 +70,7 @@ class Spec:
     more: tuple[Callable[[Sample], Iterator[Sample]], ...] = ()
     served: bool = False
     end: bool = True
+    reference: str = ""
 
 
 class Span(NamedTuple):
@@ -205,6 +207,8 @@ def _generator_page(spec: Spec, phases: list[Span], now: float) -> Iterator[Samp
     own = {**LOADGEN, "run": spec.run}
     info = {"target": "cpu", "target_instance": TARGET["instance"], "profile": spec.profile}
     more = {"scenario": "SingleStream", "seed": "7", "version": "0.1.0"}
+    if spec.reference:
+        more["reference"] = spec.reference
     yield Sample(now, "wattscan_run_info", {**own, **info, **more}, 1.0)
     yield Sample(now, "wattscan_generator_cpu_ratio", own, spec.generator_cpu)
     yield Sample(now, "wattscan_page_timestamp_seconds", own, now)

@@ -55,8 +55,9 @@ def test_an_invalid_cell_s_joules_are_marked_wherever_they_are_said():
 )
 def test_only_a_saving_is_green(settings, tone, said):
     report = reduced(wobble=(1.0, 1.01, 0.99, 1.005, 0.995, 1.0), **settings)
-    assert headline.tone(report.measured, "brain-mri") == tone
-    assert said in headline.task_saving(report.measured, "brain-mri")
+    ratio = report.measured.ratio("brain-mri", "int8")
+    assert headline.tone(report.measured, ratio) == tone
+    assert said in headline.ratio_saving(report.measured, ratio)
     assert f'class="saving {tone}"' in page(report)
 
 

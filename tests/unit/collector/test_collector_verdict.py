@@ -336,6 +336,8 @@ def test_every_reason_is_tried():
     elsewhere = {
         "int8_quality_below_99_percent",
         "int8_computed_in_fp32",
+        "quality_below_99_percent",
+        "fp16_computed_in_fp32",
         "generator_on_device",
         "net_not_resolved",
     }
@@ -771,7 +773,7 @@ def ratio_of(int8, source=SOURCE):
     edits = (changed(MODEL, tell(int8), precision="int8"),)
     spec = Spec(edits=edits, source=source)
     report = report_of(parse_recording(recording(spec).encode(), "r"))
-    return report.measured.ratios["brain-mri"], report.tables[0].rows[1].text("ratio")
+    return report.measured.ratio("brain-mri", "int8"), report.tables[0].rows[1].text("ratio")
 
 
 def test_different_engines_are_allowed_and_told():

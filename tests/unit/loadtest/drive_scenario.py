@@ -29,7 +29,7 @@ class Client:
 
 
 kind = getattr(scenarios, sys.argv[1])
-ledger = Ledger(Plan("r", "cpu", "i", "quick", sys.argv[1], 1, ("t",)))
+ledger = Ledger(Plan("r", "cpu", "i", "quick", sys.argv[1], 1, {"t": ("fp32", "int8")}))
 ledger.scrapes = -2
 conductor = Conductor(ledger._plan, ledger, Thermometer(None))
 conductor._wait_for_scrapes = lambda: None

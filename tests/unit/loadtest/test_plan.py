@@ -5,12 +5,12 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from loadtest.ledger import _BOUNDS, Ledger
-from loadtest.plan import Plan, Window
+from loadtest.plan import Plan, Window, round_of
 from wattscan.metrics import PROFILES
 
 
-def plan(profile="standard", tasks=("nerve-ultrasound",)):
-    return Plan("r1", "cpu", "host:1", profile, "SingleStream", 7, tasks)
+def plan(profile="standard", tasks=("nerve-ultrasound",), variants=("fp32", "int8")):
+    return Plan("r1", "cpu", "host:1", profile, "SingleStream", 7, dict.fromkeys(tasks, variants))
 
 
 def test_variants_alternate_a_b_b_a_b_a_a_b():
@@ -18,9 +18,38 @@ def test_variants_alternate_a_b_b_a_b_a_a_b():
     assert "".join(order) == "ABBABAABBAAB"
 
 
+@pytest.mark.parametrize("rounds", range(1, 13))
+def test_two_variants_have_the_order_of_thue_and_morse(rounds):
+    order = [name for number in range(rounds) for name in round_of("AB", number)]
+    assert order == ["AB"[position.bit_count() % 2] for position in range(2 * rounds)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("rounds", [2, 6, 12])
+def test_a_linear_drift_weighs_on_all_variants_alike(count, rounds):
+    variants = "ABCDE"[:count]
+    order = [name for number in range(rounds) for name in round_of(variants, number)]
+    places = [sum(i for i, name in enumerate(order) if name == v) for v in variants]
+    assert len(set(places)) == 1
+    assert set(Counter(order).values()) == {rounds}
+
+
+def test_each_pair_of_rounds_begins_with_another_variant():
+    assert ["".join(round_of("ABC", n)) for n in range(6)] == [
+        "ABC",
+        "CBA",
+        "BCA",
+        "ACB",
+        "CAB",
+        "BAC",
+    ]
+    assert [round_of("ABCD", n)[0] for n in range(0, 8, 2)] == list("ABCD")
+
+
 @pytest.mark.parametrize("profile", sorted(PROFILES))
-def test_every_variant_has_its_repeats(profile):
-    windows = plan(profile, ("a", "b")).windows
+@pytest.mark.parametrize("variants", [("fp32",), ("fp32", "fp16", "int8", "int8-ptq")])
+def test_every_variant_has_its_repeats(profile, variants):
+    windows = plan(profile, ("a", "b"), variants).windows
     assert len(set(windows)) == len(windows)
     counts = Counter((w.task, w.precision) for w in windows)
     assert set(counts.values()) == {PROFILES[profile].repeats}

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from wattscan import plugins
-from wattscan.contracts import Precision, Task, Tensor
+from wattscan.contracts import DATATYPES, Datatype, Task, Tensor
 from wattscan.training.agreement import compared
 
 NERVE, CHEST = plugins.task("nerve-ultrasound"), plugins.task("chest-xray")
-PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
 
 
 def logits(task: Task, seed: int = 0) -> Tensor:
@@ -16,26 +15,26 @@ def logits(task: Task, seed: int = 0) -> Tensor:
     return (3 * np.random.default_rng(seed).normal(size=shape)).astype(np.float32)
 
 
-def agree(task: Task, precision: Precision, one: Tensor, other: Tensor) -> bool:
-    return compared(task, precision, one, other)[0]
+def agree(task: Task, datatype: Datatype, one: Tensor, other: Tensor) -> bool:
+    return compared(task, datatype, one, other)[0]
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("datatype", DATATYPES)
 @pytest.mark.parametrize("task", [NERVE, CHEST], ids=lambda task: task.name)
-def test_equal_answers_agree_and_other_ones_do_not(task: Task, precision: Precision) -> None:
+def test_equal_answers_agree_and_other_ones_do_not(task: Task, datatype: Datatype) -> None:
     one = logits(task)
-    assert agree(task, precision, one, one.copy())
-    assert not agree(task, precision, one, logits(task, seed=1))
+    assert agree(task, datatype, one, one.copy())
+    assert not agree(task, datatype, one, logits(task, seed=1))
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("datatype", DATATYPES)
 @pytest.mark.parametrize("task", [NERVE, CHEST], ids=lambda task: task.name)
-def test_answers_that_are_no_numbers_never_agree(task: Task, precision: Precision) -> None:
+def test_answers_that_are_no_numbers_never_agree(task: Task, datatype: Datatype) -> None:
     one = logits(task)
     broken = one.copy()
     broken[0, 0] = np.nan
     for pair in ((one, broken), (broken, one), (broken, broken)):
-        assert not agree(task, precision, *pair)
+        assert not agree(task, datatype, *pair)
 
 
 @pytest.mark.parametrize(("error", "agreed"), [(3e-4, True), (5e-4, False)])
@@ -47,11 +46,11 @@ def test_fp32_must_agree_to_rounding_everywhere(error: float, agreed: bool) -> N
     assert agree(CHEST, "fp32", one, other) is agreed
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("datatype", DATATYPES)
 @pytest.mark.parametrize("task", [NERVE, CHEST], ids=lambda task: task.name)
-def test_how_sure_a_sure_answer_is_does_not_matter(task: Task, precision: Precision) -> None:
+def test_how_sure_a_sure_answer_is_does_not_matter(task: Task, datatype: Datatype) -> None:
     sign = np.sign(logits(task))
-    assert agree(task, precision, sign * np.float32(1e4), sign * np.float32(3e4))
+    assert agree(task, datatype, sign * np.float32(1e4), sign * np.float32(3e4))
 
 
 @pytest.mark.parametrize(("flipped", "agreed"), [(1, True), (2, False)])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wattscan import artifacts
-from wattscan.contracts import Precision, WattscanError
+from wattscan.contracts import WattscanError
 from wattscan.training import benchmark
 from wattscan.training.benchmark import Timing
 
@@ -34,7 +34,7 @@ def cells(table: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-def timing(backend: str, precision: Precision, *milliseconds: float, network: str = "n") -> Timing:
+def timing(backend: str, precision: str, *milliseconds: float, network: str = "n") -> Timing:
     return Timing(network, backend, precision, tuple(ms / 1e3 for ms in milliseconds))
 
 

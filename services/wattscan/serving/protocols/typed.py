@@ -77,7 +77,7 @@ class ImagingService:
         # Both requests have the image in the same place; protobuf would copy its pixels twice.
         rest, pixels = lifted(memoryview(data), _PIXELS) or (data, None)
         message: pb.SegmentRequest | pb.ClassifyRequest = parsed(message_type, rest)
-        name = f"{message.task}-{_precision(message.precision)}"
+        name = f"{message.task}-{_variant(message)}"
         job = ImageJob(kind, lambda windowed: self._pixels(message.image, pixels, windowed))
         return self._pipeline.answer(name, None, job, call)
 
@@ -106,11 +106,25 @@ def _segmented(mask: NDArray[np.uint8], receipt: pb.Receipt) -> list[Message]:
     return [begin, pixels, pb.SegmentResponse(receipt=receipt).SerializeToString()]
 
 
-def _precision(value: pb.Precision) -> str:
-    if value in _PRECISIONS:
-        return _PRECISIONS[value]
-    given = "not given" if value == pb.PRECISION_UNSPECIFIED else f"{value}, which is unknown"
-    raise RequestRefused(f"the precision is {given}: send PRECISION_FP32 or PRECISION_INT8")
+def _variant(message: pb.SegmentRequest | pb.ClassifyRequest) -> str:
+    value = message.precision
+    if value != pb.PRECISION_UNSPECIFIED and value not in _PRECISIONS:
+        raise RequestRefused(
+            f"the precision is {value}, which is unknown: send PRECISION_FP32, PRECISION_INT8, or "
+            "the name of a variant"
+        )
+    named = _PRECISIONS.get(value, "")
+    if named and message.variant not in ("", named):
+        raise RequestRefused(
+            f"the precision is {pb.Precision.Name(value)} and the variant {message.variant!r}: "
+            "send one of them"
+        )
+    if not (named or message.variant):
+        raise RequestRefused(
+            "the precision is not given: send PRECISION_FP32, PRECISION_INT8, or the name of a "
+            "variant, such as fp16"
+        )
+    return named or message.variant
 
 
 def _receipt(call: Call) -> pb.Receipt:
@@ -137,7 +151,8 @@ def _served(model: LoadedModel) -> pb.ServedModel:
     return pb.ServedModel(
         identity=_identity(model),
         task=clinical.card.task,
-        precision=precisions[clinical.card.precision],
+        precision=precisions.get(clinical.card.precision, pb.PRECISION_UNSPECIFIED),
+        variant=clinical.card.precision,
         kind=clinical.task.kind,
         input_shape=clinical.task.input_shape,
     )

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from wattscan.contracts import Engine, ModelCard, ModelFile, Task, TensorSpec
+from wattscan.contracts import Datatype, Engine, ModelCard, ModelFile, Task, TensorSpec, datatype_of
 from wattscan.serving.batching.batcher import Batcher
 from wattscan.serving.repository.config import ModelConfig
 from wattscan.serving.repository.statistics import Statistics
@@ -57,11 +57,20 @@ class LoadedModel:
         return self.name, self.config.precision
 
     @property
+    def datatype(self) -> Datatype:
+        """The number format of its weights."""
+        if self.clinical is not None:
+            return self.clinical.card.datatype
+        return datatype_of(self.config.precision)
+
+    @property
     def computed_in(self) -> str:
-        """Its precision; fp32 where that is int8 and the engine computes it in floating point."""
-        precision = self.labels[1]
-        whole = getattr(self.engines[0], "computes_integers", True)
-        return "fp32" if precision == "int8" and not whole else precision
+        """`fp32` where its engine widens it to that, else its data type; "" where that is not
+        told."""
+        if not self.labels[1]:
+            return ""
+        computes_in = getattr(self.engines[0], "computes_in", ("fp32", "int8"))
+        return self.datatype if self.datatype in computes_in else "fp32"
 
     @property
     def provider(self) -> str:

@@ -285,10 +285,10 @@ class Repository:
             *(model.name, model.version, model.backend),
             f", in batches of up to {batch}" if batch > 1 else "",
         )
-        if model.computed_in != model.labels[1]:
+        if model.computed_in not in ("", model.datatype):
             log.warning(
-                "%s version %d: int8 computed in fp32, as %s does",
-                *(model.name, model.version, model.provider),
+                "%s version %d: %s computed in fp32, as %s does",
+                *(model.name, model.version, model.datatype, model.provider),
             )
         if model.engine_reason:
             log.warning(

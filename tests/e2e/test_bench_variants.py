@@ -1,0 +1,72 @@
+"""`wattscan bench` with a variant of a name of its own, and another reference."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from commands import WATTSCAN
+from wattscan.artifacts import default_models, sha256
+
+TASK = "nerve-ultrasound"
+
+
+def with_a_third_variant(folder):
+    """The task's ONNX models, and INT8's once more as `int8-ptq`, in a file of its own."""
+    for name in ("fp32", "int8"):
+        shutil.copytree(default_models() / f"{TASK}-{name}", folder / f"{TASK}-{name}")
+    third = folder / f"{TASK}-int8-ptq"
+    shutil.copytree(folder / f"{TASK}-int8", third)
+    card = json.loads((third / "card.json").read_text())
+    (file,) = [file for file in card["files"] if file["format"] == "onnx"]
+    with (third / file["path"]).open("ab") as model:
+        model.write(b"\x32\x03ptq")  # field 6 of ModelProto: doc_string
+    file["sha256"] = sha256(third / file["path"])
+    (third / "card.json").write_text(json.dumps({**card, "precision": "int8-ptq"}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    return with_a_third_variant(tmp_path_factory.mktemp("models"))
+
+
+def bench(models, *more):
+    command = [*WATTSCAN, "bench", "--task", TASK, "--models", str(models)]
+    return subprocess.run([*command, *more], capture_output=True, text=True, timeout=500)
+
+
+def test_three_variants_against_another_reference(models, tmp_path):
+    named = ("--variants", "int8-ptq,fp32,int8", "--reference", "int8")
+    done = bench(models, *named, "--backend", "onnxruntime", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "INT8 against INT8-PTQ, FP32" in done.stderr
+    order = [line.split(f"{TASK} ")[1].split(",")[0] for line in done.stderr.splitlines()
+             if "idle baseline" in line]  # fmt: skip
+    assert order == ["INT8", "INT8-PTQ", "FP32", "FP32", "INT8-PTQ", "INT8"]
+    (folder,) = tmp_path.iterdir()
+    report = json.loads((folder / "tables.json").read_text())
+    assert report["run"]["reference"] == "int8"
+    assert [cell["precision"] for cell in report["cells"]] == ["int8", "fp32", "int8-ptq"]
+    assert all(cell["joules_per_image"]["gross"]["mean"] > 0 for cell in report["cells"])
+    ratios = {ratio["precision"]: ratio["gross"]["value"] for ratio in report["ratios"]}
+    assert ratios["fp32"] < 0.9, "FP32 costs more than INT8"
+    assert 0.5 < ratios["int8-ptq"] < 2, "one network"
+    record = json.loads((folder / "run.json").read_text())
+    assert record["variants"] == {TASK: ["int8", "int8-ptq", "fp32"]}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--variants", "fp32,fp16"), f"has no fp16 model of '{TASK}'; it has: fp32, int8, int8-"),
+        (("--reference", "bf16"), "has no bf16 model of"),
+        (("--task", "toe-x-ray"), f"has no model of 'toe-x-ray'; it has: {TASK}"),
+        (("--variants", "fp32,,int8"), "is no list of names"),
+    ],
+)
+def test_what_the_folder_does_not_have_is_named(models, tmp_path, options, told):
+    done = bench(models, "--out", str(tmp_path), *options)
+    assert done.returncode == 2 and told in done.stderr
+    assert not any(tmp_path.iterdir())
