@@ -20,10 +20,11 @@ EXTRAS := openvino onnxruntime litert dicom report loadtest meters otel dev
 BOARD_EXTRAS := litert dicom
 BOARD := build/board
 TFLITE := build/tflite-runtime
+STUBS_READY := build/stubs/.ready
 LOCK = $(BIN)/uv pip compile pyproject.toml --universal --fork-strategy fewest --upgrade \
 	--generate-hashes --no-emit-index-url --no-header --quiet
 BENCHMARK_READY := build/benchmark/.ready
-CLIENTS := triton tensorflow
+CLIENTS := triton tensorflow lowest
 PEERS := pytriton kserve mlserver
 TASKS := $(subst _,-,$(patsubst services/wattscan/tasks/%/recipe.toml,%,$(wildcard services/wattscan/tasks/*/recipe.toml)))
 PEER_PACKAGES := nginx-light haproxy caddy curl nodejs npm
@@ -100,10 +101,10 @@ types: $(READY) ## Types, strictly
 layers: $(READY) ## Who imports whom
 	$(BIN)/lint-imports --no-cache
 
-generated: $(READY) ## Generated files are what would be made
+generated: $(READY) $(STUBS_READY) ## Generated files are what would be made
 	$(BIN)/python docs/generate.py --check
 
-generate: $(READY) ## Make the stubs and the generated documentation anew
+generate: $(READY) $(STUBS_READY) ## Make the stubs and the generated documentation anew
 	$(BIN)/python docs/generate.py
 
 setup-train: $(TRAIN_READY) ## Add what training needs (PyTorch and the exporters, about 1.5 GB)
@@ -256,6 +257,12 @@ build/benchmark/peers/%/.ready: loadtest/serving/peers/requirements-%.txt
 	@$(PYTHON) -m venv $(@D) \
 		&& $(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@ \
 		|| echo "$* cannot be set up with Python $(PYTHON_VERSION): it is listed as not run."
+
+$(STUBS_READY): docs/requirements-stubs.txt
+	@echo "Setting up the protobuf compiler: under a minute."
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
 
 $(FUZZ_READY): $(READY) tests/fuzz/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/fuzz/requirements.txt

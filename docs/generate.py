@@ -21,6 +21,7 @@ from wattscan.collector import paper_figures
 
 ROOT = Path(__file__).parents[1]
 STUBS = Path("services/wattscan/wire")
+COMPILER = ROOT / "build" / "stubs" / "bin" / "python"
 METRICS, MODELS = Path("docs/metrics.md"), Path("docs/models.md")
 SERVING, TARGETS = Path("docs/serving.md"), Path("docs/targets.md")
 BEGIN, END = "<!-- generated -->", "<!-- end of what is generated -->"
@@ -46,14 +47,23 @@ def main() -> int:
 
 
 def stubs() -> dict[Path, str]:
-    """Path -> text of the stubs of every proto."""
+    """Path -> text of the stubs of every proto, by the oldest compiler that is supported: a stub
+    needs the runtime of its compiler, or a later one."""
     protos = sorted((ROOT / "protos").glob("wattscan/wire/*.proto"))
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT / 'protos'}"]
+        command = [str(COMPILER), "-m", "grpc_tools.protoc", f"-I{ROOT / 'protos'}"]
         command += [f"--{kind}_out={folder}" for kind in ("python", "pyi", "grpc_python")]
         subprocess.run([*command, *map(str, protos)], check=True)  # noqa: S603
         made = sorted((Path(folder) / "wattscan" / "wire").iterdir())
-        return {STUBS / file.name: file.read_text(encoding="utf-8") for file in made}
+        return {STUBS / file.name: _own_pool(file.read_text(encoding="utf-8")) for file in made}
+
+
+def _own_pool(stub: str) -> str:
+    """The stub with its messages in our own pool: `wattscan.wire.pool` says why."""
+    before = "from google.protobuf import descriptor_pool as _descriptor_pool\n"
+    return stub.replace(before, "from wattscan.wire.pool import POOL as _POOL\n").replace(
+        "_descriptor_pool.Default()", "_POOL"
+    )
 
 
 def page(path: Path, tables: str) -> str:

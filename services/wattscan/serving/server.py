@@ -29,6 +29,7 @@ from wattscan.serving.security.tokens import Tokens
 from wattscan.serving.upkeep import Every
 from wattscan.serving.watchdog import Watchdog
 from wattscan.units import Seconds
+from wattscan.wire.pool import POOL
 
 # For answers on their way out, once all are made: what is open then (a watcher of health, a stream
 # that is idle) would hold the server for longer.
@@ -174,7 +175,7 @@ class Server:
             server.add_generic_rpc_handlers((self._dispatcher.handler(service),))
         server.add_generic_rpc_handlers((self._health.handler(),))
         names = (*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, server)
+        reflection.enable_server_reflection(names, server, pool=POOL)
         return server
 
     def _listen(self, address: str) -> int:

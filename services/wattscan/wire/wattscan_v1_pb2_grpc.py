@@ -5,7 +5,7 @@ import warnings
 
 from wattscan.wire import wattscan_v1_pb2 as wattscan_dot_wire_dot_wattscan__v1__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.74.0'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in wattscan/wire/wattscan_v1_pb2_grpc.py depends on'
+        + f' but the generated code in wattscan/wire/wattscan_v1_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class ImagingServiceStub:
+class ImagingServiceStub(object):
     """Missing associated documentation comment in .proto file."""
 
     def __init__(self, channel):
@@ -51,7 +51,7 @@ class ImagingServiceStub:
                 _registered_method=True)
 
 
-class ImagingServiceServicer:
+class ImagingServiceServicer(object):
     """Missing associated documentation comment in .proto file."""
 
     def Segment(self, request, context):
@@ -101,7 +101,7 @@ def add_ImagingServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class ImagingService:
+class ImagingService(object):
     """Missing associated documentation comment in .proto file."""
 
     @staticmethod
