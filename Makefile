@@ -16,11 +16,13 @@ TFLITE_PYTHON ?= $(call first_python,python3.11 python3.10,import sys; sys.exit(
 READY := .venv/.ready
 TRAIN_READY := .venv/.ready-train
 PROTOS := $(wildcard protos/wattscan/wire/*.proto)
-EXTRAS := openvino onnxruntime litert dicom report loadtest meters otel dev
+EXTRAS := openvino onnxruntime litert dicom collector load meters otel dev
 BOARD_EXTRAS := litert dicom
 BOARD := build/board
 TFLITE := build/tflite-runtime
 STUBS_READY := build/stubs/.ready
+WHEELS := build/wheels
+WHEEL_READY := build/wheel-environment/.ready
 LOCK = $(BIN)/uv pip compile pyproject.toml --universal --fork-strategy fewest --upgrade \
 	--generate-hashes --no-emit-index-url --no-header --quiet
 BENCHMARK_READY := build/benchmark/.ready
@@ -46,7 +48,7 @@ FUZZ_READY := .venv/.ready-fuzz
 	generated generate models models-notice benchmark-models benchmark-serving benchmark-telemetry \
 	benchmark-batching benchmark-collect simulate \
 	$(TASKS:%=models-%) clients $(CLIENTS:%=clients-%) verify-nvidia fuzz lock system-packages peer-packages \
-	clean FORCE
+	wheel wheel-environment clean FORCE
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -163,6 +165,10 @@ system-packages: ## Install the Debian packages that some tests need (root)
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(SYSTEM_PACKAGES)
 
+wheel: $(WHEELS)/.ready ## Build the two wheels, wattscan and wattscan-models, in build/wheels/
+
+wheel-environment: $(WHEEL_READY) ## An environment with nothing but the two wheels and what they need; tests use it
+
 lock: $(READY) ## Resolve the dependencies anew
 	@test "$(PYTHON_VERSION)" = 3.11 || { echo "The training set is resolved for Python 3.11 alone," \
 		"and .venv has $(PYTHON_VERSION): make lock PYTHON=/path/to/python3.11"; exit 1; }
@@ -174,6 +180,29 @@ lock: $(READY) ## Resolve the dependencies anew
 
 clean: ## Remove the environment and all that was made, runs and checkpoints too
 	rm -rf .venv .cache build runs .hypothesis .pytest_cache .mypy_cache .ruff_cache
+
+$(WHEELS)/.ready: pyproject.toml setup.py README.md $(READY) $(shell find services models loadtest -type f \
+		! -name '*.pyc' ! -path '*.egg-info/*')
+	@rm -rf $(WHEELS) build/lib build/bdist.*
+	@mkdir -p $(WHEELS)/models
+	@cp services/wattscan-models/pyproject.toml LICENSE $(WHEELS)/models
+	@cp -r models $(WHEELS)/models/wattscan_models
+	@echo '"""The models that Wattscan measures by default."""' > $(WHEELS)/models/wattscan_models/__init__.py
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--wheel-dir $(WHEELS) . $(WHEELS)/models
+	@rm -rf $(WHEELS)/models build/lib build/bdist.*
+	@ls -sh $(WHEELS)/*.whl
+	@touch $@
+
+# The versions are the lock's, without their hashes: pip takes hashes for all that it installs, or for none.
+$(WHEEL_READY): $(WHEELS)/.ready
+	@echo "Setting up $(@D) from the wheels: one to three minutes."
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@sed -n 's/^\([A-Za-z0-9._-]*==[^ ;\]*\)\(.*\)\\$$/\1\2/p' requirements.txt > $(@D)/constraints.txt
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -c $(@D)/constraints.txt \
+		"$$(ls $(WHEELS)/wattscan-*.whl)[server,load,collector]" $(WHEELS)/wattscan_models-*.whl
+	@touch $@
 
 # Another Python than the one in .venv: set up anew.
 ifneq ($(PYTHON_VERSION),$(VENV_VERSION))

@@ -31,12 +31,6 @@ FILE_NAMES: Mapping[Format, str] = {
 }
 
 
-def default_models() -> Path:
-    """The `models/` folder of the checkout that this package runs from, else of the work folder."""
-    checkout = Path(__file__).parents[2] / "models"
-    return checkout if checkout.is_dir() else Path("models")
-
-
 def find_cards(models: Path) -> list[ModelCard]:
     """Every model variant in the folder, sorted by name.
 
@@ -44,7 +38,10 @@ def find_cards(models: Path) -> list[ModelCard]:
         WattscanError: no such folder, no model in it, or a card that cannot be read.
     """
     if not models.is_dir():
-        raise WattscanError(f"there is no model folder at {models}; give one with --models DIR")
+        raise WattscanError(
+            f"there is no model folder at {models}; give one with --models DIR, or install the "
+            "shipped models: pip install wattscan-models"
+        )
     cards = [load_card(path) for path in sorted(models.glob(f"*/{CARD}"))]
     if not cards:
         raise WattscanError(

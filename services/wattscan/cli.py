@@ -23,6 +23,7 @@ from wattscan.bench import tuning
 from wattscan.collector import cli as collector
 from wattscan.contracts import Target, WattscanError
 from wattscan.engine_choice import DEFAULT
+from wattscan.installation import locustfile
 from wattscan.serving import cli as serving
 from wattscan.serving.allocator import keep_large_buffers
 from wattscan.serving.compose import make_server
@@ -135,6 +136,14 @@ def _parser() -> argparse.ArgumentParser:
         "The model pipeline and its artifacts.",
         _add_model_arguments,
         training.run,
+    )
+    command(
+        "loadtest-path",
+        "print where the load generator is, for locust -f",
+        "Prints the path of the load generator's file: locust -f $(wattscan loadtest-path) --help "
+        "has its options.",
+        lambda _: None,
+        _loadtest_path,
     )
     command(
         "health",
@@ -300,3 +309,8 @@ def _say_ready(target: Target, models: Repository, ports: Ports, scheme: str) ->
         "metrics": f"{scheme}://{place(ports.address, ports.metrics)}/metrics",
     }
     print(json.dumps(ready), flush=True)
+
+
+def _loadtest_path(_: argparse.Namespace) -> int:
+    print(locustfile())
+    return 0

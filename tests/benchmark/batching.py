@@ -28,9 +28,10 @@ import psutil
 
 from loadtest.workload import Workload, load_workload
 from wattscan import engine_choice, plugins
-from wattscan.artifacts import default_models, find_cards
+from wattscan.artifacts import find_cards
 from wattscan.bench.workload import write_images
 from wattscan.contracts import ModelCard
+from wattscan.installation import models_folder
 
 _BATCHES = (1, engine_choice.BATCH)
 _WARM_UP_SECONDS = 1.0
@@ -54,7 +55,7 @@ def main() -> int:
     args = parser.parse_args()
     cards = [
         card
-        for card in find_cards(default_models())
+        for card in find_cards(models_folder())
         if card.precision == "int8" and args.task in ("", card.task)
     ]
     command = f"make benchmark-batching BATCHING='{' '.join(sys.argv[1:])}'"
@@ -102,7 +103,7 @@ def _row(card: ModelCard, args: argparse.Namespace) -> str:
 
 @contextmanager
 def _served(card: ModelCard, folder: Path, batch: int) -> Iterator[tuple[psutil.Process, str]]:
-    shutil.copytree(default_models() / card.name, folder / card.name)
+    shutil.copytree(models_folder() / card.name, folder / card.name)
     (folder / card.name / "model.toml").write_text(f"[batching]\nmax_batch_size = {batch}\n")
     command = [sys.executable, "-m", "wattscan", "serve", "--models", str(folder)]
     command += ["--grpc-port", "0", "--metrics-port", "0"]

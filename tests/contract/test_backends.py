@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from wattscan import plugins
-from wattscan.artifacts import default_models, find_cards, model_file
+from wattscan.artifacts import find_cards, model_file
 from wattscan.contracts import EngineAbsent, WattscanError
+from wattscan.installation import models_folder
 
-CARDS = find_cards(default_models())
+CARDS = find_cards(models_folder())
 VARIANTS = [
     ("openvino", {"threads": 1}),
     ("onnxruntime", {"threads": 1, "provider": "cpu"}),

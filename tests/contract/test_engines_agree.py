@@ -10,7 +10,7 @@ from wattscan import artifacts, plugins
 from wattscan.contracts import Engine, ModelCard, Tensor
 from wattscan.training.agreement import compared
 
-CARDS = artifacts.find_cards(artifacts.default_models())
+CARDS = artifacts.find_cards(artifacts.models_folder())
 INT8 = [card for card in CARDS if card.precision == "int8"]
 IMAGES = 4
 

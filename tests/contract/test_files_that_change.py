@@ -7,9 +7,10 @@ import sys
 import pytest
 
 from wattscan import plugins
-from wattscan.artifacts import default_models, find_cards, model_file
+from wattscan.artifacts import find_cards, model_file
+from wattscan.installation import models_folder
 
-CARDS = [card for card in find_cards(default_models()) if card.task == "nerve-ultrasound"]
+CARDS = [card for card in find_cards(models_folder()) if card.task == "nerve-ultrasound"]
 CODE = """
 import sys
 from pathlib import Path

@@ -14,7 +14,7 @@ import pytest
 from rig import NERVE, PLAIN, TINY, TINY_MODEL, Rig, write_target
 
 from commands import WATTSCAN
-from wattscan.artifacts import default_models
+from wattscan.installation import models_folder
 from wattscan.wire import open_inference_pb2_grpc as oip_rpc
 from wattscan.wire import wattscan_v1_pb2_grpc as rpc
 
@@ -92,7 +92,7 @@ def start_rig(tmp_path):
 
     def start(*arguments, typed=True, real=False, **settings):
         if typed:
-            shutil.copytree(default_models() / NERVE, models / NERVE)
+            shutil.copytree(models_folder() / NERVE, models / NERVE)
         if real:
             shutil.copytree(TINY_MODEL, models / TINY)
         else:

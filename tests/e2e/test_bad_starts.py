@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from commands import WATTSCAN
-from wattscan.artifacts import default_models
+from wattscan.installation import models_folder
 
 
 def run(*arguments):
@@ -27,7 +27,7 @@ def assert_one_clear_line(done, *texts):
 
 @pytest.fixture
 def models(tmp_path):
-    return shutil.copytree(default_models(), tmp_path / "models")
+    return shutil.copytree(models_folder(), tmp_path / "models")
 
 
 @pytest.mark.parametrize("command", ["serve", "bench"])

@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 from commands import WATTSCAN
-from wattscan.artifacts import default_models, sha256
+from wattscan.artifacts import sha256
+from wattscan.installation import models_folder
 
 TASK = "nerve-ultrasound"
 
@@ -15,7 +16,7 @@ TASK = "nerve-ultrasound"
 def with_a_third_variant(folder):
     """The task's ONNX models, and INT8's once more as `int8-ptq`, in a file of its own."""
     for name in ("fp32", "int8"):
-        shutil.copytree(default_models() / f"{TASK}-{name}", folder / f"{TASK}-{name}")
+        shutil.copytree(models_folder() / f"{TASK}-{name}", folder / f"{TASK}-{name}")
     third = folder / f"{TASK}-int8-ptq"
     shutil.copytree(folder / f"{TASK}-int8", third)
     card = json.loads((third / "card.json").read_text())

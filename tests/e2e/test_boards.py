@@ -9,7 +9,7 @@ import grpc
 import pytest
 from pydicom.data import get_testdata_file
 
-from wattscan.artifacts import default_models
+from wattscan.installation import models_folder
 from wattscan.wire import wattscan_v1_pb2 as pb
 from wattscan.wire import wattscan_v1_pb2_grpc as rpc
 
@@ -55,7 +55,7 @@ def board(tmp_path):
     target, log = tmp_path / "board.toml", tmp_path / "serve.log"
     target.write_text(TARGET)
     command = [BOARD / "bin" / "wattscan", "serve", "--target", target]
-    command += ["--models", default_models(), "--grpc-port", "0", "--metrics-port", "0"]
+    command += ["--models", models_folder(), "--grpc-port", "0", "--metrics-port", "0"]
     with log.open("w") as errors:
         service = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=tmp_path

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wattscan.artifacts import default_models
+from wattscan.installation import models_folder
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "tests" / "clients" / "one_process.py"
@@ -22,7 +22,7 @@ def test_a_service_and_the_triton_client_in_one_process_talk(environment, first,
     if not python.exists():
         pytest.skip(f"that environment is not installed: make clients-{environment}")
     model = "nerve-ultrasound-int8"
-    shutil.copytree(default_models() / model, tmp_path / model)
+    shutil.copytree(models_folder() / model, tmp_path / model)
     done = subprocess.run(
         [python, PROGRAM, first, tmp_path],
         capture_output=True,

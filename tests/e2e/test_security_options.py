@@ -13,7 +13,7 @@ import pytest
 from commands import WATTSCAN
 from odd_images import png_header
 from wattscan import cli
-from wattscan.artifacts import default_models
+from wattscan.installation import models_folder
 from wattscan.wire import open_inference_pb2 as oip
 from wattscan.wire import wattscan_v1_pb2 as pb
 
@@ -44,7 +44,7 @@ def outcome(method, request, token=None):
 
 
 def test_sizes_are_limited(start, models):
-    shutil.copytree(default_models() / "nerve-ultrasound-int8", models / "nerve-ultrasound-int8")
+    shutil.copytree(models_folder() / "nerve-ultrasound-int8", models / "nerve-ultrasound-int8")
     service = start("--max-bytes", 20_000, "--max-pixels", 10_000, "--shared-memory", "off")
 
     def segment(encoded):

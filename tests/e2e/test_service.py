@@ -18,7 +18,8 @@ from PIL import Image
 from pydicom.data import get_testdata_file
 
 from odd_images import png_header
-from wattscan.artifacts import default_models, find_cards
+from wattscan.artifacts import find_cards
+from wattscan.installation import models_folder
 from wattscan.plugins import task
 from wattscan.wire import wattscan_v1_pb2 as pb
 
@@ -92,7 +93,7 @@ def test_the_receipt_has_the_model_the_stages_and_the_energy(service):
     data = dicom_bytes("examples_rgb_color.dcm")
     for _ in range(20):
         receipt = service.stub.Segment(request(pb.Image(encoded=data))).receipt
-    (card,) = [c for c in find_cards(default_models()) if c.name == "nerve-ultrasound-int8"]
+    (card,) = [c for c in find_cards(models_folder()) if c.name == "nerve-ultrasound-int8"]
     assert receipt.model.name == card.name
     assert receipt.model.version == card.version
     assert receipt.model.sha256 in {file.sha256 for file in card.files}

@@ -14,7 +14,7 @@ from pathlib import Path
 import grpc
 from marked import FAULT, HEADER, NAME, TOKEN
 
-from wattscan.artifacts import default_models
+from wattscan.installation import models_folder
 from wattscan.wire import open_inference_pb2 as oip
 
 TINY = Path(__file__).parents[1] / "data" / "tiny"
@@ -82,7 +82,7 @@ class Victim:
     def _models(self):
         models = self.folder / "models"
         for name in ("nerve-ultrasound-int8", "chest-xray-int8", "nerve-ultrasound-fp32"):
-            shutil.copytree(default_models() / name, models / name)
+            shutil.copytree(models_folder() / name, models / name)
         for name in ("tiny", "failing"):
             shutil.copytree(TINY, models / name)
         for name in ("failing", "nerve-ultrasound-fp32"):

@@ -18,8 +18,8 @@ from wattscan.telemetry.machine import machine_facts
 from wattscan.units import Seconds
 
 # Modules that the run needs when it has ended its minutes, and their extra.
-_NEEDED = {"locust": "loadtest", "psutil": "loadtest", "jinja2": "report", "matplotlib": "report",
-           "scipy": "report"}  # fmt: skip
+_NEEDED = {"locust": "load", "psutil": "load", "jinja2": "collector", "matplotlib": "collector",
+           "scipy": "collector"}  # fmt: skip
 # A second of a run takes about this much of the disk: some 150 series of 130 bytes from the
 # service, and the generator's longer page at intervals.
 _BYTES_PER_SECOND = 60_000

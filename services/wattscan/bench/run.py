@@ -30,6 +30,7 @@ from wattscan.bench.variants import choose
 from wattscan.bench.workload import IMAGES, write_images
 from wattscan.collector.run_folder import RECORDING, WARNINGS
 from wattscan.contracts import Target, WattscanError
+from wattscan.installation import locustfile, program
 from wattscan.metrics import DEFAULT_REFERENCE, MODEL_INFO, PROFILES
 
 _TARGET_SCRAPE_SECONDS = 1.0
@@ -37,7 +38,6 @@ _TARGET_SCRAPE_SECONDS = 1.0
 _GENERATOR_SCRAPE_SECONDS = 5.0
 _GENERATOR_END_SECONDS = 30.0
 _WATCH_SECONDS = 0.5
-_CHECKOUT = Path(__file__).parents[3]
 # What `wattscan.collector.report.write` writes last.
 _REPORT = "report.html"
 
@@ -150,8 +150,8 @@ def how_to_go_on(folder: Path) -> str:
     verb = "is" if missing == 1 else "are"
     what = f"{missing} of {_windows(asked)} windows {verb}" if missing else "Only the report is"
     own = Path(sys.argv[0])
-    program = str(own) if own.name == "wattscan" else ".venv/bin/wattscan"
-    words = [program, "bench", "--resume", str(folder)]
+    name = str(own) if own.name == "wattscan" else program()
+    words = [name, "bench", "--resume", str(folder)]
     return f"{what} missing. To go on: {shlex.join(words)}"
 
 
@@ -230,11 +230,6 @@ class _Run:
         self._past = past
         self._progress = progress
         self._recorder = Recorder(folder / RECORDING)
-        self._locustfile = _CHECKOUT / "loadtest" / "locustfile.py"
-        if not self._locustfile.is_file():
-            raise WattscanError(
-                f"the load generator is not at {self._locustfile}: run from a checkout"
-            )
         # Variables that are a service's options are not the run's.
         own = {k: v for k, v in os.environ.items() if not k.startswith("WATTSCAN_")}
         self._env = {**own, "PYTHONUNBUFFERED": "1"}
@@ -300,7 +295,7 @@ class _Run:
 
     def _generator(self, ready: Mapping[str, Any]) -> Child:
         asked = self._asked
-        command = [sys.executable, "-m", "locust", "-f", str(self._locustfile), asked.scenario]
+        command = [sys.executable, "-m", "locust", "-f", str(locustfile()), asked.scenario]
         command += ["--headless", "--users", "1", "--only-summary", "--exit-code-on-error", "0"]
         command += ["--host", ready["grpc"], "--images", str(self._folder / "images")]
         command += ["--tasks", ",".join(asked.tasks), "--run-profile", asked.profile]

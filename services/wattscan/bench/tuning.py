@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from wattscan.artifacts import default_models, find_cards
+from wattscan.artifacts import find_cards
 from wattscan.contracts import AUTO, ModelCard, Target, WattscanError
 from wattscan.engine_choice import BATCH, Tuning
+from wattscan.installation import models_folder
 from wattscan.settings import MOST_THREADS, whole_number
 from wattscan.targets import load_target
 from wattscan.telemetry.arguments import add_place
@@ -24,7 +25,7 @@ _COSTS = f"What an image costs, alone / in batches of {BATCH}"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `wattscan models tune`."""
     parser.add_argument(
-        "--models", type=Path, metavar="DIR", default=default_models(), help="the model folder"
+        "--models", type=Path, metavar="DIR", default=models_folder(), help="the model folder"
     )
     add_place(parser)
     parser.add_argument("--again", action="store_true", help="also models that have been tuned")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from wattscan.collector.measure import Measured
 from wattscan.collector.names import listed, title_of
 from wattscan.collector.windows import Run
+from wattscan.installation import program
 from wattscan.metrics import DEFAULT_REFERENCE
 
 # What `bench` measures of the shipped models.
@@ -54,7 +55,7 @@ def order(run: Run) -> str:
 def command(measured: Measured) -> str:
     """The command that makes such a run again."""
     run = measured.run
-    words = [".venv/bin/wattscan", "bench", "--target", run.target]
+    words = [program(), "bench", "--target", run.target]
     for option in ("profile", "scenario", "seed"):
         value = getattr(run, option)
         words += [f"--{option}", value] if value else []

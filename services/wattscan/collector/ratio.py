@@ -134,6 +134,6 @@ def t_quantile(degrees_of_freedom: float, intervals: int = 1) -> float:
     Raises:
         WattscanError: SciPy is not installed.
     """
-    stats = plugins.sdk("scipy.stats", "report")
+    stats = plugins.sdk("scipy.stats", "collector")
     each = 1 - (1 - _CONFIDENCE_RATIO) / intervals
     return float(stats.t.ppf((1 + each) / 2, degrees_of_freedom))

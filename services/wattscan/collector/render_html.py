@@ -78,10 +78,10 @@ class _Shown:
 def html(measured: Measured, tables: Sequence[Table], warnings: Sequence[str] = ()) -> str:
     """The page. Every value is escaped. `warnings`: what `bench` warned of when the run began.
 
-    Raises: WattscanError without the `report` extra.
+    Raises: WattscanError without the `collector` extra.
     """
-    jinja2 = plugins.sdk("jinja2", "report")
-    plugins.sdk("matplotlib", "report")
+    jinja2 = plugins.sdk("jinja2", "collector")
+    plugins.sdk("matplotlib", "collector")
     # Else it tells of its font cache in the middle of a run's result.
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     from wattscan.collector import plots

@@ -91,7 +91,7 @@ def write(report: Report, out: Path) -> list[Path]:
         The files, in that order.
 
     Raises:
-        WattscanError: the folder cannot be written to, or the `report` extra is not installed.
+        WattscanError: the folder cannot be written to, or the `collector` extra is not installed.
     """
     from wattscan.collector.render_html import html  # matplotlib and jinja2 are an extra
 

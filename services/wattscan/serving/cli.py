@@ -12,8 +12,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from wattscan import plugins
 from wattscan.addresses import grpc_options, grpc_proxy_told, grpc_target
-from wattscan.artifacts import default_models
 from wattscan.contracts import AUTO, Limits, Target, WattscanError
+from wattscan.installation import models_folder
 from wattscan.serving import arguments
 from wattscan.serving.connection_options import add_connections
 from wattscan.serving.security.tls import TlsFiles
@@ -59,7 +59,7 @@ def add_target_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"the engine, instead of the target's: {', '.join(plugins.names('backends'))}, or "
         f"{AUTO}, the one that costs the least as `models tune` found",
     )
-    add("--models", type=Path, metavar="DIR", default=default_models(), help="the model folder")
+    add("--models", type=Path, metavar="DIR", default=models_folder(), help="the model folder")
     add(
         "--sysfs",
         type=Path,

@@ -8,8 +8,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from wattscan import artifacts, plugins
+from wattscan import plugins
 from wattscan.contracts import WattscanError
+from wattscan.installation import models_folder
 from wattscan.training import benchmark, check, inventory, recipe, symmetric
 from wattscan.training.clinical_sets import SPLITS, SplitBy
 
@@ -97,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     if command == "check":
         return 0 if check.check(args.models, dict(args.data)) else 1
     if command == "benchmark":
-        folders = args.models or [artifacts.default_models()]
+        folders = args.models or [models_folder()]
         print(benchmark.benchmark(folders, args.rounds, args.threads))
         return 0
     if command == "export" and args.symmetric:
@@ -203,7 +204,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models",
         type=Path,
-        default=artifacts.default_models(),
+        default=models_folder(),
         metavar="DIR",
         help="the model folder (default: the checkout's models/)",
     )

@@ -6,9 +6,10 @@ import subprocess
 import numpy as np
 import pytest
 
-from wattscan.artifacts import default_models, find_cards, model_file
+from wattscan.artifacts import find_cards, model_file
 from wattscan.backends import litert
 from wattscan.contracts import EngineAbsent, WattscanError
+from wattscan.installation import models_folder
 
 # The C interface of TensorFlow Lite's external delegates (create, destroy) and of TfLiteDelegate,
 # whose second member prepares a graph. This one claims no operator of it.
@@ -36,7 +37,7 @@ void *tflite_plugin_create_delegate(char **keys, char **values, size_t count, re
 }
 void tflite_plugin_destroy_delegate(void *delegate) { free(delegate); }
 """
-CARDS = {card.name: card for card in find_cards(default_models())}
+CARDS = {card.name: card for card in find_cards(models_folder())}
 
 
 @pytest.fixture(scope="module")

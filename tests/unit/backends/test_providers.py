@@ -2,12 +2,13 @@
 
 import pytest
 
-from wattscan.artifacts import default_models, find_cards, model_file
+from wattscan.artifacts import find_cards, model_file
 from wattscan.backends import onnxruntime as backend
 from wattscan.contracts import EngineAbsent, WattscanError
+from wattscan.installation import models_folder
 from wattscan.targets import load_target
 
-PATH = model_file(find_cards(default_models())[0], "onnx").path
+PATH = model_file(find_cards(models_folder())[0], "onnx").path
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ from types import SimpleNamespace
 import pytest
 
 from wattscan import plugins
-from wattscan.artifacts import default_models, find_cards
+from wattscan.artifacts import find_cards
 from wattscan.bench.faithful import check_engines
 from wattscan.contracts import EngineAbsent, WattscanError
+from wattscan.installation import models_folder
 from wattscan.targets import load_target
 
-MODELS, TASKS = default_models(), ("nerve-ultrasound",)
+MODELS, TASKS = models_folder(), ("nerve-ultrasound",)
 
 
 @pytest.fixture(autouse=True)

@@ -22,8 +22,8 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 def copied(folder: Path, pattern: str) -> Path:
     """What matches of the committed nerve models."""
     for name in NERVE:
-        for path in (artifacts.default_models() / name).glob(pattern):
-            target = folder / path.relative_to(artifacts.default_models())
+        for path in (artifacts.models_folder() / name).glob(pattern):
+            target = folder / path.relative_to(artifacts.models_folder())
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
     return folder

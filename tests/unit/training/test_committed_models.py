@@ -3,10 +3,11 @@
 import pytest
 
 from wattscan import plugins
-from wattscan.artifacts import default_models, find_cards, model_file
+from wattscan.artifacts import find_cards, model_file
 from wattscan.contracts import ModelCard
+from wattscan.installation import models_folder
 
-CARDS = find_cards(default_models())
+CARDS = find_cards(models_folder())
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
@@ -14,7 +15,7 @@ def test_files_are_the_ones_described(card: ModelCard) -> None:
     assert {file.format for file in card.files} == {"onnx", "tflite"}
     for file in card.files:
         model_file(card, file.format)
-    folder = default_models() / card.name
+    folder = models_folder() / card.name
     kept = {path for path in folder.rglob("*") if path.is_file()}
     assert kept == {folder / "card.json", *(file.path for file in card.files)}
 
@@ -30,7 +31,7 @@ def test_every_task_has_its_models_and_they_stay_small() -> None:
     assert {(card.task, card.precision) for card in CARDS} == {
         (task, precision) for task in plugins.names("tasks") for precision in ("fp32", "int8")
     }
-    files = [path for path in default_models().rglob("*") if path.is_file()]
+    files = [path for path in models_folder().rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 100e6
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from wattscan import plugins
-from wattscan.artifacts import default_models, find_cards, load_card
+from wattscan.artifacts import find_cards, load_card
 from wattscan.contracts import ModelCard
+from wattscan.installation import models_folder
 from wattscan.training.consistency import card_line, pair_lines
 
-CARDS = find_cards(default_models())
+CARDS = find_cards(models_folder())
 NERVE = {card.precision: card for card in CARDS if card.task == "nerve-ultrasound"}
 Change = Callable[[dict[str, Any]], object]
 

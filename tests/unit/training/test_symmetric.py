@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from wattscan import plugins
-from wattscan.artifacts import default_models, find_cards, load_card, model_file, sha256
+from wattscan.artifacts import find_cards, load_card, model_file, sha256
 from wattscan.cli import main
 from wattscan.contracts import WattscanError
+from wattscan.installation import models_folder
 from wattscan.training import engines, onnx_file
 from wattscan.training.check import findings
 from wattscan.training.consistency import card_line
@@ -26,7 +27,7 @@ NAME = f"{TASK}-int8"
 @pytest.fixture
 def models(tmp_path):
     for precision in ("fp32", "int8"):
-        shutil.copytree(default_models() / f"{TASK}-{precision}", tmp_path / f"{TASK}-{precision}")
+        shutil.copytree(models_folder() / f"{TASK}-{precision}", tmp_path / f"{TASK}-{precision}")
     return tmp_path
 
 
@@ -107,7 +108,7 @@ def test_what_cannot_be_written_is_told(models, tmp_path, capsys):
     [
         (lambda path: path.write_bytes(b"no model"), "is no ONNX file"),
         (
-            lambda path: shutil.copy(default_models() / f"{TASK}-fp32" / "1" / "model.onnx", path),
+            lambda path: shutil.copy(models_folder() / f"{TASK}-fp32" / "1" / "model.onnx", path),
             "has no such form: Conv .* takes floats",
         ),
         (without_zero_points, "has no constant scale and zero point"),

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from wattscan import cache, engine_choice, plugins
-from wattscan.artifacts import default_models, find_cards
+from wattscan.artifacts import find_cards
 from wattscan.contracts import WattscanError
 from wattscan.engine_choice import Choice, Cost, Tuning, cheapest, same_engine
+from wattscan.installation import models_folder
 from wattscan.training import inventory
 from wattscan.training.tune import Options, tune
 from wattscan.units import Joules, Seconds
 
-CARDS = [card for card in find_cards(default_models()) if card.task == "nerve-ultrasound"]
+CARDS = [card for card in find_cards(models_folder()) if card.task == "nerve-ultrasound"]
 FILES = CARDS[0].files
 
 
@@ -228,8 +229,8 @@ def test_a_cache_of_no_use_is_none(damage):
 
 
 def test_the_list_shows_it():
-    listed = inventory.list_models(default_models(), as_json=False)
+    listed = inventory.list_models(models_folder(), as_json=False)
     assert "not tuned" in listed
     engine_choice.keep(FILES, tuning(litert=(3.1, 2.0, 0.031, 0.02)))
-    listed = inventory.list_models(default_models(), as_json=False)
+    listed = inventory.list_models(models_folder(), as_json=False)
     assert "litert, batches of up to 4: 2.0 ms 0.02 J, 2026-11-28" in listed
