@@ -70,13 +70,35 @@ def test_no_folder_and_an_empty_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("changes", "datatype"),
+    [
+        ({}, "int8"),
+        ({"precision": "int8-ptq"}, "int8"),
+        ({"precision": "fp16"}, "fp16"),
+        ({"precision": "pruned"}, "fp32"),
+        ({"precision": "pruned", "datatype": "int8"}, "int8"),
+    ],
+)
+def test_a_variant_has_any_name_and_its_datatype_from_the_card_or_the_name(
+    models, changes, datatype
+):
+    rewrite(models, **changes)
+    (card,) = artifacts.find_cards(models)
+    assert card.precision == changes.get("precision", "int8")
+    assert card.name.endswith(f"-{card.precision}") and card.datatype == datatype
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"normalisation": {"mean": 1, "std": 0}},
         {"quality": [{"metric": "dice", "dataset": "d", "value": float("nan")}]},
         {"files": [{"format": "onnx", "path": "../../x", "sha256": ""}]},
         {"files": [{"format": "onnx", "path": "/dev/zero", "sha256": ""}]},
-        {"precision": "int4"},
+        {"precision": "int8/../x"},
+        {"precision": 8},
+        {"precision": "x" * 41},
+        {"datatype": "int4"},
         {"normalisation": {}},
         {"files": 3},
         {"quality": [{"value": "x"}]},

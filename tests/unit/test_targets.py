@@ -64,7 +64,7 @@ def test_an_unknown_target_names_those_there_are():
         (GOOD.replace("queue_limit = 4", ""), "queue_limit must be"),
         (GOOD.replace("queue_limit = 4", "queue_limit = true"), "queue_limit must be"),
         (GOOD.replace("= 0.1\nqueue", "= inf\nqueue"), "sample_interval_seconds must be"),
-        (GOOD.replace('precision = "fp32"', 'precision = "fp8"'), "precision of paper"),
+        (GOOD.replace('precision = "fp32"', 'precision = "FP 8"'), "the precision is 'FP 8'"),
         (GOOD.replace('precision = "fp32"', "domain = 5"), "must be texts"),
         (GOOD.replace("queue_limit = 4", "queue_limit = 0"), "queue_limit must be"),
         (GOOD.replace("queue_limit = 4", 'queue_limit = "4"'), "queue_limit must be"),
