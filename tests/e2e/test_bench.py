@@ -7,12 +7,12 @@ import shutil
 import statistics
 import subprocess
 import tarfile
-import threading
 import time
 
 import pytest
 
 from commands import WATTSCAN
+from fake_rapl import FakeRapl
 from wattscan import plugins
 from wattscan.collector.tables import title_of
 
@@ -68,35 +68,6 @@ def test_require_valid_fails_on_a_quick_run(quick_run):
     assert subprocess.run([*command, "--require", "valid"], capture_output=True).returncode == 1
 
 
-class FakeRapl:
-    """A powercap tree whose counter runs at 40 W until it is unplugged."""
-
-    def __init__(self, root, also=lambda: None):
-        self.also = also
-        self.zone = root / "class" / "powercap" / "intel-rapl:0"
-        self.zone.mkdir(parents=True)
-        (self.zone / "name").write_text("package-0")
-        (self.zone / "max_energy_range_uj").write_text("262143328850")
-        self.counter = self.zone / "energy_uj"
-        self.begun = time.monotonic()
-        self.unplugged, self.ended = threading.Event(), threading.Event()
-        self.write()
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-
-    def run(self):
-        while not self.unplugged.wait(0.005):
-            self.write()
-        self.counter.unlink()
-        while not self.ended.wait(0.2):
-            self.also()
-
-    def write(self):
-        fresh = self.counter.with_suffix(".new")
-        fresh.write_text(str(round((time.monotonic() - self.begun) * 40e6)))
-        fresh.replace(self.counter)
-
-
 def battery(root, watts):
     """A battery that is discharged: the sensor that comes after RAPL."""
     folder = root / "class" / "power_supply" / "BAT0"
@@ -143,9 +114,7 @@ def unplugged_run(tmp_path_factory):
         assert bench.wait() == 0
     finally:
         bench.stderr.close()
-        rapl.unplugged.set()
-        rapl.ended.set()
-        rapl.thread.join()
+        rapl.end()
     (folder,) = out.iterdir()
     return folder
 

@@ -1,0 +1,67 @@
+"""A client's channel: address, TLS, token, retries."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from wattscan.addresses import grpc_options, grpc_target
+from wattscan.contracts import WattscanError
+
+# The service's own statuses for "later", and what a call gets that meets a service as it stops.
+_TRY_AGAIN = ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED")
+_BACKOFF = {"initialBackoff": "0.1s", "maxBackoff": "2s", "backoffMultiplier": 2}
+# gRPC's own limit, and a message is kept to be sent again only up to its buffer's size.
+_MOST_ATTEMPTS, _BUFFER_BYTES = 5, 1 << 30
+
+
+@dataclass(frozen=True)
+class Tls:
+    """`ca` is the certificate (PEM) that the service's is signed by, None for the system's own;
+    `cert` and `key` are the client's, where the service asks for one."""
+
+    ca: str | Path | None = None
+    cert: str | Path | None = None
+    key: str | Path | None = None
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """Raises: WattscanError: a file cannot be read."""
+        return grpc.ssl_channel_credentials(_read(self.ca), _read(self.key), _read(self.cert))
+
+
+def options(address: str, attempts: int) -> list[tuple[str, Any]]:
+    """Of the channel. `attempts`: how often a call is sent at most."""
+    policy = {**_BACKOFF, "maxAttempts": min(attempts, _MOST_ATTEMPTS)}
+    policy["retryableStatusCodes"] = _TRY_AGAIN
+    config = {"methodConfig": [{"name": [{}], "retryPolicy": policy}]} if attempts > 1 else {}
+    return [
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_receive_message_length", -1),
+        ("grpc.service_config", json.dumps(config)),
+        ("grpc.enable_retries", int(attempts > 1)),
+        ("grpc.per_rpc_retry_buffer_size", _BUFFER_BYTES),
+        *grpc_options(address),
+    ]
+
+
+def target(address: str) -> str:
+    """What gRPC takes."""
+    return grpc_target(address)
+
+
+def metadata(token: str | None) -> tuple[tuple[str, str], ...]:
+    """Of each call."""
+    return (("authorization", f"Bearer {token}"),) if token else ()
+
+
+def _read(path: str | Path | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise WattscanError(f"{path} cannot be read: {error.strerror}") from None

@@ -1,0 +1,81 @@
+"""The sensors of a target, read for all measurements of this process."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from pathlib import Path
+
+from wattscan.measuring.figures import Moment
+from wattscan.metrics import COUNTER_RESET
+from wattscan.targets import load_target
+from wattscan.telemetry.attribution import Ledger
+from wattscan.telemetry.discovery import discover
+from wattscan.telemetry.domains import AnyDomain
+from wattscan.telemetry.sampler import Sampler
+from wattscan.telemetry.state import COUNTER_JUMP, SensorState
+from wattscan.units import Seconds
+
+# How long the first measurement waits for a source to be proven.
+_PATIENCE, _PAUSE = Seconds(3.0), Seconds(0.05)
+
+
+class Watch:
+    """The sensors of one target, read until the process ends."""
+
+    def __init__(self, target: str, sysfs: Path) -> None:
+        described = load_target(target)
+        found = discover(described, sysfs)
+        self._sampler = Sampler(found.sensors, described.sample_interval, Ledger())
+        self._sampler.start()
+        atexit.register(self._sampler.stop)
+        end = time.monotonic() + _PATIENCE
+        while self._sampler.states and self._source() is None and time.monotonic() < end:
+            time.sleep(_PAUSE)
+
+    def moment(self, after: bool) -> Moment:
+        """What is shown now; `after`: the moment is when the reading has ended, not begun."""
+        begun = time.monotonic()
+        self._sampler.sample()
+        at = time.monotonic() if after else begun
+        with self._sampler.lock:
+            source = self._source()
+            if source is None:
+                return Moment(at)
+            state, domain = source
+            return Moment(
+                at=at,
+                key=domain.key,
+                energy=domain.energy,
+                covered=domain.covered,
+                read_at=domain.read_at,
+                power=domain.power or 0.0,
+                # A model computes its figure when it is read.
+                update_period=0.0 if state.method == "modelled" else state.update_period,
+                uncertainty_ratio=domain.uncertainty_ratio,
+                interruptions=state.errors[COUNTER_RESET] + state.errors[COUNTER_JUMP],
+            )
+
+    def _source(self) -> tuple[SensorState, AnyDomain] | None:
+        key = self._sampler.table
+        for state in self._sampler.states:
+            domain = state.device() if key is not None and state.up else None
+            if domain is not None and domain.key == key and domain.present:
+                return state, domain
+        return None
+
+
+_watches: dict[tuple[int, str, Path], Watch] = {}
+_watches_lock = threading.Lock()
+
+
+def watch(target: str, sysfs: Path) -> Watch:
+    """That of a target, made where it is not there yet. Raises: WattscanError."""
+    # A fork has none of its parent's threads.
+    key = (os.getpid(), target, sysfs)
+    with _watches_lock:
+        if key not in _watches:
+            _watches[key] = Watch(target, sysfs)
+        return _watches[key]

@@ -1,0 +1,204 @@
+"""What a measurement finds between two moments, by arithmetic that is known."""
+
+import contextlib
+import os
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+import wattscan
+from fake_rapl import FakeRapl
+from wattscan.measuring.figures import Energy, Moment, added, between
+from wattscan.telemetry.domains import DomainKey
+
+RAPL = DomainKey("rapl", "package-0", "chip", "counter")
+BEGIN = Moment(
+    100.0, RAPL, energy=50.0, covered=30.0, read_at=99.999, power=20.0, update_period=0.001,
+    uncertainty_ratio=0.02,
+)  # fmt: skip
+END = replace(BEGIN, at=110.0, energy=250.0, covered=40.001, read_at=110.0)
+
+
+def test_a_measured_piece():
+    found = between(BEGIN, END)
+    assert (found.seconds, found.joules) == (10.0, 200.0)
+    assert found.coverage_ratio == pytest.approx(1.0)
+    assert found.mean_watts == 20.0
+    # 1 ms before the first reading, and a renewal of 1 ms at either edge, at 20 W.
+    assert found.bound_joules == pytest.approx(0.06, rel=0.01)
+    assert (found.sensor, found.domain, found.scope) == ("rapl", "package-0", "chip")
+    assert (found.method, found.uncertainty_ratio, found.verdict) == ("counter", 0.02, "valid")
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "verdict", "reason"),
+    [
+        ({}, {"covered": 39.0}, "invalid", "coverage_below_98_percent"),
+        ({}, {"interruptions": 1}, "invalid", "counter_reset"),
+        ({}, {"update_period": 1.0}, "indicative", "error_bound_too_large"),
+        ({"key": replace(RAPL, method="modelled")}, {"key": replace(RAPL, method="modelled")},
+         "indicative", "modelled_power"),
+    ],
+)  # fmt: skip
+def test_what_speaks_against_a_figure(begin, end, verdict, reason):
+    found = between(replace(BEGIN, **begin), replace(END, **end))
+    assert found.joules == 200.0 and found.verdict == verdict and reason in found.reasons
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "reason"),
+    [
+        (Moment(100.0), Moment(110.0), "energy_not_measured"),
+        (BEGIN, Moment(110.0), "sensor_down_at_edge"),
+        (Moment(100.0), END, "sensor_down_at_edge"),
+        (BEGIN, replace(END, key=replace(RAPL, domain="psys")), "sensor_changed"),
+    ],
+)
+def test_what_was_not_measured_is_none_and_never_zero(begin, end, reason):
+    found = between(begin, end)
+    assert found.joules is found.mean_watts is found.bound_joules is None
+    assert found.seconds == 10.0
+    assert found.reasons == (reason,) and found.verdict == "invalid"
+
+
+def test_a_piece_shorter_than_a_renewal_has_a_bound_and_no_figure():
+    short = between(BEGIN, replace(BEGIN, at=100.0005))
+    assert short.joules is short.mean_watts is None and short.verdict == "invalid"
+    assert 0 < short.bound_joules < 0.2
+    whole = added(between(BEGIN, END), short)
+    assert whole.joules == 200.0 and whole.verdict == "valid"
+    assert whole.bound_joules > between(BEGIN, END).bound_joules
+    assert added(short, short).joules is None
+
+
+def test_pieces_of_one_name_are_added():
+    one, other = between(BEGIN, END), between(BEGIN, replace(END, energy=350.0))
+    both = added(one, other)
+    assert (both.joules, both.seconds, both.mean_watts) == (500.0, 20.0, 25.0)
+    assert both.bound_joules == one.bound_joules + other.bound_joules
+    assert both.verdict == "valid"
+    assert added(one, Energy(1.0, reasons=("energy_not_measured",))).joules is None
+    assert added(one, replace(other, sensor="nvml")).reasons == ("sensor_changed",)
+
+
+@pytest.fixture
+def rapl(tmp_path):
+    """A counter that runs at 40 W."""
+    rapl = FakeRapl(tmp_path)
+    rapl.root = tmp_path
+    yield rapl
+    rapl.end()
+
+
+@contextlib.contextmanager
+def measured(rapl):
+    """A measurement that must lie between what the counter itself has gone up by, read inside and
+    outside of it: the counter's thread may be late, and the machine busy."""
+    outside = rapl.joules()
+    with wattscan.measure(sysfs=rapl.root) as m:
+        inside = rapl.joules()
+        yield m
+        inside = rapl.joules() - inside
+    outside = rapl.joules() - outside
+    assert inside - 1e-6 <= m.joules <= outside + 1e-6
+
+
+def test_nested_measurements_and_marks_on_a_counter_that_runs(rapl):
+    with measured(rapl) as whole:
+        time.sleep(0.3)
+        first = whole.mark("first")
+        with measured(rapl) as inner:
+            time.sleep(0.4)
+        whole.mark("second")
+        whole.mark("first")
+    assert whole.method == "counter" and whole.scope == "chip" and whole.coverage_ratio > 0.9
+    assert set(whole.parts) == {"first", "second"}
+    assert sum(part.seconds for part in whole.parts.values()) <= whole.seconds
+    assert whole.parts["first"].joules >= first.joules > 0
+    assert inner.joules < whole.joules
+
+
+def test_threads_each_have_the_whole_device(rapl):
+    found = []
+
+    def work():
+        with measured(rapl) as own:
+            time.sleep(0.3)
+        found.append(own.joules)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 3
+
+
+def test_a_counter_that_is_lost_gives_no_figure(rapl):
+    with wattscan.measure(sysfs=rapl.root) as lost:
+        time.sleep(0.1)
+        rapl.unplugged.set()
+        while rapl.counter.exists():
+            time.sleep(0.01)
+    assert lost.joules is None and lost.verdict == "invalid"
+    assert lost.reasons[0] in ("sensor_down_at_edge", "sensor_changed")
+
+
+def test_where_nothing_measures_nothing_is_zero(tmp_path):
+    target = tmp_path / "bare.toml"
+    target.write_text(
+        'title = "bare"\nsample_interval_seconds = 0.1\nqueue_limit = 4\n'
+        'sensors = []\n[backend]\nname = "onnxruntime"\n'
+    )
+    with wattscan.measure(str(target), sysfs=tmp_path) as none:
+        pass
+    assert none.joules is none.method is none.coverage_ratio is None
+    assert none.reasons == ("energy_not_measured",)
+
+
+def test_an_error_of_the_code_goes_through_and_the_figures_are_there(rapl):
+    with pytest.raises(KeyError), wattscan.measure(sysfs=rapl.root) as m:
+        raise KeyError
+    assert m.seconds >= 0
+
+
+def test_what_is_used_wrongly_is_told():
+    m = wattscan.measure()
+    with pytest.raises(RuntimeError, match="when the `with` block has ended"):
+        _ = m.joules
+    with pytest.raises(RuntimeError, match="inside of"):
+        m.mark("x")
+    with m, pytest.raises(RuntimeError, match="call measure"):
+        m.__enter__()
+    with pytest.raises(RuntimeError, match="inside of"):
+        m.mark("x")
+    with pytest.raises(wattscan.WattscanError, match="no target called 'toaster'"):
+        wattscan.measure("toaster").__enter__()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_of_a_fork_measures_by_itself(rapl):
+    with wattscan.measure(sysfs=rapl.root):
+        pass
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        with measured(rapl) as own:  # the counter's thread is the parent's, and goes on
+            time.sleep(0.2)
+        os.write(writer, f"{own.joules}".encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    joules = os.read(reader, 100)
+    os.close(reader)
+    os.close(writer)
+    assert float(joules) > 0
+
+
+def test_what_the_package_names_is_there_and_nothing_else_is_loaded_first():
+    assert set(wattscan.__all__) <= set(dir(wattscan))
+    for name in wattscan.__all__:
+        assert getattr(wattscan, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = wattscan.nothing
