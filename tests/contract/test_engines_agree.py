@@ -8,9 +8,10 @@ import pytest
 
 from wattscan import artifacts, plugins
 from wattscan.contracts import Engine, ModelCard, Tensor
+from wattscan.installation import models_folder
 from wattscan.training.agreement import compared
 
-CARDS = artifacts.find_cards(artifacts.models_folder())
+CARDS = artifacts.find_cards(models_folder())
 INT8 = [card for card in CARDS if card.precision == "int8"]
 IMAGES = 4
 

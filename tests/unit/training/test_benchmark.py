@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from wattscan import artifacts
 from wattscan.contracts import WattscanError
+from wattscan.installation import models_folder
 from wattscan.training import benchmark
 from wattscan.training.benchmark import Timing
 
@@ -22,8 +22,8 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 def copied(folder: Path, pattern: str) -> Path:
     """What matches of the committed nerve models."""
     for name in NERVE:
-        for path in (artifacts.models_folder() / name).glob(pattern):
-            target = folder / path.relative_to(artifacts.models_folder())
+        for path in (models_folder() / name).glob(pattern):
+            target = folder / path.relative_to(models_folder())
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
     return folder

@@ -10,6 +10,7 @@ import pytest
 
 from wattscan import artifacts, plugins
 from wattscan.contracts import WattscanError
+from wattscan.installation import models_folder
 from wattscan.training import consistency, data, engines, inventory, sets
 from wattscan.training.check import check, findings
 
@@ -37,7 +38,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def shortened(folder: Path, name: str) -> float:
     """Copy a model and give its card 4 images; returns their score."""
-    shutil.copytree(artifacts.models_folder() / name, folder / name)
+    shutil.copytree(models_folder() / name, folder / name)
     path = folder / name / "card.json"
     card = artifacts.load_card(path)
     table = {**card.details["data"], "test_count": COUNT}
@@ -95,7 +96,7 @@ def test_a_score_that_is_no_number_is_refused(models: Path) -> None:
 
 def test_a_float_graph_that_calls_itself_int8_fails(models: Path) -> None:
     path = models / NAME / "1" / "model.tflite"
-    fp32 = artifacts.models_folder() / "nerve-ultrasound-fp32" / "1" / "model.tflite"
+    fp32 = models_folder() / "nerve-ultrasound-fp32" / "1" / "model.tflite"
     path.write_bytes(fp32.read_bytes())
     digest = artifacts.sha256(path)
     edit(models / NAME / "card.json", lambda c: named(c, "tflite").update(sha256=digest))
