@@ -78,7 +78,14 @@ def test_one_variant_alone_has_no_ratio(tmp_path: Path) -> None:
     shutil.rmtree(models / NERVE[1])
     _, table, _ = benchmark.benchmark([models], rounds=1, threads=1).split("\n\n")
     rows = cells(table)
-    assert {(row[3], row[4]) for row in rows} == {("-", "-")}
+    assert {len(row) for row in rows} == {3}, "network, engine, FP32"
+
+
+def test_each_variant_has_a_column_and_a_ratio_to_fp32() -> None:
+    timings = [timing("a", "fp32", 8), timing("a", "int8-ptq", 4), timing("b", "fp16", 6)]
+    heading = benchmark._table(timings).splitlines()[0]
+    assert heading.endswith("| FP32 | FP16 | INT8-PTQ | FP32 / FP16 | FP32 / INT8-PTQ |")
+    assert cells(benchmark._table(timings))[0] == ["n", "a", "8.0", "-", "4.0", "-", "2.00"]
 
 
 def test_figures_are_medians_in_milliseconds_and_the_ratio_is_fp32_over_int8() -> None:
