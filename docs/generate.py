@@ -1,6 +1,6 @@
 """Makes the generated files: the protobuf stubs, and the tables of `docs/metrics.md` (from
 `metrics.py`), of `docs/models.md` (from the models' cards), of `docs/serving.md` (from the
-server) and of `docs/targets.md` (from the targets).
+server) and of `docs/targets.md` (from the targets), and the example in `docs/plugins.md`.
 
 With `--check`, compares instead, and fails where a committed file is not what would be made.
 """
@@ -24,6 +24,7 @@ STUBS = Path("services/wattscan/wire")
 COMPILER = ROOT / "build" / "stubs" / "bin" / "python"
 METRICS, MODELS = Path("docs/metrics.md"), Path("docs/models.md")
 SERVING, TARGETS = Path("docs/serving.md"), Path("docs/targets.md")
+PLUGINS, EXAMPLE = Path("docs/plugins.md"), Path("tests/plugin_example")
 BEGIN, END = "<!-- generated -->", "<!-- end of what is generated -->"
 
 
@@ -34,6 +35,7 @@ def main() -> int:
         MODELS: page(MODELS, _models()),
         SERVING: page(SERVING, serving_reference.tables()),
         TARGETS: page(TARGETS, targets_reference.tables()),
+        PLUGINS: page(PLUGINS, _example()),
         **stubs(),
     }
     if "--check" not in sys.argv[1:]:
@@ -101,6 +103,15 @@ def _models() -> str:
         scores = (f"{fp32.value:.4f}", f"{int8.value:.4f}", difference, ptq)
         rows.append((task, network, fp32.metric, *scores, *map(str, theirs)))
     return f"\n{table(heading, rows)}\n"
+
+
+def _example() -> str:
+    names = [f"wattscan_example/{name}.py" for name in ("meter", "runtime", "outline")]
+    files = [EXAMPLE / name for name in ("pyproject.toml", *names, "test_example.py")]
+    kinds = {".toml": "toml", ".py": "python"}
+    return "\n".join(
+        f"\n`{file}`:\n\n```{kinds[file.suffix]}\n{_read(file).rstrip()}\n```" for file in files
+    )
 
 
 def _read(path: Path) -> str:

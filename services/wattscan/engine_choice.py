@@ -123,14 +123,14 @@ def _is_sound(tuning: Tuning) -> bool:
     costs = [*alone.values(), *together.values()]
     return (
         bool(alone)
-        and alone.keys() == together.keys() <= set(plugins.names("backends"))
+        and alone.keys() == together.keys() <= set(plugins.usable("backends"))
         and all(0 < cost.seconds < _MOST for cost in costs)
         and all(cost.joules is None or 0 <= cost.joules < _MOST for cost in costs)
     )
 
 
 def _key(files: Iterable[ModelFile]) -> str:
-    backends = plugins.names("backends")
+    backends = plugins.usable("backends")
     versions = {name: plugins.engine_version(name) for name in backends}
     # Those that a processor's engines read.
     formats = {plugins.backend(name).FORMAT for name in backends}

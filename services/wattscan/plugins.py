@@ -1,22 +1,56 @@
-"""The only loader: a plug-in is found by the name of its module, and imported when it is used."""
+"""The only loader: a plug-in is found by its name, and imported when it is used.
+
+Those of this package are modules of `backends`, `sensors` and `tasks`; those of other packages are
+entry points of the groups `wattscan.backends`, `wattscan.sensors` and `wattscan.tasks`, each of
+which names a module (docs/plugins.md).
+"""
 
 from __future__ import annotations
 
 import importlib
+import logging
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from types import ModuleType
 from typing import Any, cast
 
-from wattscan.contracts import Backend, EngineAbsent, Format, SensorModule, Task, WattscanError
+from wattscan.contracts import (
+    Backend,
+    EngineAbsent,
+    Format,
+    SensorModule,
+    Task,
+    WattscanError,
+    last_line,
+)
+
+log = logging.getLogger(__name__)
+
+_REQUIRED = {"backends": ("FORMAT", "open_engine"), "sensors": ("find",), "tasks": ("TASK",)}
 
 
 def names(kind: str) -> list[str]:
     """The plug-ins of a kind (`backends`, `sensors`, `tasks`), sorted, as a user writes them."""
-    package = importlib.import_module(f"wattscan.{kind}")
-    return sorted(m.name.replace("_", "-") for m in pkgutil.iter_modules(package.__path__))
+    return sorted({*_own(kind), *_installed(kind)})
+
+
+def usable(kind: str) -> list[str]:
+    """Those of them that can be loaded. One of another package that cannot is told in the log, and
+    disturbs no other."""
+    return [name for name in names(kind) if _is_usable(kind, name)]
+
+
+@cache
+def _is_usable(kind: str, name: str) -> bool:
+    try:
+        _module(kind, name)
+    except WattscanError as error:
+        log.warning("%s", error)
+        return False
+    return True
 
 
 def task(name: str) -> Task:
@@ -50,13 +84,62 @@ def sensor(name: str) -> SensorModule:
     return cast(SensorModule, _module("sensors", name))
 
 
+@cache
+def _own(kind: str) -> frozenset[str]:
+    package = importlib.import_module(f"wattscan.{kind}")
+    return frozenset(_spelled(module.name) for module in pkgutil.iter_modules(package.__path__))
+
+
+@cache
+def _installed(kind: str) -> Mapping[str, Sequence[EntryPoint]]:
+    """Those of other packages, by name: more than one where several packages have one of a name."""
+    found: dict[str, list[EntryPoint]] = {}
+    for point in entry_points(group=f"wattscan.{kind}"):
+        found.setdefault(_spelled(point.name), []).append(point)
+    return found
+
+
+def _spelled(name: str) -> str:
+    return name.replace("_", "-")
+
+
 def _module(kind: str, name: str) -> ModuleType:
-    known = names(kind)
-    if name.replace("_", "-") not in known:
+    spelled = _spelled(name)
+    is_own, points = spelled in _own(kind), _installed(kind).get(spelled, ())
+    if is_own + len(points) > 1:
+        packages = [*(["Wattscan"] * is_own), *map(_package, points)]
         raise WattscanError(
-            f"there is no {kind[:-1]} called {name!r}; there is: {', '.join(known)}"
+            f"several {kind} are called {spelled!r}, of {' and '.join(packages)}: uninstall one of "
+            "these packages, or have its plug-in renamed"
         )
-    return importlib.import_module(f"wattscan.{kind}.{name.replace('-', '_')}")
+    if is_own:
+        return importlib.import_module(f"wattscan.{kind}.{spelled.replace('-', '_')}")
+    if not points:
+        raise WattscanError(
+            f"there is no {kind[:-1]} called {name!r}; there is: {', '.join(names(kind))}"
+        )
+    return _load(kind, points[0])
+
+
+def _load(kind: str, point: EntryPoint) -> ModuleType:
+    what = f"the {kind[:-1]} {_spelled(point.name)!r} of the package {_package(point)}"
+    try:
+        module = point.load()
+    except Exception as error:  # whatever somebody else's module does when it is imported
+        raise WattscanError(
+            f"{what} cannot be loaded: {type(error).__name__}: {last_line(error)}"
+        ) from None
+    missing = [name for name in _REQUIRED[kind] if not hasattr(module, name)]
+    if missing:
+        raise WattscanError(
+            f"{what} has no {' and no '.join(missing)}: its entry point, {point.value}, must name "
+            "a module that has (docs/plugins.md)"
+        )
+    return cast(ModuleType, module)
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "an unknown package"
 
 
 def sdk(module: str, extra: str) -> ModuleType:

@@ -11,6 +11,7 @@ from wattscan import plugins
 from wattscan.artifacts import find_cards, model_file
 from wattscan.contracts import EngineAbsent, WattscanError
 from wattscan.installation import models_folder
+from wattscan.testing import BackendContract
 
 CARDS = find_cards(models_folder())
 VARIANTS = [
@@ -72,18 +73,17 @@ def test_the_answer_does_not_depend_on_what_was_asked_before(card, variant):
     np.testing.assert_array_equal(engine.infer(first), before)
 
 
-@pytest.mark.parametrize("content", [b"", b"this is not a model", None])
-def test_a_file_that_is_no_model_is_one_clear_line(tmp_path, variant, content):
-    name, settings = variant
-    backend = plugins.backend(name)
-    path = tmp_path / f"model.{backend.FORMAT}"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(WattscanError) as caught:
-        backend.open_engine(path, settings)
-    assert "\n" not in str(caught.value)
-    if "Intel" not in str(caught.value):
-        assert path.name in str(caught.value)
+class TestEveryBackend(BackendContract):
+    """The suite that is given to vendors."""
+
+    @pytest.fixture(autouse=True)
+    def chosen(self, variant):
+        self.name, self.settings = variant
+
+    @pytest.fixture(params=["nerve-ultrasound-fp32", "nerve-ultrasound-int8"])
+    def model(self, request):
+        (card,) = [card for card in CARDS if card.name == request.param]
+        return model_file(card, plugins.backend(self.name).FORMAT).path
 
 
 @pytest.mark.parametrize(("name", "settings"), VARIANTS, ids=IDS)

@@ -8,20 +8,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from wattscan import plugins
-from wattscan.contracts import (
-    EnergySensor,
-    PowerSensor,
-    SensorAbsent,
-    SensorChoice,
-    SensorFailed,
-    TemperatureSensor,
-)
+from wattscan.contracts import SensorAbsent, SensorChoice
 from wattscan.targets import load_target, target_names
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.exporter import TelemetryCollector
 from wattscan.telemetry.proof import Evidence
 from wattscan.telemetry.sampler import Sampler
+from wattscan.testing import SensorContract
+from wattscan.testing.sensors import readings
 from wattscan.units import Seconds
 
 SETTINGS = {
@@ -63,12 +58,16 @@ def name(request):
     return request.param
 
 
-@pytest.fixture
-def sysfs(tmp_path):
+def write(folder):
     for path, text in FILES.items():
-        file = tmp_path / path
+        file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
+
+
+@pytest.fixture
+def sysfs(tmp_path):
+    write(tmp_path)
     return tmp_path
 
 
@@ -80,15 +79,6 @@ def read_from_files(request):
 def find(name, sysfs):
     named = {key: str(sysfs / path) for key, path in NAMED.get(name, {}).items()}
     return plugins.sensor(name).find({**SETTINGS[name], **named}, sysfs)
-
-
-def readings(sensor):
-    if isinstance(sensor, EnergySensor):
-        return [(r.domain, r.count) for r in sensor.read_energy()]
-    if isinstance(sensor, PowerSensor):
-        return [(r.domain, r.power) for r in sensor.read_power()]
-    assert isinstance(sensor, TemperatureSensor)
-    return [(r.zone, r.temperature) for r in sensor.read_temperature()]
 
 
 def moved(sensor):
@@ -116,25 +106,25 @@ def test_where_there_is_nothing_it_says_so(name, tmp_path):
         assert all(sensor.method == "modelled" for sensor in found)
 
 
-def test_where_there_is_something_it_is_read(read_from_files, sysfs):
-    for sensor in find(read_from_files, sysfs):
-        got = readings(sensor)
-        assert got
-        assert len({label for label, _ in got}) == len(got)
-        # Joules, watts and degrees Celsius of a plausible size: a forgotten milli or micro is not.
-        assert all(0 < value < 1e9 for _, value in got)
-        assert isinstance(sensor.name, str)
+class TestSensorsReadFromFiles(SensorContract):
+    """The suite that is given to vendors."""
 
+    @pytest.fixture(autouse=True)
+    def chosen(self, read_from_files, tmp_path):
+        named = {k: str(tmp_path / path) for k, path in NAMED.get(read_from_files, {}).items()}
+        self.name = read_from_files
+        self.settings = {**SETTINGS[read_from_files], **named}
 
-def test_what_vanishes_is_a_failure_and_not_a_zero(read_from_files, sysfs):
-    found = find(read_from_files, sysfs)
-    for path in FILES:
-        (sysfs / path).unlink()
-    for sensor in found:
-        if getattr(sensor, "method", "") == "modelled":
-            continue
-        with pytest.raises(SensorFailed):
-            readings(sensor)
+    @pytest.fixture
+    def sysfs(self, tmp_path):
+        return tmp_path
+
+    def arrange(self, sysfs):
+        write(sysfs)
+
+    def take_away(self, sysfs):
+        for path in FILES:
+            (sysfs / path).unlink()
 
 
 def gone(file):

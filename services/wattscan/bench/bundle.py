@@ -58,7 +58,7 @@ def write_bundle(folder: Path, run: str | None = None) -> Path:
 
 
 def _versions() -> str:
-    engines = {name: plugins.engine_version(name) for name in plugins.names("backends")}
+    engines = {name: plugins.engine_version(name) for name in plugins.usable("backends")}
     told = {
         "machine": machine_facts(),
         "engines": {name: version for name, version in engines.items() if version},

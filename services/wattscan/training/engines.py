@@ -132,7 +132,7 @@ def _choices() -> list[Choice]:
     """The reference, then every other backend, and its variants after it."""
     every = [
         Choice(name, settings, plugins.backend(name).FORMAT)
-        for name in plugins.names("backends")
+        for name in plugins.usable("backends")
         for settings in ({}, *_VARIANTS.get(name, ()))
     ]
     return sorted([*every, _SYMMETRIC], key=lambda choice: choice != _REFERENCE)

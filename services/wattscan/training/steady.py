@@ -23,7 +23,7 @@ def opened(
     card: ModelCard, threads: int, say: Callable[[str], None]
 ) -> Iterator[tuple[str, contextlib.AbstractContextManager[Engine]]]:
     """The model in each backend that opens it here, by its name; `say` is told why one does not."""
-    for name in plugins.names("backends"):
+    for name in plugins.usable("backends"):
         backend = plugins.backend(name)
         try:
             path = model_file(card, backend.FORMAT).path

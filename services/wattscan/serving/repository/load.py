@@ -161,7 +161,7 @@ def _choice(clinical: Clinical | None, config: ModelConfig, target: Target) -> _
 
 def _candidates(version: VersionFolder, first: str) -> list[str]:
     """The backends that read one of the version's files: the first, then those of its format."""
-    formats = {name: plugins.backend(name).FORMAT for name in (first, *plugins.names("backends"))}
+    formats = {name: plugins.backend(name).FORMAT for name in (first, *plugins.usable("backends"))}
     able = [name for name, kind in formats.items() if kind in version.files]
     if not able:
         raise WattscanError(f"version {version.number} has neither model.onnx nor model.tflite")

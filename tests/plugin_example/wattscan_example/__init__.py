@@ -1,0 +1,1 @@
+"""Plug-ins for Wattscan: docs/plugins.md explains them."""
