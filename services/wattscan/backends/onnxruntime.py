@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
 from wattscan.artifacts import FILE_NAMES, SYMMETRIC
 from wattscan.contracts import (
@@ -23,6 +24,7 @@ from wattscan.contracts import (
 from wattscan.layout import channels_first, channels_last
 from wattscan.plugins import sdk
 from wattscan.settings import MOST_THREADS, check_keys, text, whole_number
+from wattscan.wire import onnx_names_pb2
 
 FORMAT: Format = "onnx"
 DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu")
@@ -57,6 +59,7 @@ _COMPUTES_IN: Mapping[str, frozenset[Datatype]] = {
     _COREML: frozenset({"fp32", "fp16"}),
     _TENSORRT: frozenset({"fp32", "fp16"}),
 }
+_FLOAT16 = 10  # onnx.TensorProto.DataType
 # Else an FP32 model runs in bfloat16 where the processor has it.
 _EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 
@@ -85,10 +88,17 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OnnxRuntimeEngine:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     provider = text(settings, "provider", "cpu")
     providers = _providers(onnxruntime, provider, settings)
+    # Else it computes a model of 16 bits in 32; and with it one of 32 in 16.
+    half = provider == "tensorrt" and _has_half_weights(path)
     if provider == "openvino":
         _add_openvino(onnxruntime, options, threads)
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+        session = onnxruntime.InferenceSession(
+            str(path),
+            options,
+            providers=providers,
+            **({"provider_options": [{"trt_fp16_enable": "True"}, {}]} if half else {}),
+        )
     except Exception as error:  # its exceptions share no base class but this
         raise WattscanError(
             f"ONNX Runtime cannot load {path}: {str(error).splitlines()[0]}"
@@ -106,6 +116,16 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OnnxRuntimeEngine:
         _specs(path, session.get_outputs()),
         _COMPUTES_IN[provider] | (frozenset({"int8"}) if symmetric else frozenset()),
     )
+
+
+def _has_half_weights(path: Path) -> bool:
+    """Whether an ONNX file has weights of 16-bit floats; a file that is none has not."""
+    model = onnx_names_pb2.Model()
+    try:
+        model.ParseFromString(path.read_bytes())
+    except (OSError, DecodeError):
+        return False  # the session says what is wrong with it
+    return any(one.data_type == _FLOAT16 for one in model.graph.initializer)
 
 
 def _advice(provider: str, settings: Mapping[str, Any]) -> str:

@@ -88,12 +88,12 @@ def _structure(card: ModelCard, file: ModelFile) -> Iterator[Line]:
     try:
         if file.format in ("onnx", SYMMETRIC):
             symmetric = file.format == SYMMETRIC
-            found = onnx_file.problems(file.path, integer=integer, symmetric=symmetric)
+            found = onnx_file.problems(file.path, datatype=card.datatype, symmetric=symmetric)
             note = "onnx checker, shapes inferred" + (", every layer in 8 bits" if integer else "")
             note += ", signed, all zero points 0, biases float" if symmetric else ""
             yield _judged(card, name, found, note)
         else:
-            found = tflite_file.problems(file.path, integer=integer)
+            found = tflite_file.problems(file.path, datatype=card.datatype)
             counts = tflite_file.operators(file.path).most_common()
             note = ", ".join(f"{count} {operator}" for operator, count in counts)
             yield _judged(card, name, found, note)

@@ -11,7 +11,7 @@ from pathlib import Path
 from wattscan import plugins
 from wattscan.contracts import WattscanError
 from wattscan.installation import models_folder
-from wattscan.training import benchmark, check, inventory, recipe, symmetric
+from wattscan.training import benchmark, check, half, inventory, recipe, symmetric
 from wattscan.training.clinical_sets import SPLITS, SplitBy
 
 _DEFAULT_WORK = Path("build/models")
@@ -51,6 +51,12 @@ def add_arguments(
         action="store_true",
         help="only write the task's INT8 model, as --models holds it, once more in the form that "
         "TensorRT computes in INT8: signed, all zero points 0 (needs onnx alone, no checkpoints)",
+    )
+    export.add_argument(
+        "--fp16",
+        action="store_true",
+        help="only write the task's FP32 model, as --models holds it, once more as a variant fp16, "
+        "scored on the held-out set (needs the train extra and ONNX Runtime, no checkpoints)",
     )
     checking = commands.add_parser(
         "check",
@@ -104,6 +110,10 @@ def run(args: argparse.Namespace) -> int:
     if command == "export" and args.symmetric:
         path = symmetric.add(args.models, args.task)
         print(f"wrote {path}; wattscan models check scores it", file=sys.stderr)
+        return 0
+    if command == "export" and args.fp16:
+        path = half.add(args.models, args.task, args.data, f"{_typed(command, args)} --fp16")
+        print(f"wrote {path}; wattscan models check verifies it", file=sys.stderr)
         return 0
     if command == "list":
         print(inventory.list_models(args.models, as_json=args.format == "json"))

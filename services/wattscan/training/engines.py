@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -85,7 +86,7 @@ def check_engines(job: Job, files: list[ModelFile], absent: dict[str, str]) -> I
         for file in (file for file in files if file.format == choice.format):
             name = f"{choice.label} score"
             try:
-                provider, logits = run(choice, file, job, absent)
+                provider, logits = run(choice, file.path, job, absent)
             except WattscanError as error:
                 skipped = choice.label in absent
                 yield Line(card.name, name, "skipped" if skipped else "FAILED", str(error))
@@ -104,13 +105,13 @@ def check_engines(job: Job, files: list[ModelFile], absent: dict[str, str]) -> I
             yield Line(card.name, title, "ok" if agree else "FAILED", note)
 
 
-def run(choice: Choice, file: ModelFile, job: Job, absent: dict[str, str]) -> tuple[str, Tensor]:
+def run(choice: Choice, file: Path, job: Job, absent: dict[str, str]) -> tuple[str, Tensor]:
     """The provider that ran it, and the logits of the held-out set. Raises: WattscanError."""
     if choice.label in absent:
         raise WattscanError(absent[choice.label])
     try:
         settings = {"threads": 1, **choice.settings}
-        engine: Engine = plugins.backend(choice.backend).open_engine(file.path, settings)
+        engine: Engine = plugins.backend(choice.backend).open_engine(file, settings)
     except Exception as error:  # an SDK's own error fails this engine's line, not the whole check
         told = str(error) if isinstance(error, WattscanError) else _first_line(error)
         if isinstance(error, EngineAbsent):

@@ -1,4 +1,4 @@
-"""What is inside an ONNX file: valid, and for INT8 quantized throughout."""
+"""What is inside an ONNX file: valid, and of one data type throughout."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from wattscan import plugins
-from wattscan.contracts import WattscanError
+from wattscan.contracts import Datatype, WattscanError
 
 _WEIGHTED = {"Conv", "Gemm", "MatMul", "ConvTranspose"}
 
 
-def problems(path: Path, *, integer: bool, symmetric: bool = False) -> list[str]:
+def problems(path: Path, *, datatype: Datatype, symmetric: bool = False) -> list[str]:
     """What is wrong with the file; empty if nothing.
 
     Args:
         path: an ONNX file.
-        integer: whether every layer must take 8-bit values and weights, activations unsigned.
+        datatype: of its weights. INT8: every layer must take 8-bit values and weights, activations
+            unsigned. FP16: every weight must have 16 bits, and inputs and outputs 32.
         symmetric: whether activations must be signed, all zero points 0 and biases floats instead,
             as TensorRT wants it.
 
@@ -30,10 +31,27 @@ def problems(path: Path, *, integer: bool, symmetric: bool = False) -> list[str]
         model = onnx.load(path)
     except Exception as error:  # its errors, protobuf's and the shape inference's share no base
         raise WattscanError(str(error).splitlines()[0]) from None
-    if not integer:
+    if datatype == "fp16":
+        return _wide(onnx, model.graph)
+    if datatype != "int8":
         return []
     found = _float_layers(onnx, model.graph, symmetric)
     return [*found, *_asymmetric(onnx, model.graph)] if symmetric else found
+
+
+def _wide(onnx: Any, graph: Any) -> list[str]:
+    types = onnx.TensorProto
+    # One dimension: a bias, which may stay wide, or the factors of a resize.
+    weights = [one for one in graph.initializer if len(one.dims) > 1]
+    wide = [one.name for one in weights if one.data_type == types.FLOAT]
+    found = [f"the weights {name} have 32 bits" for name in wide]
+    if not any(one.data_type == types.FLOAT16 for one in weights):
+        found.append("it has no weights of 16 bits")
+    return found + [
+        f"{value.name} is not float32, as every variant's inputs and outputs are"
+        for value in (*graph.input, *graph.output)
+        if value.type.tensor_type.elem_type != types.FLOAT
+    ]
 
 
 def _asymmetric(onnx: Any, graph: Any) -> list[str]:

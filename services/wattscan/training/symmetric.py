@@ -38,7 +38,7 @@ def add(models: Path, task: str) -> Path:
     made = path.with_suffix(".new")
     try:
         write_symmetric(source, made)
-        wrong = problems(made, integer=True, symmetric=True)
+        wrong = problems(made, datatype="int8", symmetric=True)
         if wrong:
             raise WattscanError(f"{source} has no such form: {wrong[0]}")
         made.replace(path)

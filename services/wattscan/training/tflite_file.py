@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wattscan import plugins
-from wattscan.contracts import WattscanError
+from wattscan.contracts import Datatype, WattscanError
 
 INTEGER_TYPES = {"INT8", "INT32"}
 """Activations and weights; biases and the resize's size. Anything else falls off an Edge TPU."""
@@ -65,12 +66,12 @@ def constant(model: Any, tensor: Any) -> NDArray[Any] | None:
     return values.reshape(tensor.shape) if values.size == count else values
 
 
-def problems(path: Path, *, integer: bool) -> list[str]:
+def problems(path: Path, *, datatype: Datatype) -> list[str]:
     """What would keep an accelerator from taking the graph whole; empty if nothing.
 
     Args:
         path: a TFLite file.
-        integer: whether no float tensor may be in it.
+        datatype: of its weights. INT8: no float tensor may be in it. FP16: no weights of 32 bits.
 
     Raises:
         WattscanError: it is not a TFLite file, or LiteRT's schema is not installed.
@@ -83,7 +84,9 @@ def problems(path: Path, *, integer: bool) -> list[str]:
     tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
     if any(_is_dynamic(tensor) for tensor in tensors):
         found.append("a tensor's shape is not static")
-    if integer:
+    if datatype == "fp16":
+        found += _wide(model, tensors, types)
+    if datatype == "int8":
         others = Counter(types[t.type] for t in tensors if types[t.type] not in INTEGER_TYPES)
         found += [f"{count} tensors of type {name}" for name, count in sorted(others.items())]
         found += [
@@ -92,6 +95,21 @@ def problems(path: Path, *, integer: bool) -> list[str]:
             for index in [*graph.inputs, *graph.outputs]
             if types[graph.tensors[index].type] != "INT8"
         ]
+    return found
+
+
+def _wide(model: Any, tensors: Sequence[Any], types: dict[int, str]) -> list[str]:
+    # A writer may put what a buffer holds behind the flatbuffer, at an offset.
+    full = [buffer.data is not None or bool(buffer.offset) for buffer in model.buffers]
+    constants = [tensor for tensor in tensors if full[tensor.buffer]]
+    weights = [t for t in constants if len(t.shape) > 1]
+    found = [
+        f"the weights {tensor.name.decode()} have 32 bits"
+        for tensor in weights
+        if types[tensor.type] == "FLOAT32"
+    ]
+    if not any(types[tensor.type] == "FLOAT16" for tensor in weights):
+        found.append("it has no weights of 16 bits")
     return found
 
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x1ewattscan/wire/onnx_names.proto\x12\rwattscan.onnx\",\n\x05Model\x12#\n\x05graph\x18\x07 \x01(\x0b\x32\x14.wattscan.onnx.Graph\"}\n\x05Graph\x12)\n\x0binitializer\x18\x05 \x03(\x0b\x32\x14.wattscan.onnx.Named\x12#\n\x05input\x18\x0b \x03(\x0b\x32\x14.wattscan.onnx.Value\x12$\n\x06output\x18\x0c \x03(\x0b\x32\x14.wattscan.onnx.Value\"\x15\n\x05Named\x12\x0c\n\x04name\x18\x08 \x01(\t\"\x15\n\x05Value\x12\x0c\n\x04name\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x1ewattscan/wire/onnx_names.proto\x12\rwattscan.onnx\",\n\x05Model\x12#\n\x05graph\x18\x07 \x01(\x0b\x32\x14.wattscan.onnx.Graph\"}\n\x05Graph\x12)\n\x0binitializer\x18\x05 \x03(\x0b\x32\x14.wattscan.onnx.Named\x12#\n\x05input\x18\x0b \x03(\x0b\x32\x14.wattscan.onnx.Value\x12$\n\x06output\x18\x0c \x03(\x0b\x32\x14.wattscan.onnx.Value\"(\n\x05Named\x12\x11\n\tdata_type\x18\x02 \x01(\x05\x12\x0c\n\x04name\x18\x08 \x01(\t\"\x15\n\x05Value\x12\x0c\n\x04name\x18\x01 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,7 +36,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GRAPH']._serialized_start=95
   _globals['_GRAPH']._serialized_end=220
   _globals['_NAMED']._serialized_start=222
-  _globals['_NAMED']._serialized_end=243
-  _globals['_VALUE']._serialized_start=245
-  _globals['_VALUE']._serialized_end=266
+  _globals['_NAMED']._serialized_end=262
+  _globals['_VALUE']._serialized_start=264
+  _globals['_VALUE']._serialized_end=285
 # @@protoc_insertion_point(module_scope)

@@ -23,10 +23,12 @@ class Graph(_message.Message):
     def __init__(self, initializer: _Optional[_Iterable[_Union[Named, _Mapping]]] = ..., input: _Optional[_Iterable[_Union[Value, _Mapping]]] = ..., output: _Optional[_Iterable[_Union[Value, _Mapping]]] = ...) -> None: ...
 
 class Named(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("data_type", "name")
+    DATA_TYPE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    data_type: int
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    def __init__(self, data_type: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
 
 class Value(_message.Message):
     __slots__ = ("name",)

@@ -1,5 +1,7 @@
 """ONNX Runtime's providers that this machine has not: told, never replaced in silence."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from wattscan.artifacts import find_cards, model_file
@@ -7,6 +9,7 @@ from wattscan.backends import onnxruntime as backend
 from wattscan.contracts import EngineAbsent, WattscanError
 from wattscan.installation import models_folder
 from wattscan.targets import load_target
+from wattscan.wire import onnx_names_pb2
 
 PATH = model_file(find_cards(models_folder())[0], "onnx").path
 
@@ -61,3 +64,28 @@ def test_a_provider_that_the_build_has_and_the_machine_has_not(monkeypatch):
 def test_an_unknown_provider():
     with pytest.raises(WattscanError, match="no provider 'npu'"):
         backend.open_engine(PATH, {"provider": "npu"})
+
+
+@pytest.mark.parametrize(("halved", "options"), [(False, None), (True, "True")])
+def test_tensorrt_computes_a_model_of_16_bits_in_16_bits_and_no_other(
+    monkeypatch, tmp_path, halved, options
+):
+    """Told by the file's own weights; TensorRT itself is not on this machine."""
+    import onnxruntime
+
+    path = tmp_path / "model.onnx"
+    weights = onnx_names_pb2.Named(name="w", data_type=10 if halved else 1)
+    model = onnx_names_pb2.Model(graph=onnx_names_pb2.Graph(initializer=[weights]))
+    path.write_bytes(model.SerializeToString())
+    available = [*onnxruntime.get_available_providers(), "TensorrtExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: available)
+    asked = {}
+
+    def session(path, options, providers, provider_options=None):
+        asked.update(zip(providers, provider_options or [{}, {}], strict=True))
+        return SimpleNamespace(get_providers=lambda: providers, get_inputs=list, get_outputs=list)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    engine = backend.open_engine(path, {"provider": "tensorrt"})
+    assert engine.computes_in == {"fp32", "fp16"}
+    assert asked["TensorrtExecutionProvider"].get("trt_fp16_enable") == options

@@ -52,7 +52,7 @@ def answers(backend: str, path: Path, images: Tensor) -> Tensor:
 
 def test_every_operator_of_the_integer_file_is_on_the_edge_tpus_list(exported: Any) -> None:
     path = exported[2] / "int8.tflite"
-    assert tflite_file.problems(path, integer=True) == []
+    assert tflite_file.problems(path, datatype="int8") == []
     judged = edge_tpu.operators(path)
     assert len(judged) > 5
     assert [(op.index, op.name, op.problems) for op in judged if op.problems] == []
@@ -60,7 +60,7 @@ def test_every_operator_of_the_integer_file_is_on_the_edge_tpus_list(exported: A
 
 def test_a_float_file_is_not_taken(exported: Any) -> None:
     path = exported[2] / "fp32.tflite"
-    assert any("FLOAT32" in problem for problem in tflite_file.problems(path, integer=True))
+    assert any("FLOAT32" in problem for problem in tflite_file.problems(path, datatype="int8"))
     assert all("FLOAT32" in " ".join(op.problems) for op in edge_tpu.operators(path))
 
 

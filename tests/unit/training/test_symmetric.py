@@ -51,12 +51,12 @@ def without_zero_points(path):
 def test_it_has_the_form_and_computes_nearly_the_same(models):
     path = add(models, TASK)
     assert path == models / NAME / "1" / "model.symmetric.onnx"
-    assert onnx_file.problems(path, integer=True, symmetric=True) == []
+    assert onnx_file.problems(path, datatype="int8", symmetric=True) == []
     plain = models / NAME / "1" / "model.onnx"
-    found = onnx_file.problems(plain, integer=True, symmetric=True)
+    found = onnx_file.problems(plain, datatype="int8", symmetric=True)
     for what in ("not int8", "a zero point that is not 0", "a bias that is no float constant"):
         assert any(what in problem for problem in found)
-    assert any("not uint8" in problem for problem in onnx_file.problems(path, integer=True))
+    assert any("not uint8" in problem for problem in onnx_file.problems(path, datatype="int8"))
     (card,) = [c for c in find_cards(models) if c.name == NAME]
     task = plugins.task(TASK)
     images = inputs(task, task.phantom(4, 1).images, card.normalisation)
