@@ -105,20 +105,29 @@ def _spelled(name: str) -> str:
 
 def _module(kind: str, name: str) -> ModuleType:
     spelled = _spelled(name)
-    is_own, points = spelled in _own(kind), _installed(kind).get(spelled, ())
-    if is_own + len(points) > 1:
-        packages = [*(["Wattscan"] * is_own), *map(_package, points)]
-        raise WattscanError(
-            f"several {kind} are called {spelled!r}, of {' and '.join(packages)}: uninstall one of "
-            "these packages, or have its plug-in renamed"
-        )
-    if is_own:
+    if spelled in _own(kind):
+        _tell_hidden(kind, spelled)
         return importlib.import_module(f"wattscan.{kind}.{spelled.replace('-', '_')}")
+    points = _installed(kind).get(spelled, ())
+    if len(points) > 1:
+        raise WattscanError(
+            f"several {kind} are called {spelled!r}, of {' and '.join(map(_package, points))}: "
+            "uninstall one of these packages, or have its plug-in renamed"
+        )
     if not points:
         raise WattscanError(
             f"there is no {kind[:-1]} called {name!r}; there is: {', '.join(names(kind))}"
         )
     return _load(kind, points[0])
+
+
+@cache
+def _tell_hidden(kind: str, name: str) -> None:
+    for point in _installed(kind).get(name, ()):
+        log.warning(
+            "the %s %r of the package %s is not used: Wattscan has one of this name",
+            *(kind[:-1], name, _package(point)),
+        )
 
 
 def _load(kind: str, point: EntryPoint) -> ModuleType:

@@ -61,3 +61,12 @@ def test_a_service_that_is_not_there_is_an_error_with_a_status():
     assert failed.value.status == grpc.StatusCode.UNAVAILABLE.name
     assert failed.value.retry_after is None
     assert isinstance(failed.value, wattscan.WattscanError)
+
+
+def test_a_closed_client_and_an_empty_address_are_told():
+    client = wattscan.Client("127.0.0.1:1")
+    client.close()
+    with pytest.raises(wattscan.WattscanError, match="the client is closed"):
+        client.models()
+    with pytest.raises(wattscan.WattscanError, match="the address is empty"):
+        wattscan.Client(" ")

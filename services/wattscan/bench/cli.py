@@ -54,11 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_names,
         default=(),
         metavar="NAMES",
-        help="the variants to measure, comma-separated, such as fp32,fp16,int8 (default all that "
-        "the model folder has of a task)",
+        help="the variants to measure, comma-separated, such as fp32,fp16,int8; the reference is "
+        "measured too (default all that the model folder has of a task)",
     )
     add(
         "--reference",
+        type=str.lower,
         default=DEFAULT_REFERENCE,
         metavar="NAME",
         help="the variant that the others are compared with (default %(default)s)",
@@ -138,7 +139,7 @@ def _reduce(folder: Path, bundle: bool) -> None:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",")))
     if not all(names):
         raise argparse.ArgumentTypeError(f"{text!r} is no list of names, such as fp32,int8")
     return names

@@ -14,6 +14,7 @@ from wattscan.client import answers, connection, questions
 from wattscan.client.answers import Classification, Inference, Segmentation, ServedModel
 from wattscan.client.connection import Tls
 from wattscan.client.questions import Image
+from wattscan.contracts import WattscanError
 from wattscan.wire import open_inference_pb2_grpc as oip_rpc
 from wattscan.wire import wattscan_v1_pb2 as pb
 from wattscan.wire import wattscan_v1_pb2_grpc as rpc
@@ -50,7 +51,7 @@ class Client:
 
         Raises: WattscanError: a file of `tls` cannot be read.
         """
-        self._address, self._timeout = address, timeout
+        self._address, self._timeout, self._closed = address, timeout, False
         self._metadata = connection.metadata(token)
         told = connection.options(address, attempts)
         place = connection.target(address)
@@ -127,6 +128,7 @@ class Client:
 
     def close(self) -> None:
         """End the connection."""
+        self._closed = True
         self._channel.close()
 
     def __enter__(self) -> Client:
@@ -142,6 +144,8 @@ class Client:
 
     def _call(self, method: Any, request: Any, timeout: float | None) -> Any:
         seconds = self._timeout if timeout is None else timeout
+        if self._closed:
+            raise WattscanError("the client is closed")
         try:
             return method(request, timeout=seconds, metadata=self._metadata)
         except grpc.RpcError as error:
@@ -163,8 +167,8 @@ class AsyncClient:
         timeout: float = SECONDS,
         attempts: int = ATTEMPTS,
     ) -> None:
-        """As `Client`."""
-        self._address, self._timeout = address, timeout
+        """As `Client`; inside of the event loop that it is for."""
+        self._address, self._timeout, self._closed = address, timeout, False
         self._metadata = connection.metadata(token)
         told = connection.options(address, attempts)
         place = connection.target(address)
@@ -224,6 +228,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """End the connection."""
+        self._closed = True
         await self._channel.close(None)
 
     async def __aenter__(self) -> AsyncClient:
@@ -239,6 +244,8 @@ class AsyncClient:
 
     async def _call(self, method: Any, request: Any, timeout: float | None) -> Any:
         seconds = self._timeout if timeout is None else timeout
+        if self._closed:
+            raise WattscanError("the client is closed")
         try:
             return await method(request, timeout=seconds, metadata=self._metadata)
         except grpc.RpcError as error:

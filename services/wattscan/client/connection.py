@@ -49,7 +49,9 @@ def options(address: str, attempts: int) -> list[tuple[str, Any]]:
 
 
 def target(address: str) -> str:
-    """What gRPC takes."""
+    """What gRPC takes. Raises: WattscanError: it is no address."""
+    if not address.strip():
+        raise WattscanError("the address is empty: give HOST:PORT of the service's gRPC port")
     return grpc_target(address)
 
 

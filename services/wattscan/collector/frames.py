@@ -27,10 +27,12 @@ def load_tables(run: str | Path, *, run_id: str | None = None) -> dict[str, pand
         WattscanError: the source cannot be read; or pandas is not installed (extra `pandas`).
     """
     pandas: Any = plugins.sdk("pandas", "pandas")
-    return {
-        table.name: pandas.DataFrame(
-            [[row.values.get(column.key) for column in table.columns] for row in table.rows],
-            columns=[column.key for column in table.columns],
-        )
-        for table in collect(str(run), run_id).tables
-    }
+    frames = {}
+    for table in collect(str(run), run_id).tables:
+        keys = [column.key for column in table.columns]
+        rows = [[row.values.get(key) for key in keys] for row in table.rows]
+        frame = pandas.DataFrame(rows, columns=keys)
+        # A figure that no row has is a figure all the same.
+        empty = [key for key in keys if frame[key].isna().all()]
+        frames[table.name] = frame.astype(dict.fromkeys(empty, float))
+    return frames

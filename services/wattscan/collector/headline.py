@@ -9,6 +9,7 @@ from wattscan.collector.cells import Cell, TaskRatio, Verdict, gross_figure, wor
 from wattscan.collector.measure import Measured
 from wattscan.collector.names import listed, title_of
 from wattscan.collector.tables import number
+from wattscan.metrics import DEFAULT_REFERENCE
 
 Tone = Literal["good", "bad", "neutral"]
 _FIRST_LOOK = "The figures are indicative: good for a first look, not for publication."
@@ -119,10 +120,14 @@ def tone(measured: Measured, ratio: TaskRatio) -> Tone:
 
 
 def cheapest(measured: Measured, task: str) -> Cell | None:
-    """The cell that a task's cost is told of: the variant that takes least of those that are
-    compared with the reference, an invalid one only where there is no other; else the reference;
-    None where none has its energy."""
-    cells = [measured.cell(task, name) for name in measured.compared]
+    """The cell that a task's cost is told of; None where none has its energy.
+
+    It is the variant that takes least, an invalid one only where there is no other. Of FP32 and one
+    variant it is the variant: what it costs is what is asked for.
+    """
+    one_variant = len(measured.compared) == 1 and measured.reference == DEFAULT_REFERENCE
+    names = measured.compared if one_variant else measured.run.variants
+    cells = [measured.cell(task, name) for name in names]
     known = [
         (cell.verdict == "invalid", j, cell) for cell in cells if cell and (j := scan_joules(cell))
     ]

@@ -69,7 +69,9 @@ def command(measured: Measured) -> str:
         words += ["--variants", ",".join(run.variants)]
     # Queries a second come with this scenario alone, and no series tells how many.
     rate = " --rate ..." if run.scenario == "Server" else ""
-    return shlex.join(words) + rate
+    # Nor does any tell of the folder that variants came from which are not shipped.
+    models = " --models ..." if run.variants != _SHIPPED else ""
+    return shlex.join(words) + models + rate
 
 
 def _in_turn(sequence: Sequence[str]) -> bool:

@@ -94,10 +94,15 @@ def _nothing(measured: Measured, task: str) -> Row:
 def _layout(measured: Measured) -> Layout:
     reference = title_of(measured.reference)
     variants = measured.compared or ("int8",)
+    # Of several variants, those have the column that have the figure.
+    alone = len(variants) == 1
+    calibrated = {f.precision for f in measured.quality if f.ptq is not None}
     headings = ["task", "metric", "data set", reference]
-    for name in map(title_of, variants):
-        ptq = "PTQ alone" if len(variants) == 1 else f"{name}, PTQ alone"
-        headings += [name, f"{name} - {reference} (95 %)", ptq]
+    for variant in variants:
+        name = title_of(variant)
+        headings += [name, f"{name} - {reference} (95 %)"]
+        if alone or variant in calibrated:
+            headings.append("PTQ alone" if alone else f"{name}, PTQ alone")
     theirs = ("paper's own: FP32", "paper's own: INT8")
     body: list[tuple[str, ...]] = []
     for task in measured.tasks:
@@ -113,8 +118,9 @@ def _layout(measured: Measured) -> Layout:
             named = f"{dataset} (phantom)" if _phantom(dataset) else dataset
             title = _METRIC_TITLES.get(metric, metric)
             figures = [_score(base)]
-            for other in others:
-                figures += [_score(other), _difference(base, other), _ptq(other)]
+            for variant, other in zip(variants, others, strict=True):
+                figures += [_score(other), _difference(base, other)]
+                figures += [_ptq(other)] if alone or variant in calibrated else []
             body.append((title_of(task), title, named, *figures, *_papers(task, metric)))
     return Layout((*headings, *theirs), tuple(body))
 

@@ -130,9 +130,11 @@ def html(measured: Measured, tables: Sequence[Table], warnings: Sequence[str] = 
 def _tile(measured: Measured, task: str) -> _Tile:
     best = cheapest(measured, task)
     shown = best or measured.cell(task, measured.reference)
-    others: list[str] = []
-    if best is not None and best.precision != measured.reference:
-        others = [name for name in measured.run.variants if name != best.precision]
+    others = [
+        name
+        for name in measured.run.variants
+        if best is not None and name != best.precision and measured.cell(task, name)
+    ]
     return _Tile(
         title=title_of(task),
         precision=title_of(shown.precision) if shown else "",

@@ -37,6 +37,9 @@ class Measurement:
         self._parts: dict[str, Energy] = {}
         self._total: Energy | None = None
 
+    def __repr__(self) -> str:
+        return f"<Measurement {'open' if self._total is None else self._total}>"
+
     def __enter__(self) -> Measurement:
         if self._watch is not None:
             raise RuntimeError("a measurement is of one piece of code: call measure() again")
@@ -56,8 +59,12 @@ class Measurement:
     def mark(self, name: str) -> Energy:
         """Call what has run since the last mark, or since the beginning, by a name.
 
-        Pieces of one name are added. Returns this one. Raises: RuntimeError: it is not open.
+        Pieces of one name are added, and so are their bounds. Returns this one.
+
+        Raises: RuntimeError: it is not open. ValueError: no name.
         """
+        if not name:
+            raise ValueError("a mark has a name")
         if self._watch is None or self._last is None or self._total is not None:
             raise RuntimeError("a mark is set inside of `with wattscan.measure()`")
         with self._lock:
@@ -118,6 +125,16 @@ class Measurement:
     def scope(self) -> Scope | None:
         """How much of the machine the sensor covers."""
         return self.total.scope
+
+    @property
+    def sensor(self) -> str | None:
+        """The sensor that it was read from."""
+        return self.total.sensor
+
+    @property
+    def domain(self) -> str | None:
+        """What the sensor covers, as it calls it."""
+        return self.total.domain
 
     @property
     def verdict(self) -> Verdict:

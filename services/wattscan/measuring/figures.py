@@ -99,10 +99,11 @@ def between(begin: Moment, end: Moment) -> Energy:
             scope=end.key.scope,
             reasons=("energy_not_measured",),
         )
-    joules = end.energy - begin.energy
+    # The readings lie outside of the piece, by what they take: of that time it has its share.
     read = end.read_at - begin.read_at
+    joules = (end.energy - begin.energy) * min(1.0, seconds / read)
     coverage = min(1.0, (end.covered - begin.covered) / read)
-    most = max(begin.power, end.power, joules / read)
+    most = max(begin.power, end.power, (end.energy - begin.energy) / read)
     bound = most * (edges + (1.0 - coverage) * seconds)
     reasons = []
     if end.interruptions > begin.interruptions:

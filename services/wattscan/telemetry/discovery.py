@@ -10,10 +10,13 @@ from typing import TypeVar
 from wattscan import plugins
 from wattscan.aside import TookTooLong, aside
 from wattscan.contracts import (
+    EnergySensor,
+    PowerSensor,
     Sensor,
     SensorAbsent,
     SensorChoice,
     Target,
+    TemperatureSensor,
     WattscanError,
 )
 from wattscan.telemetry.parts import Seen, device_of
@@ -103,6 +106,12 @@ def discover(target: Target, sysfs: Path) -> Found:
 def look(choice: SensorChoice, sysfs: Path) -> list[FoundSensor]:
     """What one entry of the target finds. Raises: SensorAbsent, and whatever the driver does."""
     found: Sequence[Sensor] = plugins.sensor(choice.name).find(choice.settings, sysfs)
+    for sensor in found:
+        if not isinstance(sensor, EnergySensor | PowerSensor | TemperatureSensor):
+            raise TypeError(
+                f"{type(sensor).__name__} is no sensor: it lacks a name, an uncertainty_ratio or a "
+                "way to be read (docs/plugins.md)"
+            )
     return [FoundSensor(sensor, choice) for sensor in found]
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from wattscan import plugins
 from wattscan.contracts import (
+    EnergyReading,
     EnergySensor,
+    PowerReading,
     PowerSensor,
+    Scope,
     Sensor,
     SensorAbsent,
     SensorChoice,
@@ -39,6 +42,12 @@ def readings(sensor: Sensor) -> list[tuple[str, float]]:
         return [(r.domain, float(r.power)) for r in sensor.read_power()]
     assert isinstance(sensor, TemperatureSensor), f"{sensor!r} reads nothing"
     return [(r.zone, float(r.temperature)) for r in sensor.read_temperature()]
+
+
+def _domains(sensor: Sensor) -> Sequence[EnergyReading | PowerReading]:
+    if isinstance(sensor, EnergySensor):
+        return sensor.read_energy()
+    return sensor.read_power() if isinstance(sensor, PowerSensor) else ()
 
 
 class SensorContract:
@@ -79,7 +88,7 @@ class SensorContract:
         try:
             found = self.find(sysfs)
         except SensorAbsent as reason:
-            assert len(str(reason)) > 20, f"{reason!s:r} helps nobody"
+            assert len(str(reason)) > 20, f"it says only {str(reason)!r}: what is missing?"
         else:
             assert all(getattr(sensor, "method", "") == "modelled" for sensor in found)
 
@@ -93,11 +102,15 @@ class SensorContract:
             assert len({label for label, _ in got}) == len(got)
             assert all(0 < value < _LARGEST for _, value in got)
 
-    def test_a_source_of_energy_says_how_sure_it_is(self, found: Sequence[Sensor]) -> None:
-        """Its standard uncertainty, over its reading."""
+    def test_a_source_of_energy_says_how_sure_it_is_and_what_it_covers(
+        self, found: Sequence[Sensor]
+    ) -> None:
+        """Its standard uncertainty, over its reading; and a scope for each domain."""
         for sensor in found:
             if isinstance(sensor, PowerSensor | EnergySensor):
                 assert 0 <= sensor.uncertainty_ratio < 1
+            for reading in _domains(sensor):
+                assert reading.scope in get_args(Scope)
 
     def test_what_is_lost_is_a_failure_and_not_a_zero(
         self, found: Sequence[Sensor], sysfs: Path

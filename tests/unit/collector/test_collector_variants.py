@@ -59,9 +59,19 @@ def test_another_variant_may_be_the_reference():
     assert ratio.gross.value == pytest.approx(both[0] / both[1], rel=0.01)
     assert "Compared with INT8: " in report.headline
     assert "FP32 costs 150% more than INT8 on brain MRI" in report.headline
+    # INT8 PTQ takes least of all four, the reference included.
+    assert "one scan costs 0.300 J (brain MRI) in INT8 PTQ" in report.headline
     # The card's interval is of the difference from FP32.
     assert "-0.0030 (-0.0051 to +0.0012)" not in report.table("quality")
     assert "+0.0030 (no interval)" in report.table("quality")
+
+
+def test_the_reference_is_told_where_it_takes_least():
+    _, report = reduced(reference="int8", precisions=("int8", "fp32", "fp16"))
+    assert "one scan costs 0.320 J (brain MRI) in INT8" in report.headline
+    page = html(report.measured, report.tables)
+    assert "per scan in INT8" in page and "<br>FP16: 0.570 J" in page
+    assert " --models ..." in page and "--reference int8" in page
 
 
 def test_a_run_that_has_not_its_reference_has_no_ratio():
