@@ -56,7 +56,7 @@ def load_card(path: Path) -> ModelCard:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return _card(data, path.parent)
     except WattscanError as error:
-        raise WattscanError(f"the model card {path} cannot be used: {error}") from None
+        raise WattscanError(f"the model card {path} cannot be read: {error}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WattscanError(
             f"the model card {path} cannot be read: {type(error).__name__}: {error}"

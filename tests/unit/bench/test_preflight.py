@@ -76,7 +76,7 @@ def test_a_missing_package_is_told_with_its_extra(tmp_path, monkeypatch):
     monkeypatch.setattr(
         preflight.importlib.util, "find_spec", lambda n: None if n == "matplotlib" else find(n)
     )
-    with pytest.raises(WattscanError, match=r"pip install 'wattscan\[report\]'"):
+    with pytest.raises(WattscanError, match=r"pip install 'wattscan\[collector\]'"):
         look(tmp_path)
 
 
