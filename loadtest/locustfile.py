@@ -134,6 +134,12 @@ def _plan(options: Any, served: dict[str, ServedTask], environment: Environment)
             if unknown
             else f"{options.images} has no folder for any task that is served: {every}"
         )
+    named = {text.rpartition("=")[0] for text in options.variants} - {""}
+    if named - set(tasks):
+        raise WorkloadError(
+            f"--variants names {', '.join(sorted(named - set(tasks)))}, and the run has the tasks "
+            f"{', '.join(tasks)}"
+        )
     return Plan(
         run=options.run_id or uuid.uuid4().hex[:12],
         target=options.target,

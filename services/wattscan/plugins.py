@@ -134,7 +134,7 @@ def _load(kind: str, point: EntryPoint) -> ModuleType:
     what = f"the {kind[:-1]} {_spelled(point.name)!r} of the package {_package(point)}"
     try:
         module = point.load()
-    except Exception as error:  # whatever somebody else's module does when it is imported
+    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
         raise WattscanError(
             f"{what} cannot be loaded: {type(error).__name__}: {last_line(error)}"
         ) from None

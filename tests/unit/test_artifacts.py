@@ -75,6 +75,7 @@ def test_no_folder_and_an_empty_folder(tmp_path):
         ({}, "int8"),
         ({"precision": "int8-ptq"}, "int8"),
         ({"precision": "fp16"}, "fp16"),
+        ({"precision": "FP16"}, "fp16"),
         ({"precision": "pruned"}, "fp32"),
         ({"precision": "pruned", "datatype": "int8"}, "int8"),
     ],

@@ -63,6 +63,34 @@ def test_a_service_that_is_not_there_is_an_error_with_a_status():
     assert isinstance(failed.value, wattscan.WattscanError)
 
 
+def test_an_answer_that_is_not_what_it_says_is_told():
+    from wattscan.client import answers
+    from wattscan.wire import open_inference_pb2 as oip
+
+    for datatype, shape, content in (
+        ("BYTES", [1], b"x"),
+        ("FP32", [3], b"1234"),
+        ("FP32", [1], None),
+    ):
+        raw = [] if content is None else [content]
+        answer = oip.ModelInferResponse(model_name="m", raw_output_contents=raw)
+        answer.outputs.add(name="y", datatype=datatype, shape=shape)
+        with pytest.raises(
+            wattscan.WattscanError, match="the answer of m cannot be read: it has y"
+        ):
+            answers.inference(answer)
+    mask = pb.SegmentResponse(mask=pb.Mask(height=2, width=2, pixels=b"123"))
+    with pytest.raises(wattscan.WattscanError, match="is damaged"):
+        answers.segmentation(mask)
+
+
+def test_a_token_in_the_clear_is_warned_of_beyond_loopback():
+    with pytest.warns(UserWarning, match=r"goes over the network in the clear"):
+        wattscan.Client("box.example:8001", token="secret").close()
+    wattscan.Client("localhost:8001", token="secret").close()
+    wattscan.Client("box.example:8001", token="secret", tls=wattscan.Tls()).close()
+
+
 def test_a_closed_client_and_an_empty_address_are_told():
     client = wattscan.Client("127.0.0.1:1")
     client.close()

@@ -59,7 +59,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--reference",
-        type=str.lower,
         default=DEFAULT_REFERENCE,
         metavar="NAME",
         help="the variant that the others are compared with (default %(default)s)",
@@ -139,7 +138,7 @@ def _reduce(folder: Path, bundle: bool) -> None:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",")))
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     if not all(names):
         raise argparse.ArgumentTypeError(f"{text!r} is no list of names, such as fp32,int8")
     return names

@@ -42,7 +42,9 @@ def _of_task(
     if task not in have:
         raise WattscanError(f"{models} has no model of {task!r}; it has: {', '.join(sorted(have))}")
     there = sorted(set(have[task]))
-    wanted = tuple(dict.fromkeys([reference, *(variants or there)]))
+    # A report has FP32 in capitals: it may be typed so.
+    asked = [n if n in there else n.lower() for n in (reference, *(variants or there))]
+    wanted = tuple(dict.fromkeys(asked))
     missing = [name for name in wanted if name not in there]
     if missing:
         raise WattscanError(

@@ -91,9 +91,12 @@ class ServedModel:
 def segmentation(answer: pb.SegmentResponse) -> Segmentation:
     """The mask's bytes are not copied, and cannot be written to."""
     mask = np.frombuffer(answer.mask.pixels, np.uint8)
-    return Segmentation(
-        mask.reshape(answer.mask.height, answer.mask.width), _receipt(answer.receipt)
-    )
+    size = (answer.mask.height, answer.mask.width)
+    if mask.size != size[0] * size[1]:
+        raise WattscanError(
+            f"the service's answer is damaged: a mask of {size} in {mask.size} bytes"
+        )
+    return Segmentation(mask.reshape(size), _receipt(answer.receipt))
 
 
 def classification(answer: pb.ClassifyResponse) -> Classification:
@@ -103,11 +106,19 @@ def classification(answer: pb.ClassifyResponse) -> Classification:
 
 
 def inference(answer: oip.ModelInferResponse) -> Inference:
-    """The tensors' bytes are not copied, and cannot be written to."""
-    outputs = {
-        tensor.name: np.frombuffer(content, DTYPES[tensor.datatype]).reshape(tuple(tensor.shape))
-        for tensor, content in zip(answer.outputs, answer.raw_output_contents, strict=True)
-    }
+    """The tensors' bytes are not copied, and cannot be written to. Raises: WattscanError: they are
+    not what the answer says of them, or of a type that NumPy does not have."""
+    try:
+        outputs = {
+            tensor.name: np.frombuffer(content, DTYPES[tensor.datatype]).reshape(tensor.shape)
+            for tensor, content in zip(answer.outputs, answer.raw_output_contents, strict=True)
+        }
+    except (KeyError, ValueError):
+        shown = ", ".join(f"{t.name} {t.datatype} {list(t.shape)}" for t in answer.outputs)
+        raise WattscanError(
+            f"the answer of {answer.model_name} cannot be read: it has {shown or 'no output'} in "
+            f"{[len(content) for content in answer.raw_output_contents]} raw bytes"
+        ) from None
     told = answer.parameters
     joules = told["energy_joules"].double_param if "energy_joules" in told else None
     method = told["energy_method"].string_param if "energy_method" in told else "unknown"

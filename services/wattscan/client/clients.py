@@ -52,7 +52,7 @@ class Client:
         Raises: WattscanError: a file of `tls` cannot be read.
         """
         self._address, self._timeout, self._closed = address, timeout, False
-        self._metadata = connection.metadata(token)
+        self._metadata = connection.metadata(address, token, tls)
         told = connection.options(address, attempts)
         place = connection.target(address)
         self._channel = (
@@ -169,7 +169,7 @@ class AsyncClient:
     ) -> None:
         """As `Client`; inside of the event loop that it is for."""
         self._address, self._timeout, self._closed = address, timeout, False
-        self._metadata = connection.metadata(token)
+        self._metadata = connection.metadata(address, token, tls)
         told = connection.options(address, attempts)
         place = connection.target(address)
         self._channel = (

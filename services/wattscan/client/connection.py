@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import grpc
 
-from wattscan.addresses import grpc_options, grpc_target
+from wattscan.addresses import LOOPBACK, grpc_options, grpc_target, host_of
 from wattscan.contracts import WattscanError
 
 # The service's own statuses for "later", and what a call gets that meets a service as it stops.
@@ -55,8 +56,13 @@ def target(address: str) -> str:
     return grpc_target(address)
 
 
-def metadata(token: str | None) -> tuple[tuple[str, str], ...]:
-    """Of each call."""
+def metadata(address: str, token: str | None, tls: Tls | None) -> tuple[tuple[str, str], ...]:
+    """Of each call. Warns where a token would go over a network in the clear."""
+    if token and tls is None and host_of(address) != LOOPBACK:
+        warnings.warn(
+            f"the token for {address} goes over the network in the clear: give tls=wattscan.Tls()",
+            stacklevel=3,
+        )
     return (("authorization", f"Bearer {token}"),) if token else ()
 
 

@@ -10,7 +10,7 @@ import re
 from wattscan.contracts.errors import WattscanError
 from wattscan.contracts.types import DATATYPES, Datatype
 
-_NAME = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
+_NAME = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
 _LONGEST = 40
 
 
@@ -23,11 +23,11 @@ def check_variant(name: object) -> str:
         return name
     raise WattscanError(
         f"the precision is {name!r}: give a name such as fp32, fp16, int8 or int8-ptq, of at most "
-        f"{_LONGEST} lower-case letters and digits, with -, _ or . between them"
+        f"{_LONGEST} letters and digits, with -, _ or . between them"
     )
 
 
 def datatype_of(variant: str) -> Datatype:
     """The number format that a variant's name begins with; `fp32` for any other name."""
-    first = re.split("[._-]", variant, maxsplit=1)[0]
+    first = re.split("[._-]", variant.lower(), maxsplit=1)[0]
     return next((datatype for datatype in DATATYPES if datatype == first), "fp32")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wattscan.contracts import Batching, WattscanError, check_variant
+from wattscan.contracts import Batching, WattscanError
 from wattscan.settings import batching, check_keys, read_toml, whole_number
 
 CONFIG = "model.toml"
@@ -74,7 +74,7 @@ def _config(data: Mapping[str, Any], default: Batching) -> ModelConfig:
         batching=batching(data.get("batching", {}), default),
         sets_batch="max_batch_size" in data.get("batching", {}),
         title=_text(data, "title"),
-        precision=check_variant(data["precision"]) if "precision" in data else "",
+        precision=_text(data, "precision"),
         backend=_text({"backend.name": settings.pop("name", "")}, "backend.name"),
         backend_settings=settings,
         policy=_policy(_table(data, "version_policy")),
