@@ -94,7 +94,12 @@ def _own(kind: str) -> frozenset[str]:
 def _installed(kind: str) -> Mapping[str, Sequence[EntryPoint]]:
     """Those of other packages, by name: more than one where several packages have one of a name."""
     found: dict[str, list[EntryPoint]] = {}
-    for point in entry_points(group=f"wattscan.{kind}"):
+    try:
+        points = entry_points(group=f"wattscan.{kind}")
+    except Exception as error:  # some package's metadata is damaged
+        log.warning("plug-ins of other packages are not found: %s", last_line(error))
+        return found
+    for point in points:
         found.setdefault(_spelled(point.name), []).append(point)
     return found
 

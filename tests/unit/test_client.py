@@ -84,11 +84,37 @@ def test_an_answer_that_is_not_what_it_says_is_told():
         answers.segmentation(mask)
 
 
-def test_a_token_in_the_clear_is_warned_of_beyond_loopback():
-    with pytest.warns(UserWarning, match=r"goes over the network in the clear"):
-        wattscan.Client("box.example:8001", token="secret").close()
+def test_a_token_never_goes_out_in_the_clear_beyond_loopback():
+    with pytest.raises(wattscan.WattscanError, match="in the clear"):
+        wattscan.Client("box.example:8001", token="secret")
     wattscan.Client("localhost:8001", token="secret").close()
     wattscan.Client("box.example:8001", token="secret", tls=wattscan.Tls()).close()
+    with pytest.raises(wattscan.WattscanError, match="a newline at its end"):
+        wattscan.Client("localhost:8001", token="secret\n")
+
+
+def test_half_a_pair_and_no_pem_are_told_before_grpc_ends_the_process(tmp_path):
+    pem = tmp_path / "a.pem"
+    pem.write_text("no certificate")
+    for wrong in (wattscan.Tls(cert=pem), wattscan.Tls(key=pem)):
+        with pytest.raises(wattscan.WattscanError, match="belong together"):
+            wattscan.Client(tls=wrong)
+    with pytest.raises(wattscan.WattscanError, match="is no PEM file"):
+        wattscan.Client(tls=wattscan.Tls(ca=pem))
+
+
+@pytest.mark.parametrize(("hint", "after"), [("50", 0.05), ("-1", None), ("abc", None), ("", None)])
+def test_a_hint_that_is_none_is_none(hint, after):
+    from types import SimpleNamespace
+
+    from wattscan.client import answers
+
+    error = SimpleNamespace(
+        code=lambda: grpc.StatusCode.RESOURCE_EXHAUSTED,
+        details=lambda: "full",
+        trailing_metadata=lambda: (("grpc-retry-pushback-ms", hint),),
+    )
+    assert answers.failure(error, "a:1").retry_after == after
 
 
 def test_a_closed_client_and_an_empty_address_are_told():

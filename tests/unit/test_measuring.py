@@ -65,14 +65,24 @@ def test_what_was_not_measured_is_none_and_never_zero(begin, end, reason):
     assert found.reasons == (reason,) and found.verdict == "invalid"
 
 
-def test_a_piece_shorter_than_a_renewal_has_a_bound_and_no_figure():
-    short = between(BEGIN, replace(BEGIN, at=100.0005))
-    assert short.joules is short.mean_watts is None and short.verdict == "invalid"
-    assert 0 < short.bound_joules < 0.2
-    whole = added(between(BEGIN, END), short)
-    assert whole.joules == between(BEGIN, END).joules and whole.verdict == "valid"
-    assert whole.bound_joules > between(BEGIN, END).bound_joules
-    assert added(short, short).joules is None
+@pytest.mark.parametrize(
+    "end",
+    [
+        replace(BEGIN, at=100.0005),  # no new reading
+        replace(END, at=100.002, read_at=100.003),  # shorter than what its edges leave open
+    ],
+)
+def test_a_piece_that_is_too_short_for_the_sensor_has_no_figure(end):
+    short = between(BEGIN, end)
+    assert short.joules is short.mean_watts is short.bound_joules is None
+    assert short.verdict == "invalid" and short.reasons == ("not_resolved",)
+    assert added(between(BEGIN, END), short).joules is None
+
+
+def test_a_counter_that_stands_still_at_the_end_has_covered_a_part():
+    stopped = between(BEGIN, replace(END, at=120.0))
+    assert stopped.coverage_ratio == pytest.approx(0.5, rel=0.01)
+    assert "coverage_below_98_percent" in stopped.reasons and stopped.verdict == "invalid"
 
 
 def test_pieces_of_one_name_are_added():
@@ -115,6 +125,7 @@ def test_nested_measurements_and_marks_on_a_counter_that_runs(rapl):
         with measured(rapl) as inner:
             time.sleep(0.4)
         whole.mark("second")
+        time.sleep(0.1)
         whole.mark("first")
     assert whole.method == "counter" and whole.scope == "chip" and whole.coverage_ratio > 0.9
     assert set(whole.parts) == {"first", "second"}
@@ -192,6 +203,23 @@ def test_what_is_used_wrongly_is_told():
         m.mark("x")
     with pytest.raises(wattscan.WattscanError, match="no target called 'toaster'"):
         wattscan.measure("toaster").__enter__()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_inside_of_a_block_has_no_figure_and_no_error(rapl):
+    with wattscan.measure(sysfs=rapl.root) as m:
+        child = os.fork()
+        if not child:
+            try:
+                with m.__class__("cpu", rapl.root) as own:
+                    time.sleep(0.1)
+                m.mark("x")
+                m.__exit__(None, None, None)
+                os._exit(0 if m.joules is None and own.joules else 2)
+            finally:
+                os._exit(3)
+        _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")

@@ -148,11 +148,13 @@ def failure(error: grpc.RpcError, address: str) -> RequestFailed:
     call: Any = error  # grpc's errors are calls, which its types do not say
     status = call.code().name
     trailing = dict(call.trailing_metadata() or ())
-    hint = trailing.get(_PUSHBACK)
+    # A negative one says not to try again.
+    hint = trailing.get(_PUSHBACK, "")
+    after = float(hint) / 1000 if hint.isdecimal() else None
     message = call.details() or "no reason is given"
     if status == "UNAVAILABLE" and not trailing:
         message = f"{address} does not answer: {message}"
-    return RequestFailed(status, message, None if hint is None else float(hint) / 1000)
+    return RequestFailed(status, message, after)
 
 
 def _receipt(receipt: pb.Receipt) -> Receipt:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,9 @@ class Tls:
     key: str | Path | None = None
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Raises: WattscanError: a file cannot be read."""
+        """Raises: WattscanError: a file is not there or is no PEM, or one of the pair is missing."""
+        if (self.cert is None) != (self.key is None):
+            raise WattscanError("a client's certificate and its key belong together: give both")
         return grpc.ssl_channel_credentials(_read(self.ca), _read(self.key), _read(self.cert))
 
 
@@ -57,11 +58,13 @@ def target(address: str) -> str:
 
 
 def metadata(address: str, token: str | None, tls: Tls | None) -> tuple[tuple[str, str], ...]:
-    """Of each call. Warns where a token would go over a network in the clear."""
+    """Of each call. Raises: WattscanError: the token is none, or would go out in the clear."""
+    if token and not (token.isascii() and token.isprintable()):
+        raise WattscanError("the token has a character that no token has: a newline at its end?")
     if token and tls is None and host_of(address) != LOOPBACK:
-        warnings.warn(
-            f"the token for {address} goes over the network in the clear: give tls=wattscan.Tls()",
-            stacklevel=3,
+        raise WattscanError(
+            f"the token for {address} would go over the network in the clear: give "
+            "tls=wattscan.Tls(ca=...)"
         )
     return (("authorization", f"Bearer {token}"),) if token else ()
 
@@ -70,6 +73,9 @@ def _read(path: str | Path | None) -> bytes | None:
     if path is None:
         return None
     try:
-        return Path(path).read_bytes()
+        content = Path(path).read_bytes()
     except OSError as error:
         raise WattscanError(f"{path} cannot be read: {error.strerror}") from None
+    if b"-----BEGIN " not in content:
+        raise WattscanError(f"{path} is no PEM file")
+    return content

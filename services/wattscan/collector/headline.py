@@ -99,6 +99,8 @@ def ratio_saving(measured: Measured, ratio: TaskRatio) -> str:
 
 def _no_ratio(measured: Measured, ratio: TaskRatio) -> str:
     """Why a variant of a task is not compared with the reference."""
+    if len(measured.compared) > 1 and ratio.note and not is_incomplete(measured):
+        return ratio.note
     # Of a task that was cut short after its reference, INT8 is what is missing as a rule.
     other = ratio.precision or next(iter(measured.compared), "int8")
     pair = (measured.reference, other)

@@ -57,7 +57,7 @@ def build(measured: Measured) -> Table:
 
 def _difference_name(measured: Measured) -> str:
     """Such as `INT8 - FP32`; that is what cards have, whatever the run's reference."""
-    names = measured.compared or ("int8",)
+    names = [name for name in measured.run.variants if name != "fp32"] or ["int8"]
     return f"{title_of(names[0]) if len(names) == 1 else 'variant'} - FP32"
 
 

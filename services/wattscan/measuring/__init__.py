@@ -7,7 +7,9 @@ them once more at its beginning, at each mark and at its end.
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +33,7 @@ class Measurement:
         self._target = target
         self._sysfs = sysfs
         self._lock = threading.Lock()
+        self._pid = 0
         self._watch: Watch | None = None
         self._begin: Moment | None = None
         self._last: Moment | None = None
@@ -43,7 +46,7 @@ class Measurement:
     def __enter__(self) -> Measurement:
         if self._watch is not None:
             raise RuntimeError("a measurement is of one piece of code: call measure() again")
-        self._watch = watch(self._target, self._sysfs)
+        self._watch, self._pid = watch(self._target, self._sysfs), os.getpid()
         self._begin = self._last = self._watch.moment(after=True)
         return self
 
@@ -54,7 +57,7 @@ class Measurement:
         trace: TracebackType | None,
     ) -> None:
         if self._watch is not None and self._begin is not None:
-            self._total = between(self._begin, self._watch.moment(after=False))
+            self._total = between(self._begin, self._moment(self._watch))
 
     def mark(self, name: str) -> Energy:
         """Call what has run since the last mark, or since the beginning, by a name.
@@ -68,11 +71,15 @@ class Measurement:
         if self._watch is None or self._last is None or self._total is not None:
             raise RuntimeError("a mark is set inside of `with wattscan.measure()`")
         with self._lock:
-            now = self._watch.moment(after=False)
+            now = self._moment(self._watch)
             piece, self._last = between(self._last, now), now
             before = self._parts.get(name)
             self._parts[name] = piece if before is None else added(before, piece)
         return piece
+
+    def _moment(self, watch: Watch) -> Moment:
+        # A fork inside of the block has none of the threads that read.
+        return watch.moment(after=False) if os.getpid() == self._pid else Moment(time.monotonic())
 
     @property
     def parts(self) -> Mapping[str, Energy]:

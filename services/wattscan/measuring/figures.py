@@ -19,8 +19,7 @@ _MOST_BOUND = 0.02
 @dataclass(frozen=True)
 class Energy:
     """What a piece of code took: the energy of the whole device that the sensor covers, while the
-    code ran. What was not measured is None, never 0: also a piece that is shorter than a renewal of
-    the sensor's figure, of which `bound_joules` is the most that it can have taken.
+    code ran. What was not measured is None, never 0: also a piece that is too short for the sensor.
 
     `bound_joules` is how far `joules` may be off by what the readings do not resolve;
     `uncertainty_ratio` is the sensor's own standard uncertainty (1 sigma), over its reading;
@@ -76,7 +75,8 @@ def between(begin: Moment, end: Moment) -> Energy:
     """The energy between two moments.
 
     The bound: at either edge, the power over the time between the moment and the reading, and over
-    one renewal of the source's figure; and over the time that the sensor does not account for.
+    one renewal of the source's figure; and over the time that the sensor does not account for. The
+    power is the largest of the piece's mean and of what was shown at its edges.
     """
     seconds = max(0.0, end.at - begin.at)
     if begin.key is None or end.key is None:
@@ -88,21 +88,21 @@ def between(begin: Moment, end: Moment) -> Energy:
         return Energy(seconds, reasons=("energy_not_measured",))
     edges = abs(begin.at - begin.read_at) + abs(end.read_at - end.at)
     edges += begin.update_period + end.update_period
-    if end.read_at <= begin.read_at:
-        # Shorter than a renewal of the source's figure: it may be this much, or nothing.
+    read = end.read_at - begin.read_at
+    if read <= 0 or edges >= seconds:
+        # What was read may be of another piece altogether.
         return Energy(
             seconds,
-            bound_joules=max(begin.power, end.power) * (seconds + edges),
             sensor=end.key.sensor,
             domain=end.key.domain,
             method=end.key.method,
             scope=end.key.scope,
-            reasons=("energy_not_measured",),
+            reasons=("not_resolved",),
         )
-    # The readings lie outside of the piece, by what they take: of that time it has its share.
-    read = end.read_at - begin.read_at
+    # Readings that lie outside of the piece: of their time it has its share. A reading that lies
+    # inside of it leaves the rest of it uncovered.
     joules = (end.energy - begin.energy) * min(1.0, seconds / read)
-    coverage = min(1.0, (end.covered - begin.covered) / read)
+    coverage = min(1.0, (end.covered - begin.covered) / max(read, seconds))
     most = max(begin.power, end.power, (end.energy - begin.energy) / read)
     bound = most * (edges + (1.0 - coverage) * seconds)
     reasons = []
@@ -129,33 +129,25 @@ def between(begin: Moment, end: Moment) -> Energy:
 
 
 def added(first: Energy, second: Energy) -> Energy:
-    """Two pieces as one. One that was too short to be measured counts by its bound."""
-    pieces = (first, second)
-    known = [piece.joules for piece in pieces if piece.joules is not None]
-    bounds = [piece.bound_joules for piece in pieces if piece.bound_joules is not None]
+    """Two pieces as one; without a figure where either has none."""
     same = (first.sensor, first.domain) == (second.sensor, second.domain)
-    reasons = dict.fromkeys(reason for piece in pieces for reason in piece.reasons)
-    if not same:
-        reasons["sensor_changed"] = None
-    seconds = first.seconds + second.seconds
-    if not same or len(bounds) < len(pieces):
-        return Energy(seconds, reasons=tuple(reasons))
-    if not known:
-        return replace(second, seconds=seconds, bound_joules=sum(bounds), reasons=tuple(reasons))
-    reasons.pop("energy_not_measured", None)
-    reasons.pop("error_bound_too_large", None)
-    if sum(bounds) > _MOST_BOUND * sum(known):
-        reasons["error_bound_too_large"] = None
-    covered = sum(
-        piece.seconds * (1.0 if piece.coverage_ratio is None else piece.coverage_ratio)
-        for piece in pieces
+    reasons = dict.fromkeys(
+        (*first.reasons, *second.reasons, *([] if same else ["sensor_changed"]))
     )
-    measured = second if second.joules is not None else first
+    seconds = first.seconds + second.seconds
+    if not same or first.joules is None or second.joules is None:
+        return Energy(seconds, reasons=tuple(reasons))
+    joules = first.joules + second.joules
+    bound = (first.bound_joules or 0.0) + (second.bound_joules or 0.0)
+    covered = sum(piece.seconds * (piece.coverage_ratio or 0.0) for piece in (first, second))
+    reasons.pop("error_bound_too_large", None)
+    if bound > _MOST_BOUND * joules:
+        reasons["error_bound_too_large"] = None
     return replace(
-        measured,
+        second,
         seconds=seconds,
-        joules=sum(known),
-        bound_joules=sum(bounds),
+        joules=joules,
+        bound_joules=bound,
         coverage_ratio=covered / seconds if seconds else None,
         reasons=tuple(reasons),
     )

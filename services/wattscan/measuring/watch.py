@@ -30,10 +30,14 @@ class Watch:
         found = discover(described, sysfs)
         self._sampler = Sampler(found.sensors, described.sample_interval, Ledger())
         self._sampler.start()
-        atexit.register(self._sampler.stop)
+        atexit.register(self._stop, os.getpid())
         end = time.monotonic() + _PATIENCE
         while self._sampler.states and self._source() is None and time.monotonic() < end:
             time.sleep(_PAUSE)
+
+    def _stop(self, pid: int) -> None:
+        if os.getpid() == pid:  # a fork has none of these threads
+            self._sampler.stop()
 
     def moment(self, after: bool) -> Moment:
         """What is shown now; `after`: the moment is when the reading has ended, not begun."""
@@ -67,15 +71,23 @@ class Watch:
         return None
 
 
-_watches: dict[tuple[int, str, Path], Watch] = {}
+_watches: dict[tuple[str, Path], Watch] = {}
 _watches_lock = threading.Lock()
 
 
 def watch(target: str, sysfs: Path) -> Watch:
     """That of a target, made where it is not there yet. Raises: WattscanError."""
-    # A fork has none of its parent's threads.
-    key = (os.getpid(), target, sysfs)
+    key = (target, sysfs)
     with _watches_lock:
         if key not in _watches:
             _watches[key] = Watch(target, sysfs)
         return _watches[key]
+
+
+def _forget() -> None:
+    """In a fork, which has none of its parent's threads, but may have a lock that one held."""
+    globals()["_watches_lock"] = threading.Lock()
+    _watches.clear()
+
+
+os.register_at_fork(after_in_child=_forget)

@@ -11,6 +11,7 @@ import contextlib
 import datetime
 import io
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -46,22 +47,32 @@ def add(models: Path, task_name: str, data: Path | None, command: str) -> Path:
     )
     if fp32 is None:
         raise WattscanError(f"{models} has no FP32 model of {task_name!r}")
-    folder = models / f"{task_name}-{VARIANT}"
+    # Whole or not at all: what is there stays as it is until the new one is complete.
+    with tempfile.TemporaryDirectory(prefix=".fp16-", dir=models) as made:
+        path = _make(fp32, Path(made), data, command)
+        folder = models / f"{task_name}-{VARIANT}"
+        folder.mkdir(exist_ok=True)
+        for name in (card.VERSION, path.name):
+            old, new = folder / name, path.parent / name
+            if old.is_dir():
+                shutil.rmtree(old)
+            new.replace(old)
+    return folder / path.name
+
+
+def _make(fp32: ModelCard, folder: Path, data: Path | None, command: str) -> Path:
+    """The variant in a folder of its own; returns its card's path."""
     versioned = folder / card.VERSION
-    try:
-        versioned.mkdir(parents=True, exist_ok=True)
-        _to_onnx(model_file(fp32, "onnx").path, versioned / FILE_NAMES["onnx"])
-        _to_tflite(model_file(fp32, "tflite").path, versioned / FILE_NAMES["tflite"])
-        wrong = [
-            *onnx_file.problems(versioned / FILE_NAMES["onnx"], datatype="fp16"),
-            *tflite_file.problems(versioned / FILE_NAMES["tflite"], datatype="fp16"),
-        ]
-        if wrong:
-            raise WattscanError(f"{fp32.name} has no FP16 form: {wrong[0]}")
-        scored = _scored(fp32, versioned / FILE_NAMES["onnx"], data)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)  # without a card it is no clinical model
-        raise
+    versioned.mkdir()
+    _to_onnx(model_file(fp32, "onnx").path, versioned / FILE_NAMES["onnx"])
+    _to_tflite(model_file(fp32, "tflite").path, versioned / FILE_NAMES["tflite"])
+    wrong = [
+        *onnx_file.problems(versioned / FILE_NAMES["onnx"], datatype="fp16"),
+        *tflite_file.problems(versioned / FILE_NAMES["tflite"], datatype="fp16"),
+    ]
+    if wrong:
+        raise WattscanError(f"{fp32.name} has no FP16 form: {wrong[0]}")
+    scored = _scored(fp32, versioned / FILE_NAMES["onnx"], data)
     made = {
         "command": command,
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
@@ -73,7 +84,7 @@ def add(models: Path, task_name: str, data: Path | None, command: str) -> Path:
         "export": made,
     }
     variant = card.Made(VARIANT, fp32.network, fp32.normalisation, scored, provenance)
-    return card.write(folder, plugins.task(task_name), variant)
+    return card.write(folder, plugins.task(fp32.task), variant)
 
 
 def _to_onnx(source: Path, path: Path) -> None:

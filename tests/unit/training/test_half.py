@@ -75,3 +75,10 @@ def test_a_folder_without_the_fp32_model_is_told_and_nothing_is_left(models):
         half.add(models, TASK, None, "made in a test")
     assert [card.name for card in find_cards(models)] == [f"{TASK}-fp32"]
     assert not (models / f"{TASK}-fp16").exists()
+    kept = models / f"{TASK}-fp16" / "7" / "notes"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("mine")
+    with pytest.raises(WattscanError, match="No such file"):
+        half.add(models, TASK, None, "made in a test")
+    assert kept.read_text() == "mine"
+    assert not [path for path in models.iterdir() if path.name.startswith(".")]
