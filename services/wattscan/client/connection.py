@@ -29,7 +29,7 @@ class Tls:
     key: str | Path | None = None
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Raises: WattscanError: a file is not there or is no PEM, or one of the pair is missing."""
+        """Raises: WattscanError: a file is not there, is no PEM, or one of the pair is missing."""
         if (self.cert is None) != (self.key is None):
             raise WattscanError("a client's certificate and its key belong together: give both")
         return grpc.ssl_channel_credentials(_read(self.ca), _read(self.key), _read(self.cert))
