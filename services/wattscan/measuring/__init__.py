@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 
@@ -26,7 +27,8 @@ class Measurement:
 
     Several may be open at a time, nested or on several threads: each has the whole energy of the
     device while it was open, so the figures of those that overlap are not to be added. Until it is
-    closed it has marks alone.
+    closed it has marks alone. Its figures wait for one renewal of the sensor's figure after the
+    end, where it has not come yet.
     """
 
     def __init__(self, target: str, sysfs: Path) -> None:
@@ -35,13 +37,13 @@ class Measurement:
         self._lock = threading.Lock()
         self._pid = 0
         self._watch: Watch | None = None
-        self._begin: Moment | None = None
-        self._last: Moment | None = None
-        self._parts: dict[str, Energy] = {}
-        self._total: Energy | None = None
+        self._begin: Future[Moment] | None = None
+        self._end: Future[Moment] | None = None
+        self._last: Future[Moment] | None = None
+        self._marked: list[tuple[str, Future[Moment], Future[Moment]]] = []
 
     def __repr__(self) -> str:
-        return f"<Measurement {'open' if self._total is None else self._total}>"
+        return f"<Measurement {'open' if self._end is None else self.total}>"
 
     def __enter__(self) -> Measurement:
         if self._watch is not None:
@@ -57,41 +59,55 @@ class Measurement:
         trace: TracebackType | None,
     ) -> None:
         if self._watch is not None and self._begin is not None:
-            self._total = between(self._begin, self._moment(self._watch))
+            self._end = self._moment(self._watch)
 
-    def mark(self, name: str) -> Energy:
+    def mark(self, name: str) -> None:
         """Call what has run since the last mark, or since the beginning, by a name.
 
-        Pieces of one name are added, and so are their bounds. Returns this one.
+        Pieces of one name are added, and so are their bounds.
 
         Raises: RuntimeError: it is not open. ValueError: no name.
         """
         if not name:
             raise ValueError("a mark has a name")
-        if self._watch is None or self._last is None or self._total is not None:
+        if self._watch is None or self._last is None or self._end is not None:
             raise RuntimeError("a mark is set inside of `with wattscan.measure()`")
         with self._lock:
             now = self._moment(self._watch)
-            piece, self._last = between(self._last, now), now
-            before = self._parts.get(name)
-            self._parts[name] = piece if before is None else added(before, piece)
-        return piece
+            self._marked.append((name, self._last, now))
+            self._last = now
 
-    def _moment(self, watch: Watch) -> Moment:
+    def _moment(self, watch: Watch) -> Future[Moment]:
+        if os.getpid() == self._pid:
+            return watch.moment(after=False)
         # A fork inside of the block has none of the threads that read.
-        return watch.moment(after=False) if os.getpid() == self._pid else Moment(time.monotonic())
+        forked = Future[Moment]()
+        forked.set_result(Moment(time.monotonic()))
+        return forked
+
+    def _between(self, begin: Future[Moment], end: Future[Moment]) -> Energy:
+        return between(self._known(begin), self._known(end))
+
+    def _known(self, moment: Future[Moment]) -> Moment:
+        if os.getpid() != self._pid and not moment.done():
+            return Moment(time.monotonic())  # nobody reads it here
+        return moment.result()
 
     @property
     def parts(self) -> Mapping[str, Energy]:
         """The pieces that were marked, by name."""
-        return dict(self._parts)
+        parts: dict[str, Energy] = {}
+        for name, begin, end in self._marked.copy():
+            piece = self._between(begin, end)
+            parts[name] = added(parts[name], piece) if name in parts else piece
+        return parts
 
     @property
     def total(self) -> Energy:
         """The whole. Raises: RuntimeError: it is still open."""
-        if self._total is None:
+        if self._begin is None or self._end is None:
             raise RuntimeError("the figures are there when the `with` block has ended")
-        return self._total
+        return self._between(self._begin, self._end)
 
     @property
     def joules(self) -> float | None:

@@ -64,19 +64,25 @@ class Moment:
     key: DomainKey | None = None
     energy: float = 0.0
     covered: float = 0.0
-    read_at: float | None = None
+    read_at: float = 0.0
     power: float = 0.0
     update_period: float = 0.0
     uncertainty_ratio: float = 0.0
     interruptions: int = 0
+    # What a reading of at least one renewal later showed: by then all energy of before is counted.
+    later_energy: float = 0.0
+    later_power: float = 0.0
 
 
 def between(begin: Moment, end: Moment) -> Energy:
     """The energy between two moments.
 
-    The bound: at either edge, the power over the time between the moment and the reading, and over
-    one renewal of the source's figure; and over the time that the sensor does not account for. The
-    power is the largest of the piece's mean and of what was shown at its edges.
+    A counter's reading lacks what has come since its figure was renewed, and one of a renewal later
+    has all of it: the truth at an edge lies between the two, and is taken to be half-way. Power
+    that is integrated shows a step up to a renewal late, and shares it between two readings: at an
+    edge that is the power over two renewals, and over the time between the moment and the reading.
+    Time that the sensor does not account for adds the power over it. The power is the largest of
+    the piece's mean and of what was shown at its edges.
     """
     seconds = max(0.0, end.at - begin.at)
     if begin.key is None or end.key is None:
@@ -84,12 +90,13 @@ def between(begin: Moment, end: Moment) -> Energy:
         return Energy(seconds, reasons=("energy_not_measured" if both else "sensor_down_at_edge",))
     if begin.key != end.key:
         return Energy(seconds, reasons=("sensor_changed",))
-    if begin.read_at is None or end.read_at is None:
-        return Energy(seconds, reasons=("energy_not_measured",))
-    edges = abs(begin.at - begin.read_at) + abs(end.read_at - end.at)
-    edges += begin.update_period + end.update_period
     read = end.read_at - begin.read_at
-    if read <= 0 or edges >= seconds:
+    most = max(begin.power, begin.later_power, end.power, end.later_power)
+    mean = (end.energy - begin.energy) / read if read > 0 else 0.0
+    most = max(most, mean)
+    least_begin, most_begin = _around(begin, end.key.method, mean, most)
+    least_end, most_end = _around(end, end.key.method, mean, most)
+    if read <= 0 or least_end <= most_begin:
         # What was read may be of another piece altogether.
         return Energy(
             seconds,
@@ -99,12 +106,11 @@ def between(begin: Moment, end: Moment) -> Energy:
             scope=end.key.scope,
             reasons=("not_resolved",),
         )
-    # Readings that lie outside of the piece: of their time it has its share. A reading that lies
-    # inside of it leaves the rest of it uncovered.
-    joules = (end.energy - begin.energy) * min(1.0, seconds / read)
+    joules = (least_end + most_end - least_begin - most_begin) / 2
+    # A reading that lies inside of the piece leaves the rest of it uncovered.
     coverage = min(1.0, (end.covered - begin.covered) / max(read, seconds))
-    most = max(begin.power, end.power, (end.energy - begin.energy) / read)
-    bound = most * (edges + (1.0 - coverage) * seconds)
+    bound = (most_end - least_end + most_begin - least_begin) / 2
+    bound += most * (1.0 - coverage) * seconds
     reasons = []
     if end.interruptions > begin.interruptions:
         reasons.append("counter_reset")
@@ -126,6 +132,17 @@ def between(begin: Moment, end: Moment) -> Energy:
         scope=end.key.scope,
         reasons=tuple(reasons),
     )
+
+
+def _around(moment: Moment, method: Method, mean: float, most: float) -> tuple[float, float]:
+    """The least and the most that the energy can have been at a moment, J."""
+    late = moment.read_at - moment.at
+    if method == "counter":
+        # Of a reading that was taken after the moment, some may have come since.
+        return moment.energy - most * max(0.0, late), moment.later_energy
+    energy = moment.energy - mean * late
+    open_to_doubt = most * (abs(late) + 2 * moment.update_period)
+    return energy - open_to_doubt, energy + open_to_doubt
 
 
 def added(first: Energy, second: Energy) -> Energy:

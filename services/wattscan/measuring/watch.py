@@ -6,6 +6,8 @@ import atexit
 import os
 import threading
 import time
+from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 from wattscan.measuring.figures import Moment
@@ -32,21 +34,43 @@ class Watch:
         self._sampler.start()
         atexit.register(self._stop, os.getpid())
         end = time.monotonic() + _PATIENCE
-        while self._sampler.states and self._source() is None and time.monotonic() < end:
+        while not self._is_settled() and time.monotonic() < end:
             time.sleep(_PAUSE)
 
     def _stop(self, pid: int) -> None:
         if os.getpid() == pid:  # a fork has none of these threads
             self._sampler.stop()
 
-    def moment(self, after: bool) -> Moment:
-        """What is shown now; `after`: the moment is when the reading has ended, not begun."""
+    def _is_settled(self) -> bool:
+        """Whether there is a source, and none that is still being proven would take its place."""
+        with self._sampler.lock:
+            source, states = self._source(), self._sampler.states
+            if source is not None and source[0].measures:
+                return True
+            return not any(s.proving for s in states) and (source is not None or not states)
+
+    def moment(self, after: bool) -> Future[Moment]:
+        """What is shown now, and again when the source has renewed its figure, which nobody here
+        waits for; `after`: the moment is when the reading has ended, not begun."""
         begun = time.monotonic()
         self._sampler.sample()
-        at = time.monotonic() if after else begun
+        first, found = self._shown(time.monotonic() if after else begun), Future[Moment]()
+        if first.update_period <= 0:
+            found.set_result(_closed(first, first))
+        else:
+            threading.Thread(target=self._close, args=(first, found), daemon=True).start()
+        return found
+
+    def _close(self, first: Moment, found: Future[Moment]) -> None:
+        while (left := first.at + first.update_period - time.monotonic()) > 0:
+            time.sleep(left)
+        self._sampler.sample()
+        found.set_result(_closed(first, self._shown(time.monotonic())))
+
+    def _shown(self, at: float) -> Moment:
         with self._sampler.lock:
             source = self._source()
-            if source is None:
+            if source is None or source[1].read_at is None:
                 return Moment(at)
             state, domain = source
             return Moment(
@@ -54,7 +78,7 @@ class Watch:
                 key=domain.key,
                 energy=domain.energy,
                 covered=domain.covered,
-                read_at=domain.read_at,
+                read_at=source[1].read_at,
                 power=domain.power or 0.0,
                 # A model computes its figure when it is read.
                 update_period=0.0 if state.method == "modelled" else state.update_period,
@@ -69,6 +93,12 @@ class Watch:
             if domain is not None and domain.key == key and domain.present:
                 return state, domain
         return None
+
+
+def _closed(first: Moment, later: Moment) -> Moment:
+    if later.key != first.key:
+        return Moment(first.at)  # it was lost, or another took its place, at this very moment
+    return replace(first, later_energy=later.energy, later_power=later.power)
 
 
 _watches: dict[tuple[str, Path], Watch] = {}
