@@ -1,70 +1,71 @@
-"""Leads a run through its windows and phases, and tells users when to send."""
+"""Leads a run through its windows and phases, and tells those who send when to send."""
 
 from __future__ import annotations
 
 import json
+import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import gevent
 from gevent.event import Event
 
+from loadtest.crew import Crew
 from loadtest.ledger import Ledger
 from loadtest.plan import Plan, Window
+from loadtest.rates import Trial, highest_rate
+from loadtest.scenarios import BY_NAME
+from loadtest.tally import Tally
 from loadtest.thermometer import Thermometer
+from wattscan.contracts import WattscanError
 
-_DRAIN_SECONDS = 60.0
 _LAST_SCRAPES = 2
 _LAST_SCRAPES_SECONDS = 15.0
+_TRIAL_SECONDS = 300.0
+# A phase that waits for its least number of queries ends after so many times its length.
+_MOST_TIMES = 10
+
+log = logging.getLogger(__name__)
 
 
-@dataclass
-class Gate:
-    """One opening: a warm-up, or a load, whose queries are counted."""
+@dataclass(frozen=True)
+class _Opening:
+    """Of a gate: open for so many seconds, and until there is enough, or for the most."""
 
-    window: Window
+    rate: float
+    seconds: float
     counts: bool
-    closes_at: float
-    """By `time.perf_counter`."""
-    is_open: bool = True
+    enough: Callable[[Tally], bool]
+    at_most: float
 
 
 class Conductor:
     """Opens a gate in warm-up and in load; between gates nothing is in flight."""
 
-    def __init__(self, plan: Plan, ledger: Ledger, thermometer: Thermometer) -> None:
+    def __init__(self, plan: Plan, ledger: Ledger, thermometer: Thermometer, crew: Crew) -> None:
         self.plan = plan
         self.ledger = ledger
+        self.progress: dict[str, Any] = {"phase": "preparing"}
+        """What it does now, as the lines on standard output say it."""
         self._thermometer = thermometer
-        self._gate: Gate | None = None
-        self._opened = Event()
-        self._in_flight = 0
+        self._crew = crew
+        self._refused = Event()
+        self._sentence = ""
+        crew.refused = self._note_refused
 
-    def run(self, stop: Callable[[], None]) -> None:
-        """The whole run; calls `stop` at its end."""
+    def run(self) -> None:
+        """The whole run. Raises: WattscanError: it cannot go on."""
         windows = self.plan.left
+        if self.plan.workload.find_rate:
+            self._find_rates()
         for number, window in enumerate(windows, 1):
             self._run_window(window, number, len(windows))
+        self.progress = {"phase": "done"}
         self._wait_for_scrapes()
         _say(event="done")
-        stop()
-
-    def wait_for_gate(self) -> Gate:
-        """Block until queries may be sent; returns what they belong to."""
-        while self._gate is None:
-            self._opened.wait()
-        return self._gate
-
-    @contextmanager
-    def in_flight(self) -> Iterator[None]:
-        """Around a query: its phase does not end before it."""
-        self._in_flight += 1
-        try:
-            yield
-        finally:
-            self._in_flight -= 1
 
     def _run_window(self, window: Window, number: int, of: int) -> None:
         profile = self.plan.profile
@@ -72,8 +73,8 @@ class Conductor:
             self._thermometer.wait_idle(profile.idle)
         with self._phase(window, "warmup", profile.warmup, number, of):
             self._send(window, profile.warmup, counts=False)
-        with self._phase(window, "load", profile.load, number, of):
-            self._send(window, profile.load, counts=True)
+        with self._phase(window, "load", self.plan.load_seconds, number, of):
+            self._send(window, self.plan.load_seconds, counts=True)
         with self._phase(window, "cooldown", profile.cooldown, number, of):
             self._thermometer.wait_cool(profile.cooldown)
             self.ledger.cooldowns_unwatched = self._thermometer.unwatched
@@ -89,28 +90,112 @@ class Conductor:
             "phase": phase,
         }
         self.ledger.begin(window, phase)
-        _say(event="begin", **labels, seconds=seconds, window=number, of=of)
+        self._tell(event="begin", **labels, seconds=seconds, window=number, of=of)
         yield
         self.ledger.end(window, phase)
-        _say(event="end", **labels)
+        self._tell(event="end", **labels)
 
     def _send(self, window: Window, seconds: float, *, counts: bool) -> None:
-        gate = self._gate = Gate(window, counts, time.perf_counter() + seconds)
-        self._opened.set()
-        gevent.sleep(seconds)
-        gate.is_open, self._gate = False, None
-        self._opened.clear()
-        # The phase ends when its last query has been answered: its energy is in the window.
-        deadline = time.monotonic() + _DRAIN_SECONDS
-        gevent.sleep(0.001)  # lets what was spawned, and has not begun, begin
-        while self._in_flight and time.monotonic() < deadline:
-            gevent.sleep(0.001)
+        tally = self.ledger.tally(window) if counts else Tally(self._bound)
+        rate = self.plan.rate(window.task)
+        least = self.plan.workload.min_queries if counts else 0
+
+        def enough(counted: Tally) -> bool:
+            return sum(counted.outcomes.values()) >= least
+
+        opening = _Opening(rate, seconds, counts, enough, _MOST_TIMES * seconds)
+        self._open(window, opening, tally)
+        for status, sentence in tally.errors.items():
+            log.warning("%s %s: %s: %s", window.task, window.precision, status, sentence)
+
+    @property
+    def _bound(self) -> float:
+        return self.plan.workload.latency_bound
+
+    def _open(self, window: Window, opening: _Opening, tally: Tally) -> None:
+        """Have the queries sent for so long, and until there are enough; wait for the last one:
+        its energy is in the phase. Raises: WattscanError: everything is refused."""
+
+        def counted(message: Mapping[str, Any]) -> None:
+            tally.add(message)
+
+        seconds = opening.seconds
+        gate = {
+            "window": asdict(window),
+            "counts": opening.counts,
+            "seconds": seconds,
+            "rate": opening.rate,
+        }
+        alone = BY_NAME[self.plan.workload.scenario].streams
+        self.ledger.senders = self._crew.send(gate, alone, counted)
+        begun, lost = time.monotonic(), 0
+        while (passed := time.monotonic() - begun) < opening.at_most:
+            if passed >= seconds and opening.enough(tally):
+                break
+            # The service's refusal ends the wait early.
+            left = seconds - passed if passed < seconds else 0.1
+            if self._refused.wait(min(left, 0.5)):
+                break
+            lost += self._crew.miss()
+            self.ledger.cpu = max(self._crew.cpu.values(), default=0.0)
+        more, unanswered = self._crew.close()
+        self.ledger.cpu = 0.0
+        if opening.counts:
+            tally.incidents.update({"worker_lost": lost + more, "not_answered": unanswered})
+        if self._refused.is_set():
+            raise WattscanError(self._sentence)
+
+    def _find_rates(self) -> None:
+        """For each task the highest rate of each variant; its windows are sent at the least of
+        them, so that all variants carry the same load. Raises: WattscanError: no rate is kept."""
+        workload = self.plan.workload
+        for task, variants in self.plan.variants.items():
+            rates = {}
+            for variant in variants:
+                window = Window(task, variant, 0)
+                attempt = self._attempt_of(window)
+                rates[variant] = highest_rate(workload, attempt, self._teller(window))
+                self.ledger.highest_rates[task, variant] = rates[variant]
+            lost = [variant for variant, rate in rates.items() if not rate]
+            if lost:
+                raise WattscanError(
+                    f"{task} {lost[0]} does not keep {workload.latency_bound:g} s at p"
+                    f"{workload.latency_percentile:g} at any rate: give a longer latency bound"
+                )
+            self.plan.rates[task] = min(rates.values())
+
+    def _attempt_of(self, window: Window) -> Callable[[float, Callable[[Tally], bool]], Tally]:
+        def attempt(rate: float, decided: Callable[[Tally], bool]) -> Tally:
+            tally = Tally(self._bound)
+            seconds = self.plan.profile.warmup
+            self._open(window, _Opening(rate, seconds, True, decided, _TRIAL_SECONDS), tally)
+            return tally
+
+        return attempt
+
+    def _teller(self, window: Window) -> Callable[[Trial], None]:
+        def tell(trial: Trial) -> None:
+            self._tell(
+                event="trial", phase="search", task=window.task, precision=window.precision,
+                rate=round(trial.rate, 3), kept=trial.kept, queries=trial.queries, over=trial.over,
+            )  # fmt: skip
+
+        return tell
+
+    def _note_refused(self, sentence: str) -> None:
+        self._sentence = sentence
+        self._refused.set()
 
     def _wait_for_scrapes(self) -> None:
         seen = self.ledger.scrapes
         deadline = time.monotonic() + _LAST_SCRAPES_SECONDS
         while self.ledger.scrapes < seen + _LAST_SCRAPES and time.monotonic() < deadline:
             gevent.sleep(0.05)
+
+    def _tell(self, **event: object) -> None:
+        if event["event"] != "end":
+            self.progress = {**event, "since": time.time()}
+        _say(**event)
 
 
 def _say(**event: object) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from wattscan.metrics import DEFAULT_REFERENCE, PROFILES, Profile
+from wattscan.metrics import PROFILES, Profile
+from wattscan.workloads import Workload
 
 PHASES = ("idle", "warmup", "load", "cooldown")
 
@@ -21,25 +22,33 @@ class Window:
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole run. `variants` are those of each task, the reference first."""
+    """A whole run. `variants` are those of each task or model, the reference first."""
 
     run: str
     target: str
     target_instance: str
-    profile_name: str
-    scenario: str
-    seed: int
+    workload: Workload
     variants: Mapping[str, tuple[str, ...]]
-    reference: str = DEFAULT_REFERENCE
     parts: int = 1
     """In how many parts the run is made, this one included."""
     done: frozenset[Window] = frozenset()
     """The windows that earlier parts have measured."""
+    rates: dict[str, float] = field(default_factory=dict)
+    """Of each task whose rate was looked for: what its windows are sent at."""
 
     @property
     def profile(self) -> Profile:
         """The phases' durations."""
-        return PROFILES[self.profile_name]
+        return PROFILES[self.workload.profile]
+
+    @property
+    def load_seconds(self) -> float:
+        """What a load phase lasts at least."""
+        return max(self.profile.load, self.workload.min_seconds)
+
+    def rate(self, task: str) -> float:
+        """Queries a second of its windows."""
+        return self.rates.get(task, self.workload.rate)
 
     @property
     def windows(self) -> list[Window]:
@@ -60,7 +69,7 @@ class Plan:
     def longest(self) -> float:
         """Seconds that the run takes when every cooldown lasts as long as it may."""
         p = self.profile
-        return len(self.left) * (p.idle + p.warmup + p.load + p.cooldown)
+        return len(self.left) * (p.idle + p.warmup + self.load_seconds + p.cooldown)
 
 
 def round_of(variants: Sequence[str], number: int) -> tuple[str, ...]:

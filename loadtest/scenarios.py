@@ -1,112 +1,172 @@
-"""MLPerf Inference's scenarios, as Locust users."""
+"""MLPerf Inference's scenarios: how queries are sent while a gate is open."""
 
 from __future__ import annotations
 
-import random
 import time
-from typing import Any, ClassVar
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import gevent
 from gevent.pool import Pool
-from locust import User, task
 
-from loadtest.client import Client
-from loadtest.conductor import Conductor, Gate
-from loadtest.workload import Workload
+from loadtest.arrivals import arrivals, share_of
+from loadtest.connection import Answer
+from loadtest.outage import Outage
+from loadtest.plan import Window
+from loadtest.protocols import Requests
+from loadtest.tally import Tally
+from wattscan.workloads import STREAMS, Workload
 
-_STREAMS = 8
 _SLEEP_AT_MOST = 0.05
 
+Send = Callable[[str, bytes, str], Answer]
+"""Method, request, and its name in Locust's statistics."""
 
-class Scenario(User):
-    """A user that sends queries while the conductor's gate is open."""
 
-    abstract = True
-    conductor: ClassVar[Conductor]
-    client: ClassVar[Client]
-    workloads: ClassVar[dict[tuple[str, str], Workload]]
-    rate: ClassVar[float]
-    in_flight: ClassVar[int]
+@dataclass
+class Gate:
+    """One opening: a warm-up, a load, or a trial of a rate.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    Attributes:
+        counts: whether its queries are counted.
+        share: the number of this generator, and of how many.
+        seconds: how long it is to be open.
+    """
+
+    number: int
+    window: Window
+    counts: bool
+    seconds: float
+    share: tuple[int, int]
+    rate: float
+    tally: Tally
+    is_open: bool = True
+    begun: float = field(default_factory=time.perf_counter)
+    closed: float = 0.0
+
+    def close(self) -> None:
+        """No query is begun any more."""
+        self.is_open, self.closed = False, time.perf_counter()
+
+    @property
+    def queries(self) -> int:
+        """Counted so far."""
+        return sum(self.tally.outcomes.values())
+
+
+class Scenario(ABC):
+    """Sends the queries of one variant; one for each process and gate."""
+
+    streams = False
+    """Whether one process sends all."""
+
+    def __init__(
+        self, workload: Workload, requests: Requests, send: Send, outage: Outage, name: str
+    ) -> None:
+        self._workload = workload
+        self._requests = requests
+        self._send = send
+        self._outage = outage
+        self._name = name
         self._number = 0
 
-    @task
-    def send_while_open(self) -> None:
-        """Locust calls it again and again."""
-        self.send(self.conductor.wait_for_gate())
+    @abstractmethod
+    def drive(self, gate: Gate) -> None:
+        """Send until the gate closes; return when everything has been answered."""
 
-    def send(self, gate: Gate) -> None:
-        """The scenario's way to send."""
-        raise TypeError(f"{type(self).__name__} does not say how to send in {gate.window}")
+    def query(self, gate: Gate, images: int, due: float | None = None) -> None:
+        """Send a query, wait for all of it, count it. `due`: when it should have left."""
+        requests = self._requests
+        count = -(-images // requests.images)
+        first, self._number = self._number, self._number + count
+        start = time.perf_counter() if due is None else due
+        if count == 1:
+            answers = [self._one(first)]
+        else:
+            sent = [gevent.spawn(self._one, number) for number in range(first, first + count)]
+            answers = [job.get() for job in sent]
+        seconds = time.perf_counter() - start
+        failed = next((answer for answer in answers if not answer.ok), None)
+        if not gate.counts:
+            return
+        if failed is None:
+            gate.tally.answered(count * requests.images, seconds)
+        else:
+            gate.tally.failed(failed.status, failed.sentence)
 
-    def query(self, gate: Gate, images: int = 1, due: float | None = None) -> None:
-        """Send a query, wait for all its images, count it. `due`: when it should have left."""
-        window, ledger = gate.window, self.conductor.ledger
-        workload = self.workloads[window.task, window.precision]
-        name = f"{window.task}-{window.precision}"
-        first, self._number = self._number, self._number + images
-        with self.conductor.in_flight():
-            start = time.perf_counter() if due is None else due
-            if images == 1:
-                answered = self.client.send(workload, first, name)
-            else:
-                numbers = range(first, first + images)
-                sent = [gevent.spawn(self.client.send, workload, n, name) for n in numbers]
-                answered = all(job.get() for job in sent)
-            seconds = time.perf_counter() - start
-            if gate.counts and answered:
-                ledger.answered(window, images, seconds)
-            elif gate.counts:
-                ledger.failed(window)
+    def _one(self, number: int) -> Answer:
+        answer = self._send(self._requests.method, self._requests.message(number), self._name)
+        self._outage.note(answer)
+        return answer
 
 
 class SingleStream(Scenario):
     """The next query when the last one returns."""
 
-    def send(self, gate: Gate) -> None:
-        """One query."""
-        self.query(gate)
+    streams = True
+
+    def drive(self, gate: Gate) -> None:
+        """One query at a time."""
+        while gate.is_open:
+            self.query(gate, self._requests.images)
+            self._outage.wait()
 
 
 class MultiStream(Scenario):
     """Queries of 8 images, the next when the last one returns."""
 
-    def send(self, gate: Gate) -> None:
-        """One query."""
-        self.query(gate, _STREAMS)
+    streams = True
+
+    def drive(self, gate: Gate) -> None:
+        """One query at a time."""
+        while gate.is_open:
+            self.query(gate, STREAMS)
+            self._outage.wait()
 
 
 class Offline(Scenario):
-    """As many images in flight as the server's queue takes."""
+    """A bounded number of queries, always in flight."""
 
-    def send(self, gate: Gate) -> None:
+    def drive(self, gate: Gate) -> None:
         """Keep the pool full until the gate closes."""
-        pool = Pool(self.in_flight)
+        pool = Pool(_of_share(self._workload.in_flight, gate.share))
         while gate.is_open:
-            pool.spawn(self.query, gate)
+            pool.spawn(self.query, gate, self._requests.images)
+            self._outage.wait()
         pool.join()
 
 
 class Server(Scenario):
     """Poisson arrivals at a rate, whether earlier ones have returned or not."""
 
-    def send(self, gate: Gate) -> None:
-        """Send each query when it is due, until the gate closes."""
-        # The same in every run of a seed, and for both variants of a repeat.
-        window = gate.window
-        seed = f"{self.conductor.plan.seed} {window.task} {window.repeat} {gate.counts}"
-        arrivals = random.Random(seed)  # noqa: S311
-        pool = Pool(self.in_flight)
-        due = time.perf_counter()
-        while (due := due + arrivals.expovariate(self.rate)) < gate.closes_at:
-            while gate.is_open and (wait := due - time.perf_counter()) > 0:
+    def drive(self, gate: Gate) -> None:
+        """Send each query when it is due; one for which there is no room is dropped."""
+        window, pool = gate.window, Pool(_of_share(self._workload.in_flight, gate.share))
+        # The same in every run of a seed, and for all variants of a repeat.
+        seed = f"{self._workload.seed} {window.task} {window.repeat} {gate.counts}"
+        due = share_of(arrivals(self._workload, gate.rate, gate.seconds, seed), *gate.share)
+        for after in due:
+            at = gate.begun + after
+            while gate.is_open and (wait := at - time.perf_counter()) > 0:
                 gevent.sleep(min(wait, _SLEEP_AT_MOST))
+            if not gate.is_open and at > gate.closed:
+                break
             if gate.is_open and pool.free_count():
-                pool.spawn(self.query, gate, 1, due)
+                pool.spawn(self.query, gate, self._requests.images, at)
             elif gate.counts:
-                self.conductor.ledger.dropped(gate.window, 1)
-        pool.join()
+                gate.tally.outcomes["dropped"] += 1
         while gate.is_open:
             gevent.sleep(_SLEEP_AT_MOST)
+        pool.join()
+
+
+def _of_share(whole: int, share: tuple[int, int]) -> int:
+    """This one's part of a number that all share; each has one at least."""
+    number, of = share
+    return max(1, whole // of + (number < whole % of))
+
+
+BY_NAME: Mapping[str, type[Scenario]] = {
+    each.__name__: each for each in (SingleStream, MultiStream, Server, Offline)
+}

@@ -17,7 +17,7 @@ from pydicom.uid import (
 )
 
 from wattscan import plugins
-from wattscan.bench.workload import SEED, dicom
+from wattscan.phantoms import SEED, dicom
 
 
 @dataclass(frozen=True)

@@ -276,11 +276,49 @@ CLIENT_LATENCY_SECONDS = _metric(
     "run target task precision repeat",
     "Time to the last byte of a query's answer, from its intended send time in an open loop.",
 )
+WORKLOAD_SETTINGS = (
+    "name", "protocol", "clients", "rate", "in_flight", "batch", "images", "latency_bound",
+    "latency_percentile", "min_seconds", "min_queries", "shape", "schedule", "find_rate",
+)  # fmt: skip
+"""The labels of RUN_WORKLOAD_INFO beside the run's: what a workload file says of the load."""
+
+RUN_WORKLOAD_INFO = _metric(
+    "wattscan_run_workload_info",
+    "gauge",
+    f"run {' '.join(WORKLOAD_SETTINGS)}",
+    "What shapes the load, as the workload file has it; of folders and files the name. Always 1.",
+)
+RUN_SENDERS = _metric(
+    "wattscan_run_senders",
+    "gauge",
+    "run",
+    "Processes that sent the queries of the last warm-up or load.",
+)
+RUN_INCIDENTS = _metric(
+    "wattscan_run_incidents_total",
+    "counter",
+    "run target task precision repeat kind",
+    "What befell a window: server_lost (it could not be reached), worker_lost (a process that sent "
+    "is gone, and what it counted with it), not_answered (processes whose queries were still open "
+    "a minute after the load).",
+)
+RUN_RATE = _metric(
+    "wattscan_run_queries_per_second",
+    "gauge",
+    "run target task",
+    "The rate that a task's queries are sent at (Server).",
+)
+RUN_HIGHEST_RATE = _metric(
+    "wattscan_run_highest_queries_per_second",
+    "gauge",
+    "run target task precision",
+    "The highest rate at which the latency percentile keeps its bound, where it was looked for.",
+)
 GENERATOR_CPU_RATIO = _metric(
     "wattscan_generator_cpu_ratio",
     "gauge",
     "run",
-    "The generator's own CPU use over one core.",
+    "The generator's own CPU use over one core; of several processes, the busiest one's.",
 )
 RUN_COOLDOWNS_UNWATCHED = _metric(
     "wattscan_run_cooldowns_unwatched",
@@ -352,7 +390,12 @@ GROUPS: dict[str, tuple[Metric, ...]] = {
     ),
     "Load (exported by the load generator)": (
         RUN_INFO,
+        RUN_WORKLOAD_INFO,
         RUN_PARTS,
+        RUN_SENDERS,
+        RUN_RATE,
+        RUN_HIGHEST_RATE,
+        RUN_INCIDENTS,
         RUN_PHASE_START,
         RUN_PHASE_END,
         CLIENT_REQUESTS,

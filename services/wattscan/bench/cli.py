@@ -3,70 +3,57 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from wattscan.bench.bundle import write_bundle
 from wattscan.bench.engines import SAME
-from wattscan.bench.progress import duration
 from wattscan.bench.record import read_record
-from wattscan.bench.run import Options, record, resume
+from wattscan.bench.run import Endpoint, Options, record, resume
+from wattscan.client.options import add_connection_arguments, tls_of, token_of
 from wattscan.collector.report import collect, write
 from wattscan.collector.run_folder import RECORDING
 from wattscan.contracts import WattscanError
-from wattscan.metrics import DEFAULT_REFERENCE, PROFILES, SCENARIOS
+from wattscan.metrics import SCENARIOS
 from wattscan.serving.cli import add_target_arguments
-
-# What is shipped: each task in FP32 and in INT8.
-_TASKS, _VARIANTS = 3, 2
+from wattscan.workload_options import add_workload_arguments, workload_of
+from wattscan.workloads import changed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of a run."""
     add_target_arguments(parser)
-    add = parser.add_argument
-    profiles = "; ".join(
-        f"{name}: {p.repeats} x {p.load:g} s of load for each variant, at most "
-        f"{duration(_TASKS * _VARIANTS * p.repeats * p.window_seconds)} for {_TASKS} tasks"
-        for name, p in PROFILES.items()
-    )
-    add("--profile", choices=list(PROFILES), default="quick", help=f"{profiles} (default quick)")
-    add(
+    load = parser.add_argument_group("what shapes the load (docs/loadtest.md)").add_argument
+    load(
         "--scenario",
         choices=SCENARIOS,
-        default="SingleStream",
         help="MLPerf Inference's scenario (default SingleStream)",
     )
-    add("--rate", type=_rate, default=20.0, help="queries a second (Server; default 20)")
+    add_workload_arguments(load)
+    load(
+        "--variants",
+        type=_names,
+        default=None,
+        metavar="NAMES",
+        help="the variants to measure, comma-separated, such as fp32,fp16,int8; the reference is "
+        "measured too (default all that there are of a task)",
+    )
+    _add_endpoints(parser.add_argument_group("a service that runs elsewhere").add_argument)
+    add = parser.add_argument
     add(
         "--same-engine",
         action="store_true",
         help="measure all variants in one engine, the one that is nearest to each one's cheapest, "
         "not each in its own",
     )
-    add("--task", action="append", default=[], help="only this one; may be repeated")
-    add(
-        "--variants",
-        type=_names,
-        default=(),
-        metavar="NAMES",
-        help="the variants to measure, comma-separated, such as fp32,fp16,int8; the reference is "
-        "measured too (default all that the model folder has of a task)",
-    )
-    add(
-        "--reference",
-        default=DEFAULT_REFERENCE,
-        metavar="NAME",
-        help="the variant that the others are compared with (default %(default)s)",
-    )
     add(
         "--out", type=Path, default=Path("runs"), metavar="DIR", help="where runs go (default runs)"
     )
-    add("--seed", type=int, default=2022, help="of the image order (default 2022)")
     add(
         "--resume",
         type=Path,
@@ -81,26 +68,93 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_endpoints(add: Callable[..., object]) -> None:
+    add(
+        "--endpoint",
+        action="append",
+        default=[],
+        metavar="HOST:PORT",
+        help="measure the service that answers there, instead of starting one; its energy is that "
+        "of its own sensors. May be repeated: one after the other",
+    )
+    add(
+        "--target-metrics",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="its metrics page, one for each --endpoint in the same order (default "
+        "http://HOST:8002/metrics)",
+    )
+    add_connection_arguments(add)
+
+
 def run(args: argparse.Namespace) -> int:
     """Measure, reduce, and show the table and where the rest is. Raises: WattscanError."""
     # A polite kill cleans up as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if args.same_engine and args.backend:
         raise WattscanError("--backend names the engine: leave out --same-engine")
+    workload = workload_of(args, args.scenario)
+    workload = changed(workload, variants=args.variants)
     options = Options(
         target=args.target,
-        profile=args.profile,
-        scenario=args.scenario,
-        tasks=tuple(args.task),
+        workload=workload,
         models=args.models,
         out=args.out,
-        seed=args.seed,
-        rate=args.rate,
         sysfs=args.sysfs,
         backend=SAME if args.same_engine else args.backend or "",
-        variants=args.variants,
-        reference=args.reference,
     )
+    endpoints = _endpoints(args)
+    if not endpoints:
+        return _one(args, options)
+    for endpoint in endpoints:
+        _one(args, replace(options, endpoint=endpoint))
+    return 0
+
+
+def _endpoints(args: argparse.Namespace) -> list[Endpoint]:
+    """Raises: WattscanError."""
+    if not args.endpoint:
+        if args.target_metrics or tls_of(args) or args.token_file:
+            raise WattscanError(
+                "--target-metrics, TLS and tokens are of a service that runs elsewhere: name it "
+                "with --endpoint HOST:PORT"
+            )
+        return []
+    if args.backend or args.same_engine:
+        raise WattscanError("the engine is the service's own: leave out --backend, --same-engine")
+    pages = args.target_metrics
+    if pages and len(pages) != len(args.endpoint):
+        raise WattscanError(
+            f"there are {len(args.endpoint)} --endpoint and {len(pages)} --target-metrics: give "
+            "one for each, in the same order, or none"
+        )
+    scheme = "https" if tls_of(args) else "http"
+    defaults = [f"{scheme}://{_host(address)}:8002/metrics" for address in args.endpoint]
+    return [
+        Endpoint(address, page, tls_of(args), token_of(args), _connection(args))
+        for address, page in zip(args.endpoint, pages or defaults, strict=True)
+    ]
+
+
+def _host(address: str) -> str:
+    """Of `host:port`, as it was written."""
+    host = address.partition("://")[2] or address
+    return host.rpartition(":")[0] or host
+
+
+def _connection(args: argparse.Namespace) -> tuple[str, ...]:
+    """The options of the connection, as the load generator takes them; files by their whole path:
+    the run may go on in another work folder."""
+    found = ["--tls"] if args.tls else []
+    for name in ("ca", "cert", "key", "token_file"):
+        path = getattr(args, name)
+        if path:
+            found += [f"--{name.replace('_', '-')}", str(Path(path).absolute())]
+    return tuple(found)
+
+
+def _one(args: argparse.Namespace, options: Options) -> int:
     where = args.out
     # No other process may write to the run's folder until its report is there.
     with ExitStack() as held:
@@ -142,10 +196,3 @@ def _names(text: str) -> tuple[str, ...]:
     if not all(names):
         raise argparse.ArgumentTypeError(f"{text!r} is no list of names, such as fp32,int8")
     return names
-
-
-def _rate(text: str) -> float:
-    rate = float(text)
-    if not 0 < rate < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not a rate above 0")
-    return rate

@@ -43,14 +43,14 @@ class Outlook:
     @property
     def paragraph(self) -> str:
         """For a reader."""
-        return " ".join([self.machine, self.source, *self.warnings])
+        return " ".join(filter(None, [self.machine, self.source, *self.warnings]))
 
 
-def look(target: Target, sysfs: Path, out: Path, profile: Profile, windows: int) -> Outlook:
+def look(target: Target | None, sysfs: Path, out: Path, profile: Profile, windows: int) -> Outlook:
     """Look at source, packages, ports, disk, clock, other busy processes and other clients.
 
     Args:
-        target: what is measured.
+        target: what is measured; None: a service that runs elsewhere.
         sysfs: where sysfs is mounted.
         out: where the run's folder goes.
         profile: the phases' lengths.
@@ -62,17 +62,20 @@ def look(target: Target, sysfs: Path, out: Path, profile: Profile, windows: int)
     _check_packages()
     _check_disk(out, windows * (profile.idle + profile.warmup + profile.load + profile.cooldown))
     _check_ports()
+    if target is None:
+        steady = tuple(_clock_and_load(None))
+        return Outlook(_machine("The load comes from this machine"), "", steady)
     found = discover(target, sysfs)
     source = _source(target, found)
     warnings = [*_clock_and_load(found), *_other_services()]
-    return Outlook(_machine(), source, tuple(warnings))
+    return Outlook(_machine("This machine"), source, tuple(warnings))
 
 
-def _machine() -> str:
+def _machine(what: str) -> str:
     facts = machine_facts()
     virtual = facts["virtualization"]
     where = "" if virtual in ("none", "unknown") else f", {virtual}"
-    return f"This machine: {facts['processor']}, {facts['cores']} cores{where}."
+    return f"{what}: {facts['processor']}, {facts['cores']} cores{where}."
 
 
 def _check_packages() -> None:
@@ -147,7 +150,7 @@ def _method(found: FoundSensor) -> Method | None:
     return found.sensor.method if isinstance(found.sensor, EnergySensor) else "integrated"
 
 
-def _clock_and_load(found: Found) -> Iterator[str]:
+def _clock_and_load(found: Found | None) -> Iterator[str]:
     """Whether the clock steps, and who else computes, over one short time."""
     import psutil
 
@@ -170,14 +173,16 @@ def _clock_and_load(found: Found) -> Iterator[str]:
             for load, (pid, name) in others[:_MOST_NAMED]
             if load > _BUSY_CORES / 4
         ]
-        yield _busy(total, named, _measures(found))
+        yield _busy(total, named, found)
 
 
-def _busy(cores: float, named: Sequence[str], measured: bool) -> str:
+def _busy(cores: float, named: Sequence[str], found: Found | None) -> str:
     """What other processes do to the figures: a model does not see the power that they draw."""
     who = f" ({'; '.join(named)})" if named else ""
     effect = "they slow the service, and the figures include that"
-    if measured:
+    if found is None:
+        effect = "they slow the load generator, and the latencies include that"
+    elif _measures(found):
         effect = "the figures include the power that they draw, and they slow the service"
     return f"Other processes keep {cores:.1f} cores busy{who}: {effect}."
 

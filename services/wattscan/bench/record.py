@@ -13,8 +13,10 @@ from typing import Any
 from wattscan import __version__
 from wattscan.contracts import WattscanError
 from wattscan.metrics import DEFAULT_REFERENCE, PROFILES, SCENARIOS
+from wattscan.workloads import Workload, changed
 
 _FILE = "run.json"
+_SETTINGS = {each.name for each in fields(Workload)}
 _FORMER_VARIANTS = ("fp32", "int8")
 
 
@@ -25,7 +27,9 @@ class Record:
     called later, and `version` that of the Wattscan that began it; both are empty in a record from
     before they were written. `backend` is what takes the place of the target's, or empty.
     `variants` are those of each task, the reference first; a record from before they were written
-    has none."""
+    has none. `workload` are the settings of its load that have no field of their own. `endpoint`
+    and `target_metrics` are the addresses of a service that runs elsewhere, `connection` the
+    options of reaching it."""
 
     target: str
     profile: str
@@ -43,6 +47,23 @@ class Record:
     version: str = ""
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reference: str = DEFAULT_REFERENCE
+    workload: Mapping[str, Any] = field(default_factory=dict)
+    endpoint: str = ""
+    target_metrics: str = ""
+    connection: tuple[str, ...] = ()
+
+    @property
+    def load(self) -> Workload:
+        """What shapes its load. Raises: WattscanError."""
+        own: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in self.workload.items()
+        }
+        own |= {"scenario": self.scenario, "profile": self.profile, "rate": self.rate}
+        own |= {"seed": self.seed, "reference": self.reference}
+        if not self.workload.get("models"):
+            own["tasks"] = self.tasks
+        return changed(Workload(), **own)
 
     @property
     def measured(self) -> Mapping[str, tuple[str, ...]]:
@@ -86,7 +107,13 @@ def read_record(folder: Path) -> Record:
         raise _damaged(path, "it is not a JSON object")
     _check(path, told)
     variants = {task: tuple(names) for task, names in told.get("variants", {}).items()}
-    return Record(**{**told, "tasks": tuple(told["tasks"]), "variants": variants})
+    lists = {"tasks": tuple(told["tasks"]), "connection": tuple(told.get("connection", ()))}
+    record = Record(**{**told, **lists, "variants": variants})
+    try:
+        _ = record.load
+    except (WattscanError, TypeError) as error:
+        raise _damaged(path, f"its workload is wrong: {error}") from None
+    return record
 
 
 def _check(path: Path, told: Mapping[str, Any]) -> None:
@@ -161,6 +188,14 @@ def _are_variants(value: object) -> bool:
     return isinstance(value, dict) and all(_is_name(k) and _are_tasks(v) for k, v in value.items())
 
 
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_workload(value: object) -> bool:
+    return isinstance(value, dict) and value.keys() <= _SETTINGS
+
+
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -197,4 +232,8 @@ _RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "version": (_is_text, "a text"),
     "variants": (_are_variants, "a list of different texts for each task"),
     "reference": _NAME,
+    "workload": (_is_workload, "settings of a workload"),
+    "endpoint": (_is_text, "a text"),
+    "target_metrics": (_is_text, "a text"),
+    "connection": (_are_texts, "a list of texts"),
 }

@@ -1,54 +1,44 @@
-"""Which variants of which tasks a run measures."""
+"""Which variants of which tasks, or of which other models, a run measures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-
-from wattscan.artifacts import find_cards
+from wattscan.bench.offered import Offered
 from wattscan.contracts import WattscanError
+from wattscan.workloads import Workload
 
 
-def choose(
-    models: Path, tasks: Sequence[str], variants: Sequence[str], reference: str
-) -> dict[str, tuple[str, ...]]:
-    """The variants of each task, the reference first.
+def choose(offered: Offered, workload: Workload, where: str) -> dict[str, tuple[str, ...]]:
+    """The variants of each, the reference first.
 
     Args:
-        models: the model folder.
-        tasks: those that were asked for; none: every task that the folder has.
-        variants: those that were asked for; none: every one that the folder has of a task.
-        reference: what they are compared with; it is measured too.
+        offered: what there is.
+        workload: what was asked for: nothing stands for all that there is of a task, the reference
+            is measured too.
+        where: what has them, in a message.
 
     Raises:
-        WattscanError: the folder lacks one of them.
+        WattscanError: it lacks one of them.
     """
-    have: dict[str, list[str]] = {}
-    for card in find_cards(models):
-        have.setdefault(card.task, []).append(card.precision)
-    return {
-        task: _of_task(models, have, task, variants, reference)
-        for task in dict.fromkeys(tasks or sorted(have))
-    }
+    asked = workload.models or workload.tasks or tuple(sorted(offered))
+    return {name: _of_one(offered, name, workload, where) for name in asked}
 
 
-def _of_task(
-    models: Path,
-    have: Mapping[str, Sequence[str]],
-    task: str,
-    variants: Sequence[str],
-    reference: str,
-) -> tuple[str, ...]:
-    if task not in have:
-        raise WattscanError(f"{models} has no model of {task!r}; it has: {', '.join(sorted(have))}")
-    there = sorted(set(have[task]))
+def _of_one(offered: Offered, name: str, workload: Workload, where: str) -> tuple[str, ...]:
+    if name not in offered:
+        have = ", ".join(sorted(offered)) or "none"
+        raise WattscanError(f"{where} has no model of {name!r}; it has: {have}")
+    there = sorted(set(offered[name]))
+    if workload.models and len(there) == 1 and not workload.variants:
+        return tuple(there)
     # A report has FP32 in capitals: it may be typed so.
-    asked = [n if n in there else n.lower() for n in (reference, *(variants or there))]
+    asked = [
+        n if n in there else n.lower() for n in (workload.reference, *(workload.variants or there))
+    ]
     wanted = tuple(dict.fromkeys(asked))
-    missing = [name for name in wanted if name not in there]
+    missing = [n for n in wanted if n not in there]
     if missing:
         raise WattscanError(
-            f"{models} has no {' and no '.join(missing)} model of {task!r}; it has: "
+            f"{where} has no {' and no '.join(missing)} model of {name!r}; it has: "
             f"{', '.join(there)}. --task and --variants name what to measure, --reference the "
             "variant that the others are compared with"
         )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -47,7 +47,8 @@ class WindowFigures:
     `start_temperature` the last one at or before the idle phase's end. `counted_twice`: the counter
     accounts for more than the whole of idle or load; `gauge_ratio` is the power gauge over the
     counter's power where the two disagree; `served` is what contradicts the generator, `unsettled`
-    says how the generator's counts contradict themselves, or "". `state_told`, `model_told` and
+    says how the generator's counts contradict themselves, or "", `incidents` what befell the
+    window, by kind. `state_told`, `model_told` and
     `source_told`: the sensor's state at the edges, the model, and the domain that tables read, are
     on record. `gross_bound` and `net_bound` are how far off energy may be by what the record does
     not resolve. None: not measured, and of `gauge_ratio`: they agree.
@@ -75,6 +76,7 @@ class WindowFigures:
     model_told: bool = True
     source_told: bool = True
     unsettled: str = ""
+    incidents: Mapping[str, float] = field(default_factory=dict)
     warmup_duration: Seconds | None = None
     gross_bound: Joules | None = None
     net_bound: Joules | None = None

@@ -7,7 +7,6 @@ import numpy as np
 from wattscan.collector.devices_alike import not_covered
 from wattscan.collector.evidence import Evidence, repeats, too_short
 from wattscan.collector.names import listed, title_of
-from wattscan.collector.served import IMAGES_PER_QUERY
 
 # A counter of images may lead that of queries by those of one scrape.
 _IMAGES_TOLERANCE = 0.001
@@ -59,7 +58,7 @@ def phases_overlap(evidence: Evidence) -> str | None:
 
 def images_exceed_queries(evidence: Evidence) -> str | None:
     """More images than the answered queries can have brought."""
-    each = IMAGES_PER_QUERY.get(evidence.run.scenario, 1.0)
+    each = evidence.run.workload.images_per_query(evidence.run.scenario)
     over = [
         w
         for w in evidence.windows

@@ -57,6 +57,13 @@ class Histogram:
         """How many queries it holds."""
         return self.counts[-1] if self.counts else 0.0
 
+    def beyond(self, bound: float) -> float | None:
+        """Queries that took longer than a bound; None where it is none of the histogram's."""
+        for edge, count in zip(self.bounds, self.counts, strict=True):
+            if math.isclose(edge, bound, rel_tol=1e-5):
+                return self.total - count
+        return None
+
     def quantile(self, ratio: float) -> Seconds | None:
         """The latency under which that share of the queries stayed, linear within its bucket.
 
@@ -84,6 +91,8 @@ class Load:
     latencies: Mapping[WindowKey, Histogram]
     unsettled: Mapping[WindowKey, str]
     """Windows whose counts fell, or went on after the load had ended, and which of the two."""
+    incidents: Mapping[WindowKey, Mapping[str, float]]
+    """What befell a window, by kind."""
 
 
 def read_load(source: Source, run: Run) -> Load:
@@ -99,7 +108,10 @@ def read_load(source: Source, run: Run) -> Load:
     for last in counted_images:
         images[_window(last.labels)] = last.value
     unsettled = _unsettled(source, run, [*requests, *counted_images])
-    return Load(queries, images, _latencies(source, run), unsettled)
+    incidents: dict[WindowKey, dict[str, float]] = defaultdict(dict)
+    for last in source.last(metrics.RUN_INCIDENTS.name, run.load_matchers, *run.span):
+        incidents[_window(last.labels)][last.labels.get("kind", "")] = last.value
+    return Load(queries, images, _latencies(source, run), unsettled, incidents)
 
 
 def merged(histograms: Iterable[Histogram]) -> Histogram | None:

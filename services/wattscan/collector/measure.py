@@ -38,7 +38,7 @@ from wattscan.collector.quality import QualityFigure, quality_ratio, read_qualit
 from wattscan.collector.ratio import Point, Ratio, energy_ratio
 from wattscan.collector.rivals import read_rivals
 from wattscan.collector.series import Source
-from wattscan.collector.served import IMAGES_PER_QUERY, Requests
+from wattscan.collector.served import Requests
 from wattscan.collector.target_series import TargetSeries
 from wattscan.collector.verdict import judge, judge_net
 from wattscan.collector.windows import Phase, Run, Window, find_run
@@ -126,8 +126,8 @@ def measure(source: Source, run_name: str | None) -> Measured:
     unsure = clocks.unknowns if clocks else (Seconds(0.0),) * len(run.windows)
     for window, ratio, unknown in zip(run.windows, cpu, unsure, strict=True):
         found = _figures(window, device, load, ratio, unknown)
-        per_query = IMAGES_PER_QUERY.get(run.scenario, 1.0)
-        served = requests.compare(window, found.queries, per_query)
+        per_query = run.workload.requests_per_query(run.scenario)
+        served = requests.compare(window, found.queries, *per_query)
         figures.append((window, replace(found, served=served)))
     cells = _cells(run, figures, load, device)
     tasks = dict.fromkeys(cell.task for cell in cells)
@@ -209,6 +209,7 @@ def _figures(
         model_told=device.tells_model(window),
         source_told=device.tells_table(window),
         unsettled=load.unsettled.get(key, ""),
+        incidents=load.incidents.get(key, {}),
         warmup_duration=_duration(window.phases.get("warmup")),
         gross_bound=busy.bound if busy else None,
         net_bound=net_bound(busy, idle),

@@ -10,6 +10,7 @@ from wattscan.collector.names import listed, title_of
 from wattscan.collector.windows import Run
 from wattscan.installation import program
 from wattscan.metrics import DEFAULT_REFERENCE
+from wattscan.workloads import Workload
 
 # What `bench` measures of the shipped models.
 _SHIPPED = ("fp32", "int8")
@@ -56,22 +57,40 @@ def command(measured: Measured) -> str:
     """The command that makes such a run again."""
     run = measured.run
     words = [program(), "bench", "--target", run.target]
-    for option in ("profile", "scenario", "seed"):
-        value = getattr(run, option)
+    for option, name in (("run-profile", "profile"), ("scenario", "scenario"), ("seed", "seed")):
+        value = getattr(run, name)
         words += [f"--{option}", value] if value else []
     engines = {model.backend for cell in measured.cells for model in cell.models}
     words += ["--backend", *engines] if len(engines) == 1 and engines != {""} else []
+    words += _load_options(run)
     for task in measured.tasks:
         words += ["--task", task]
     if run.reference != DEFAULT_REFERENCE:
         words += ["--reference", run.reference]
     if run.variants != _SHIPPED:
         words += ["--variants", ",".join(run.variants)]
-    # Queries a second come with this scenario alone, and no series tells how many.
-    rate = " --rate ..." if run.scenario == "Server" else ""
+    # An earlier version's recording does not tell how many queries a second there were.
+    told = "rate" in run.workload.settings or run.scenario != "Server"
+    rate = "" if told else " --rate ..."
     # Nor does any tell of the folder that variants came from which are not shipped.
     models = " --models ..." if run.variants != _SHIPPED else ""
     return shlex.join(words) + models + rate
+
+
+def _load_options(run: Run) -> list[str]:
+    """The settings of the workload that are not `bench`'s own; a folder's path is not on record."""
+    known, default = run.workload.settings, Workload().settings
+    words = []
+    for name, value in known.items():
+        if name in ("name", "in_flight") or value == default[name]:
+            continue
+        if name == "find_rate":
+            words += ["--find-rate"]
+        elif name == "shape":
+            words += ["--workload", known.get("name", "...")]
+        else:
+            words += [f"--{name.replace('_', '-')}", value]
+    return words
 
 
 def _in_turn(sequence: Sequence[str]) -> bool:

@@ -25,6 +25,7 @@ from wattscan.collector.headline import (
 )
 from wattscan.collector.measure import Measured
 from wattscan.collector.names import title_of
+from wattscan.collector.run_workload import described
 from wattscan.collector.tables import NOT_MEASURED, Table, number
 from wattscan.collector.windows import Run
 
@@ -223,6 +224,7 @@ def _facts(measured: Measured) -> list[tuple[str, str]]:
         ("Load generator", run.generator_instance or "not stated"),
         ("Profile", run.profile),
         ("Scenario", run.scenario),
+        *([("Workload", described(run.workload))] if described(run.workload) else []),
         ("Seed", run.seed),
         ("Wattscan version", run.version),
         ("Energy", measured_by(measured.device.table)),

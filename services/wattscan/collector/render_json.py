@@ -13,6 +13,7 @@ from wattscan.collector.clocks import Clocks
 from wattscan.collector.headline import headline, verdict
 from wattscan.collector.measure import Measured
 from wattscan.collector.ratio import Ratio
+from wattscan.collector.run_workload import RunWorkload
 from wattscan.collector.tables import Table
 
 SCHEMA_VERSION = 1
@@ -51,6 +52,7 @@ def json_document(
             "cut_short": run.cut_short,
             "parts": run.parts,
             "reference": run.reference,
+            "workload": _workload(run.workload),
         },
         "clocks": _clocks(measured.clocks),
         "verdict": verdict(measured),
@@ -128,6 +130,14 @@ def _window(window: WindowFigures) -> dict[str, Any]:
         "start_celsius": window.start_temperature,
         "throttled": window.throttled,
         "generator_cpu_ratio": window.generator_cpu_ratio,
+    }
+
+
+def _workload(workload: RunWorkload) -> dict[str, Any]:
+    return {
+        **workload.settings,
+        **({"queries_per_second": dict(workload.rates)} if workload.rates else {}),
+        **({"senders": workload.senders} if workload.senders else {}),
     }
 
 

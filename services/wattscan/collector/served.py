@@ -23,9 +23,6 @@ _TOLERANCE_RATIO, _TOLERANCE_REQUESTS = 0.001, 2.0
 _SETTLE_SECONDS = 0.5
 _ONE_IN_FLIGHT = "SingleStream"
 
-IMAGES_PER_QUERY = {"MultiStream": 8.0}
-"""By scenario; 1 in the others (docs/measurement.md). Each image is a request."""
-
 
 @dataclass(frozen=True)
 class Served:
@@ -56,8 +53,9 @@ class Requests:
         # When the server's page was read.
         self._page = np.unique(np.concatenate(times)) if times else np.empty(0)
 
-    def compare(self, window: Window, queries: Queries | None, images_per_query: float) -> Served:
-        """What the server's counters prove of a window; nothing where it has none."""
+    def compare(self, window: Window, queries: Queries | None, least: float, most: float) -> Served:
+        """What the server's counters prove of a window; nothing where it has none. `least`, `most`:
+        requests that a query is."""
         load, idle = window.phases.get("load"), window.phases.get("idle")
         if not self._series or load is None or load.end is None:
             return NOTHING_PROVEN
@@ -65,10 +63,10 @@ class Requests:
         others = [series for series in self._series if not _is_of(series, window)]
         foreign, missing = _beyond(self._at_least(others, load), 0.0), 0.0
         if queries:
-            sent = (queries.ok + queries.error) * images_per_query
+            sent = (queries.ok + queries.error) * most
             foreign += _beyond(self._at_least(own, load), sent)
             # A query that failed may never have reached the server.
-            missing = _beyond(queries.ok * images_per_query, self._at_most(own, load))
+            missing = _beyond(queries.ok * least, self._at_most(own, load))
         idle_requests = self._at_least(self._series, idle) if idle else 0.0
         return Served(foreign, missing, while_idle=_beyond(idle_requests, 0.0))
 

@@ -18,6 +18,7 @@ from wattscan.collector.cells import Kind, Reason, Verdict, bound_ratio
 from wattscan.collector.devices_alike import widened
 from wattscan.collector.evidence import Evidence, repeats, too_short
 from wattscan.collector.names import listed, title_of
+from wattscan.early_stopping import keeps, queries_needed
 from wattscan.units import Celsius
 
 _LEAST_COVERAGE = 0.98
@@ -182,6 +183,64 @@ def _errors_or_drops(evidence: Evidence) -> str | None:
     return f"{most:.2%} of the queries failed or were dropped in {repeats(lost)}; 0.1 % is allowed."
 
 
+_INCIDENTS = {
+    "server_lost": "the service could not be reached",
+    "worker_lost": "a process that sent queries is gone, and what it counted with it",
+    "not_answered": "queries were still open a minute after the load",
+}
+
+
+def _load_interrupted(evidence: Evidence) -> str | None:
+    struck = [w for w in evidence.windows if any(w.incidents.values())]
+    if not struck:
+        return None
+    kinds = {kind for w in struck for kind, count in w.incidents.items() if count}
+    told = "; ".join(_INCIDENTS.get(kind, kind) for kind in sorted(kinds))
+    return f"The load was interrupted in {repeats(struck)}: {told}."
+
+
+def _bound_kept(evidence: Evidence) -> tuple[bool | None, float, float]:
+    """Whether the latency percentile keeps its bound, the queries beyond it, and all of them."""
+    workload, latency = evidence.run.workload, evidence.cell.latency
+    bound = workload.latency_bound
+    counted = [w.queries for w in evidence.windows if w.queries]
+    lost = sum(q.error + q.dropped for q in counted)
+    over = latency.beyond(bound) if latency and bound else None
+    if over is None or latency is None:
+        return None, lost, lost
+    queries = latency.total + lost
+    kept = keeps(int(queries), int(over + lost), workload.latency_percentile)
+    return kept, over + lost, queries
+
+
+def _latency_bound_missed(evidence: Evidence) -> str | None:
+    bound = evidence.run.workload.latency_bound
+    if bound is None:
+        return None
+    kept, over, queries = _bound_kept(evidence)
+    if kept is not False:
+        return None
+    return (
+        f"{over:.0f} of {queries:.0f} queries took longer than the latency bound of {bound:g} s, "
+        f"or got no answer: p{evidence.run.workload.latency_percentile:g} does not keep it."
+    )
+
+
+def _latency_bound_not_shown(evidence: Evidence) -> str | None:
+    workload = evidence.run.workload
+    if workload.latency_bound is None:
+        return None
+    kept, over, queries = _bound_kept(evidence)
+    if kept is not None:
+        return None
+    needed = queries_needed(int(over), workload.latency_percentile)
+    return (
+        f"{queries:.0f} queries, {over:.0f} of them beyond the latency bound of "
+        f"{workload.latency_bound:g} s, do not show that p{workload.latency_percentile:g} keeps "
+        f"it: MLPerf's rule asks for {needed}."
+    )
+
+
 def _int8_quality_below_99_percent(evidence: Evidence) -> str | None:
     return _low_quality(evidence) if evidence.cell.precision == "int8" else None
 
@@ -295,10 +354,13 @@ _CHECKS: _Checks = (
     ("generator_cpu_above_90_percent", "invalid", _generator_cpu_above_90_percent),
     ("throttled", "invalid", _throttled),
     ("errors_or_drops", "invalid", _errors_or_drops),
+    ("load_interrupted", "invalid", _load_interrupted),
+    ("latency_bound_missed", "invalid", _latency_bound_missed),
     ("int8_quality_below_99_percent", "invalid", _int8_quality_below_99_percent),
     ("quality_below_99_percent", "invalid", _quality_below_99_percent),
     ("clocks_apart", "invalid", _clocks_apart),
     ("error_bound_too_large", "indicative", _bound_too_large),
+    ("latency_bound_not_shown", "indicative", _latency_bound_not_shown),
     ("int8_computed_in_fp32", "indicative", _int8_computed_in_fp32),
     ("fp16_computed_in_fp32", "indicative", _fp16_computed_in_fp32),
     ("profile_quick", "indicative", _profile_quick),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from wattscan import metrics
+from wattscan.collector.run_workload import RunWorkload, read_workload
 from wattscan.collector.series import EARLIEST, LATEST, Last, Series, Source, label
 from wattscan.contracts import WattscanError
 
@@ -73,6 +74,8 @@ class Run:
     """In how many parts it was made: more than one where it was resumed."""
     reference: str = metrics.DEFAULT_REFERENCE
     """The variant that the others are compared with."""
+    workload: RunWorkload = field(default_factory=RunWorkload)
+    """What shaped its load."""
     repeated: tuple[Window, ...] = ()
     """Phases that an interruption made worthless, by the generator's clock: their windows were
     measured again. Each in a window of its own; they count in no figure."""
@@ -156,6 +159,7 @@ def find_run(source: Source, name: str | None) -> Run:
         generators=tuple(sorted({info.labels.get("instance", "") for info in mine})),
         parts=max([1, *(int(part.value) for part in parts)]),
         reference=labels.get("reference", metrics.DEFAULT_REFERENCE),
+        workload=read_workload(source, name),
     )
     return replace(run, repeated=_repeated(source, run)) if run.parts > 1 else run
 

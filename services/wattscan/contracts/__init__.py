@@ -74,7 +74,7 @@ from wattscan.contracts.types import (
     TaskKind,
     Tensor,
 )
-from wattscan.contracts.variants import check_variant, datatype_of
+from wattscan.contracts.variants import check_variant, datatype_of, split_name
 
 __all__ = [
     "AUTO",
@@ -136,4 +136,5 @@ __all__ = [
     "check_variant",
     "datatype_of",
     "last_line",
+    "split_name",
 ]

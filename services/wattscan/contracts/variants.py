@@ -12,6 +12,9 @@ from wattscan.contracts.types import DATATYPES, Datatype
 
 _NAME = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
 _LONGEST = 40
+_NAMED = re.compile(
+    rf"(?P<model>.+)-(?P<variant>(?:{'|'.join(DATATYPES)})([._-][A-Za-z0-9]+)*)", re.IGNORECASE
+)
 
 
 def check_variant(name: object) -> str:
@@ -31,3 +34,10 @@ def datatype_of(variant: str) -> Datatype:
     """The number format that a variant's name begins with; `fp32` for any other name."""
     first = re.split("[._-]", variant.lower(), maxsplit=1)[0]
     return next((datatype for datatype in DATATYPES if datatype == first), "fp32")
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """The model and the variant that a name such as `lesion-int8` has; of any other name the whole,
+    and no variant."""
+    match = _NAMED.fullmatch(name)
+    return (match["model"], match["variant"]) if match else (name, "")

@@ -6,7 +6,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from wattscan.contracts import Datatype, Engine, ModelCard, ModelFile, Task, TensorSpec, datatype_of
+from wattscan.contracts import (
+    Datatype,
+    Engine,
+    ModelCard,
+    ModelFile,
+    Task,
+    TensorSpec,
+    datatype_of,
+    split_name,
+)
 from wattscan.serving.batching.batcher import Batcher
 from wattscan.serving.repository.config import ModelConfig
 from wattscan.serving.repository.statistics import Statistics
@@ -51,17 +60,21 @@ class LoadedModel:
 
     @property
     def labels(self) -> tuple[str, str]:
-        """The `task` and `precision` labels of its metrics. A plain model's task is its name."""
+        """The `task` and `precision` labels of its metrics. A plain model's task is its name, or
+        what stands before the variant in it: `lesion-int8` is the INT8 of `lesion`."""
         if self.clinical is not None:
             return self.clinical.card.task, self.clinical.card.precision
-        return self.name, self.config.precision
+        model, variant = split_name(self.name)
+        if self.config.precision not in ("", variant):
+            return self.name, self.config.precision
+        return model, variant
 
     @property
     def datatype(self) -> Datatype:
         """The number format of its weights."""
         if self.clinical is not None:
             return self.clinical.card.datatype
-        return datatype_of(self.config.precision)
+        return datatype_of(self.labels[1])
 
     @property
     def computed_in(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,14 @@ IMAGES = 32
 SEED = 2022
 
 
-def write_images(task: Task, folder: Path) -> None:
-    """Write `IMAGES` frames of the task's phantom to `folder/<task>/`, the same every time."""
-    target = folder / task.name
-    target.mkdir(parents=True, exist_ok=True)
+def phantom_files(task: Task) -> list[bytes]:
+    """`IMAGES` frames of the task's phantom, the same every time."""
+    files = []
     for number, pixels in enumerate(task.phantom(IMAGES, SEED).images):
-        dicom(pixels, f"{task.name} {number}").save_as(
-            target / f"{number:03}.dcm", enforce_file_format=True
-        )
+        buffer = io.BytesIO()
+        dicom(pixels, f"{task.name} {number}").save_as(buffer, enforce_file_format=True)
+        files.append(buffer.getvalue())
+    return files
 
 
 def dicom(pixels: NDArray[np.uint8] | NDArray[np.uint16], name: str) -> FileDataset:

@@ -1,0 +1,57 @@
+"""Which variants of which tasks or models a run measures, of those that the service has."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping
+
+from loadtest.options import check_variants, variants_of
+from loadtest.protocols import Subject
+from loadtest.protocols.tensors import named_models
+from wattscan.contracts import WattscanError
+from wattscan.workloads import Workload
+
+
+def choose(
+    options: Namespace, workload: Workload, served: Mapping[str, Subject], address: str
+) -> dict[Subject, tuple[str, ...]]:
+    """The variants of each, the reference first. Raises: WattscanError."""
+    subjects = _subjects(workload, served, address)
+    check_variants(options, [subject.name for subject in subjects])
+    return {
+        subject: _variants(subject, workload, variants_of(options, workload, subject.name))
+        for subject in subjects
+    }
+
+
+def _subjects(workload: Workload, served: Mapping[str, Subject], address: str) -> list[Subject]:
+    if workload.models:
+        # A server that lists none has what it is asked for.
+        known = served or named_models(workload.models)
+        wanted, kind = workload.models, "model"
+    else:
+        known = {name: subject for name, subject in served.items() if subject.kind}
+        wanted, kind = workload.tasks or tuple(sorted(known)), "task"
+    unknown = sorted(set(wanted) - known.keys())
+    if unknown or not wanted:
+        every = ", ".join(sorted(known)) or f"no {kind} at all"
+        raise WattscanError(
+            f"the server at {address} does not serve {', '.join(unknown) or f'any {kind}'}; it "
+            f"serves: {every}. --task and --model name what to measure"
+        )
+    return [known[name] for name in wanted]
+
+
+def _variants(subject: Subject, workload: Workload, asked: tuple[str, ...]) -> tuple[str, ...]:
+    there = sorted(subject.models)
+    if not subject.kind and len(there) == 1 and not asked:
+        return tuple(there)
+    wanted = dict.fromkeys([workload.reference, *(asked or there)])
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        raise WattscanError(
+            f"the server has no {' and no '.join(missing)} of {subject.name}; it has: "
+            f"{', '.join(there)}. --variants names those to measure, --reference the one that the "
+            "others are compared with"
+        )
+    return tuple(wanted)

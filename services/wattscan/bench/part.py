@@ -1,0 +1,215 @@
+"""One part of a run: the service, the generator, and the recorder of both."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from wattscan.bench.awaiting import wait_for_source
+from wattscan.bench.engines import settle
+from wattscan.bench.models import Models, check_engine, check_same, models_of
+from wattscan.bench.page import read_page
+from wattscan.bench.processes import Child
+from wattscan.bench.progress import Progress
+from wattscan.bench.record import Record, write_record
+from wattscan.bench.recorder import Page, Recorder
+from wattscan.bench.resume import Past
+from wattscan.bench.service import DistantService, OwnService, Reached, Service
+from wattscan.collector.run_folder import RECORDING, WARNINGS
+from wattscan.contracts import Target, WattscanError
+from wattscan.installation import locustfile
+from wattscan.metrics import MODEL_INFO, PROFILES
+from wattscan.workloads import write_workload
+
+_TARGET_SCRAPE_SECONDS = 1.0
+# The generator's figures are needed at a phase's edges, and its page is long.
+_GENERATOR_SCRAPE_SECONDS = 5.0
+_GENERATOR_END_SECONDS = 30.0
+_WATCH_SECONDS = 0.5
+# Beside what the generator says that it does, for what it does without saying: making requests,
+# waiting for the last answers, for the last scrapes.
+_SLACK_SECONDS = 300.0
+# A load phase that waits for its least number of queries lasts at most so many times its length,
+# and a search for the highest rate so many seconds for each variant.
+_MOST_TIMES, _SEARCH_SECONDS = 10, 7500.0
+
+
+class Part:
+    """One part of a run; `past` is what earlier parts have left."""
+
+    def __init__(
+        self, target: Target | None, asked: Record, folder: Path, progress: Progress, past: Past
+    ) -> None:
+        """`target`: of a service that is started here."""
+        self._target = target
+        self._asked = asked
+        self._folder = folder
+        self._past = past
+        self._progress = progress
+        self._recorder = Recorder(folder / RECORDING)
+        self._doing = "the load generator to begin"
+        # Variables that are a service's options are not the run's.
+        own = {k: v for k, v in os.environ.items() if not k.startswith("WATTSCAN_")}
+        self._env = {**own, "PYTHONUNBUFFERED": "1"}
+
+    def go(self) -> None:
+        """The whole part. Whatever happens, nothing that it started is left."""
+        is_complete = False
+        with ExitStack() as stack:
+            self._progress.start()
+            stack.callback(self._progress.stop)
+            self._settle_engines()
+            service = self._service()
+            stack.callback(service.stop)
+            reached = service.start()
+            self._check(reached)
+            wait_for_source(reached.metrics, self._progress.say, lambda: service.running)
+            generator = self._generator(reached)
+            stack.callback(generator.stop)
+            generator.start()
+            stack.callback(lambda: self._recorder.stop(is_complete))
+            self._follow(generator, service, reached.metrics)
+            is_complete = True
+
+    def _service(self) -> Service:
+        if self._asked.endpoint:
+            return DistantService(self._asked, self._progress.say)
+        log = self._folder / "serve.log"
+        return OwnService(self._asked, log, self._env, self._progress.say)
+
+    def _settle_engines(self) -> None:
+        if self._target is None or self._asked.load.models:
+            return
+        settled = settle(self._asked, self._target, self._progress.say)
+        self._asked = replace(self._asked, backend=settled.backend)
+        for warning in settled.warnings:
+            self._progress.say(f"Warning: {warning}")
+        keep_warnings(self._folder, "Before the run", settled.warnings)
+
+    def _check(self, reached: Reached) -> None:
+        served = _served_models(reached.metrics)
+        measured = self._asked.measured
+        check_engine(served, self._asked.backend, measured)
+        check_same(self._past.models, served, measured, f"the run in {self._folder}")
+        instance = self._asked.target_instance or _instance(reached.metrics)
+        self._asked = replace(self._asked, target_instance=instance)
+        write_record(self._folder, self._asked)
+
+    def _generator(self, reached: Reached) -> Child:
+        asked = self._asked
+        workload = self._folder / "workload.toml"
+        write_workload(asked.load, workload)
+        command = [sys.executable, "-m", "locust", "-f", str(locustfile())]
+        command += ["--headless", "--users", "1", "--only-summary", "--exit-code-on-error", "0"]
+        command += ["--host", reached.grpc, "--workload", str(workload)]
+        for task, variants in asked.variants.items():
+            command += ["--variants", f"{task}={','.join(variants)}"]
+        command += ["--run-id", asked.run, "--target", reached.target]
+        command += ["--target-instance", asked.target_instance]
+        command += ["--target-metrics", reached.metrics, "--metrics-port", "0"]
+        command += ["--parts", str(asked.parts), *asked.connection]
+        if self._past.done:
+            done = self._folder / "done.txt"
+            done.write_text("".join(f"{' '.join(key)}\n" for key in sorted(self._past.done)))
+            command += ["--done", str(done)]
+        return Child("the load generator", command, self._folder / "loadgen.log", self._env)
+
+    def _follow(self, generator: Child, service: Service, target_page: str) -> None:
+        self._recorder.start()
+        here = self._asked.target_instance
+        self._recorder.add(Page(target_page, "wattscan-target", here, _TARGET_SCRAPE_SECONDS))
+        limit = time.monotonic() + _SLACK_SECONDS
+        while True:
+            event = self._event(generator, service, limit)
+            if event["event"] == "ready":
+                limit = time.monotonic() + self._longest()
+                self._add_generator(f"http://127.0.0.1:{event['metrics_port']}/metrics")
+            elif event["event"] == "begin":
+                self._doing = "{phase} of {task} {precision}, repeat {repeat}".format(**event)
+                self._progress.phase(event, self._left(event))
+            elif event["event"] == "trial":
+                self._tell_trial(event)
+            elif event["event"] == "end":
+                # The figures of a phase are read at its edge, not up to a second later.
+                self._recorder.scrape()
+            elif event["event"] == "done":
+                break
+        if generator.wait(_GENERATOR_END_SECONDS) != 0:
+            raise generator.failure()
+
+    def _longest(self) -> float:
+        """Seconds after which the run hangs, whatever it does."""
+        load, profile = self._asked.load, PROFILES[self._asked.profile]
+        windows = sum(map(len, self._asked.measured.values())) * profile.repeats
+        phase = max(profile.load, load.min_seconds)
+        times = _MOST_TIMES if load.min_queries else 1
+        search = _SEARCH_SECONDS * sum(map(len, self._asked.measured.values()))
+        window = profile.window_seconds - profile.load + phase * times + 60
+        return _SLACK_SECONDS + windows * window + search * load.find_rate
+
+    def _tell_trial(self, event: Mapping[str, Any]) -> None:
+        told = "kept" if event["kept"] else "missed"
+        self._doing = f"the search for the highest rate of {event['task']} {event['precision']}"
+        self._progress.say(
+            f"{event['task']} {event['precision'].upper()} at {event['rate']:.4g} queries/s: the "
+            f"latency bound is {told} ({event['over']} of {event['queries']} queries beyond it)"
+        )
+
+    def _add_generator(self, url: str) -> None:
+        instance = self._asked.generator_instance or _instance(url)
+        self._asked = replace(self._asked, generator_instance=instance)
+        write_record(self._folder, self._asked)
+        self._recorder.add(Page(url, "wattscan-loadgen", instance, _GENERATOR_SCRAPE_SECONDS))
+
+    def _event(self, generator: Child, service: Service, limit: float) -> dict[str, Any]:
+        """What the generator says next. Raises: WattscanError, as soon as either has ended, or the
+        run has lasted longer than it can."""
+        while True:
+            try:
+                line = generator.line(_WATCH_SECONDS)
+            except TimeoutError:
+                line = ""
+            if not service.running:
+                raise service.failure()
+            if line is None:
+                raise generator.failure()
+            if line.startswith("{"):
+                event: dict[str, Any] = json.loads(line)
+                return event
+            if time.monotonic() > limit:
+                raise WattscanError(
+                    f"the run has lasted longer than it can: it waited for {self._doing}; the load "
+                    f"generator's log is {self._folder / 'loadgen.log'}"
+                )
+
+    def _left(self, event: Mapping[str, Any]) -> float:
+        p = PROFILES[self._asked.profile]
+        load = max(p.load, self._asked.load.min_seconds)
+        phases = {"idle": p.idle, "warmup": p.warmup, "load": load, "cooldown": p.cooldown}
+        order = list(phases)
+        rest = sum(phases[phase] for phase in order[order.index(event["phase"]) :])
+        return float(rest + (event["of"] - event["window"]) * sum(phases.values()))
+
+
+def keep_warnings(folder: Path, when: str, warnings: Sequence[str]) -> None:
+    """Beside the recording: the report shows them. Raises: OSError."""
+    if warnings:
+        with (folder / WARNINGS).open("a", encoding="utf-8") as file:
+            file.writelines(f"{when}: {warning}\n" for warning in warnings)
+
+
+def _served_models(page: str) -> Models:
+    """Raises: WattscanError."""
+    return models_of(s.labels for s in read_page(page) if s.name == MODEL_INFO.name)
+
+
+def _instance(url: str) -> str:
+    """`host:port`, as Prometheus labels what it scrapes."""
+    return url.partition("://")[2].partition("/")[0]

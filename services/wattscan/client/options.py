@@ -1,0 +1,40 @@
+"""The options that say how a service is reached: TLS and a token."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from wattscan.client.connection import Tls
+from wattscan.contracts import WattscanError
+
+
+def add_connection_arguments(add: Callable[..., object]) -> None:
+    """Every one of them. `add` is an argument parser's or group's."""
+    add("--tls", action="store_true", help="ask over TLS, by the system's certificates")
+    add(
+        "--ca", metavar="FILE", help="ask over TLS; the certificate that the service's is signed by"
+    )
+    add("--cert", metavar="FILE", help="the client's certificate, where the service asks for one")
+    add("--key", metavar="FILE", help="the key of --cert")
+    add("--token-file", metavar="FILE", help="a file with the token to show to the service")
+
+
+def tls_of(options: argparse.Namespace) -> Tls | None:
+    """What the options ask for; None: no TLS."""
+    if not (options.tls or options.ca or options.cert or options.key):
+        return None
+    return Tls(options.ca or None, options.cert or None, options.key or None)
+
+
+def token_of(options: argparse.Namespace) -> str | None:
+    """The token. Raises: WattscanError: its file cannot be read."""
+    if not options.token_file:
+        return None
+    try:
+        return Path(options.token_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WattscanError(
+            f"the token file {options.token_file} cannot be read: {error}"
+        ) from None

@@ -1,0 +1,148 @@
+"""The options that say what shapes a run's load: one vocabulary for `bench` and for Locust."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from wattscan.contracts import WattscanError
+from wattscan.metrics import PROFILES, SCENARIOS
+from wattscan.workloads import (
+    PROTOCOLS,
+    Workload,
+    changed,
+    load_workload,
+    workload_names,
+)
+
+# Options that change one setting of a workload: name, reader, metavar, help.
+_SETTINGS: tuple[tuple[str, Callable[[str], Any], str | None, str], ...] = (
+    (
+        "reference",
+        str,
+        "NAME",
+        "the variant that the others are compared with (default fp32)",
+    ),
+    (
+        "protocol",
+        str,
+        "NAME",
+        f"how the service is asked: {', '.join(PROTOCOLS)} (default wattscan.v1)",
+    ),
+    ("clients", int, "N", "connections that the queries are spread over (default 1)"),
+    ("rate", float, "N", "queries a second in the scenario Server (default 20)"),
+    (
+        "in_flight",
+        int,
+        "N",
+        "queries at once: as many as there are in Offline, at most in Server (default 32, or what "
+        "the target's queue takes)",
+    ),
+    ("batch", int, "N", "images in one request of a tensor protocol (default 1)"),
+    (
+        "images",
+        str,
+        "DIR",
+        "what is sent: phantom, drawn (tensors, with the seed), or a folder with a folder for each "
+        "task or model (default phantom)",
+    ),
+    ("seed", int, "N", "of the images' order, the arrivals and what is drawn (default 2022)"),
+    (
+        "latency_bound",
+        float,
+        "SECONDS",
+        "what the latency percentile must keep; without it no latency is judged",
+    ),
+    ("latency_percentile", float, "PERCENT", "the percentile that must keep it (default 99)"),
+    ("min_seconds", float, "SECONDS", "what a load phase lasts at least, beside its profile"),
+    ("min_queries", int, "N", "queries of a load phase at least"),
+    (
+        "schedule",
+        str,
+        "FILE",
+        "the seconds, one a line, at which the queries of the scenario Server are due",
+    ),
+)
+
+
+def add_workload_arguments(add: Callable[..., object]) -> None:
+    """Every one of them. `add` is an argument parser's or group's."""
+    add(
+        "--workload",
+        default="",
+        metavar="FILE",
+        help="what shapes the load: a TOML file, or one that comes with Wattscan: "
+        f"{', '.join(workload_names())}; options given beside it count more",
+    )
+    add(
+        "--task",
+        action="append",
+        default=[],
+        help="only this clinical task; may be repeated (default all that the service has)",
+    )
+    add(
+        "--model",
+        action="append",
+        default=[],
+        help="a model that is no task's, over a tensor protocol; may be repeated",
+    )
+    for name, reader, metavar, text in _SETTINGS:
+        add(f"--{name.replace('_', '-')}", type=reader, metavar=metavar, default=None, help=text)
+    add(
+        "--find-rate",
+        action="store_true",
+        help="first look for the highest rate at which every variant keeps its latency bound, and "
+        "send at that (scenario Server)",
+    )
+    profiles = "; ".join(
+        f"{name}: {p.repeats} x {p.load:g} s of load for each variant"
+        for name, p in PROFILES.items()
+    )
+    add(
+        "--run-profile",
+        choices=list(PROFILES),
+        default=None,
+        help=f"how long and how often: {profiles} (default quick)",
+    )
+
+
+def workload_of(options: argparse.Namespace, scenario: str | None) -> Workload:
+    """The workload that was asked for. `scenario`: the one that was named beside it.
+
+    Raises: WattscanError.
+    """
+    workload = load_workload(options.workload) if options.workload else Workload()
+    given: dict[str, Any] = {
+        name: _read(name, reader, getattr(options, name)) for name, reader, *_ in _SETTINGS
+    }
+    given["scenario"] = scenario
+    given["profile"] = options.run_profile or None
+    given["find_rate"] = True if options.find_rate else None
+    if options.task or options.model:
+        given["tasks"] = tuple(dict.fromkeys(options.task))
+        given["models"] = tuple(dict.fromkeys(options.model))
+    return changed(workload, **given)
+
+
+def one_scenario(chosen: Sequence[str], has_workload: bool) -> str | None:
+    """The one of Locust's user classes, which are all where none was named.
+
+    Raises: WattscanError: it is none, or there are two.
+    """
+    named = list(chosen) if len(chosen) < len(SCENARIOS) else []
+    if len(named) > 1 or not (named or has_workload):
+        raise WattscanError(
+            f"{f'{len(named)} scenarios are' if named else 'no scenario is'} chosen: name one of "
+            f"{', '.join(SCENARIOS)}, or a --workload"
+        )
+    return named[0] if named else None
+
+
+def _read(name: str, reader: Callable[[str], Any], value: Any) -> Any:
+    if value is None or value == "":  # the web page's empty field
+        return None
+    try:
+        return reader(value)
+    except ValueError:
+        raise WattscanError(f"--{name.replace('_', '-')} takes a number, not {value!r}") from None
