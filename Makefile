@@ -56,7 +56,7 @@ help: ## List the targets
 setup: $(READY) ## Make the environment: .venv, with .venv/bin/wattscan
 
 run: $(READY) ## The main job: measure this machine (quick profile) and print the energy table
-	$(BIN)/wattscan bench --target cpu --profile quick $(BENCH)
+	$(BIN)/wattscan bench --target cpu --run-profile quick $(BENCH)
 
 test: $(READY) ## Run all tests (PYTEST='-k name' for some)
 	$(BIN)/python -m pytest $(PYTEST)

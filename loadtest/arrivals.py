@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -42,11 +43,16 @@ def read_schedule(path: Path) -> list[float]:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise WattscanError(f"the schedule {path} cannot be read: {why}") from None
-    if not due or any(b < a for a, b in itertools.pairwise([0.0, *due])):
+    if not due or not all(a <= b < math.inf for a, b in itertools.pairwise([0.0, *due])):
         raise WattscanError(
             f"the schedule {path} must have seconds from 0 on, one a line, in order"
         )
     return due
+
+
+def last_due(workload: Workload) -> float:
+    """When the last query of its schedule is due, s; 0 without one. Raises: WattscanError."""
+    return read_schedule(Path(workload.schedule))[-1] if workload.schedule else 0.0
 
 
 def _stretched(gaps: Iterator[float], rates: Sequence[float], length: float) -> Iterator[float]:

@@ -17,6 +17,7 @@ from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import MasterRunner
 
+from loadtest.arrivals import last_due
 from loadtest.choose import choose
 from loadtest.conductor import Conductor
 from loadtest.connection import told
@@ -119,6 +120,7 @@ class Leader:
             variants={subject.name: variants for subject, variants in chosen.items()},
             parts=options.parts,
             done=_done(options.done),
+            schedule_seconds=last_due(workload),
         )
         subjects = [[asdict(subject), list(variants)] for subject, variants in chosen.items()]
         data = {"run": plan.run, "address": address, "workload": described(workload)}

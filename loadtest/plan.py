@@ -35,6 +35,8 @@ class Plan:
     """The windows that earlier parts have measured."""
     rates: dict[str, float] = field(default_factory=dict)
     """Of each task whose rate was looked for: what its windows are sent at."""
+    schedule_seconds: float = 0.0
+    """When the last query of its schedule is due."""
 
     @property
     def profile(self) -> Profile:
@@ -44,7 +46,7 @@ class Plan:
     @property
     def load_seconds(self) -> float:
         """What a load phase lasts at least."""
-        return max(self.profile.load, self.workload.min_seconds)
+        return max(self.profile.load, self.workload.min_seconds, self.schedule_seconds)
 
     def rate(self, task: str) -> float:
         """Queries a second of its windows."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Protocol
 
 import gevent
 import grpc
 
+from loadtest.arrivals import read_schedule
 from loadtest.connection import Connection, told
 from loadtest.outage import MOST_REFUSED, Outage
 from loadtest.plan import Window
@@ -57,6 +59,8 @@ class Sender:
             self.forget()
             self._run = data["run"]
             self._workload = _workload(data["workload"])
+            if self._workload.schedule:
+                read_schedule(Path(self._workload.schedule))
             speaks = PROTOCOLS[self._workload.protocol](self._connection)
             for told_of, variants in data["subjects"]:
                 subject = Subject(**told_of)
@@ -111,8 +115,9 @@ class Sender:
     def _tell(self, gate: Gate, driving: gevent.Greenlet[None]) -> None:
         while not driving.ready():
             driving.join(_REPORT_SECONDS)
+            if driving.ready() and not driving.successful():
+                self._report(REFUSED, {"run": self._run, "error": repr(driving.exception)})
             self._count(gate, ended=driving.ready())
-        driving.get()
 
     def _count(self, gate: Gate, ended: bool) -> None:
         counted, gate.tally = gate.tally, Tally(self._workload.latency_bound)

@@ -27,12 +27,17 @@ class Typed:
 
     def requests(self, workload: Workload, subject: Subject, variant: str) -> Requests:
         """A file in each."""
-        method, message = _METHODS[subject.kind]
-        requests = (
-            message(task=subject.name, variant=variant, image=pb.Image(encoded=data))
-            for data in files_of(workload, subject.name)
-        )
-        return Requests(_SERVICE + method, 1, tuple(each.SerializeToString() for each in requests))
+        return requests_of(workload, subject, variant)
+
+
+def requests_of(workload: Workload, subject: Subject, variant: str) -> Requests:
+    """A file in each, for a variant of a task. Raises: WattscanError."""
+    method, message = _METHODS[subject.kind]
+    requests = (
+        message(task=subject.name, variant=variant, image=pb.Image(encoded=data))
+        for data in files_of(workload, subject.name)
+    )
+    return Requests(_SERVICE + method, 1, tuple(each.SerializeToString() for each in requests))
 
 
 def tasks(connection: Connection) -> dict[str, Subject]:

@@ -26,12 +26,13 @@ from pathlib import Path
 import grpc
 import psutil
 
-from loadtest.workload import Workload, load_workload
+from loadtest.protocols.requests import Requests, Subject
+from loadtest.protocols.typed import requests_of
 from wattscan import engine_choice, plugins
 from wattscan.artifacts import find_cards
-from wattscan.bench.workload import write_images
 from wattscan.contracts import ModelCard
 from wattscan.installation import models_folder
+from wattscan.workloads import Workload
 
 _BATCHES = (1, engine_choice.BATCH)
 _WARM_UP_SECONDS = 1.0
@@ -79,8 +80,8 @@ def _row(card: ModelCard, args: argparse.Namespace) -> str:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         task = plugins.task(card.task)
-        write_images(task, folder / "images")
-        workload = load_workload(folder / "images", card.task, card.precision, task.kind, 0)
+        subject = Subject(card.task, task.kind, {card.precision: card.name})
+        requests = requests_of(Workload(), subject, card.precision)
         servers = [
             stack.enter_context(_served(card, folder / str(batch), batch)) for batch in _BATCHES
         ]
@@ -89,8 +90,8 @@ def _row(card: ModelCard, args: argparse.Namespace) -> str:
             order = (0, 1) if number % 2 else (1, 0)
             for which in order:
                 server, address = servers[which]
-                _load(server, address, workload, args.clients, _WARM_UP_SECONDS)
-                turns[which].append(_load(server, address, workload, args.clients, args.seconds))
+                _load(server, address, requests, args.clients, _WARM_UP_SECONDS)
+                turns[which].append(_load(server, address, requests, args.clients, args.seconds))
     choice = _choice(card)
     cells = [card.name, choice.backend, str(choice.max_batch_size)]
     for value in (lambda load: load.seconds, lambda load: load.p99):
@@ -118,7 +119,7 @@ def _served(card: ModelCard, folder: Path, batch: int) -> Iterator[tuple[psutil.
 
 
 def _load(
-    server: psutil.Process, address: str, workload: Workload, clients: int, seconds: float
+    server: psutil.Process, address: str, requests: Requests, clients: int, seconds: float
 ) -> Load:
     before = _processor_seconds(server)
     latencies: list[float] = []
@@ -126,10 +127,10 @@ def _load(
 
     def client(number: int) -> None:
         with grpc.insecure_channel(address) as channel:
-            call = channel.unary_unary(workload.method)
+            call = channel.unary_unary(requests.method)
             while time.monotonic() < end:
                 start = time.monotonic()
-                call(workload.request(number), timeout=30)
+                call(requests.message(number), timeout=30)
                 latencies.append(time.monotonic() - start)
                 number += clients
 

@@ -73,7 +73,7 @@ def quick_run(tmp_path_factory):
     """The folder and the output of one `wattscan bench`, as `make run` does it."""
     out = tmp_path_factory.mktemp("bench")
     done = subprocess.run(
-        [*WATTSCAN, "bench", "--target", "cpu", "--profile", "quick", "--out", str(out)],
+        [*WATTSCAN, "bench", "--target", "cpu", "--run-profile", "quick", "--out", str(out)],
         capture_output=True,
         text=True,
         env=os.environ,

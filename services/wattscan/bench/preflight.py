@@ -173,16 +173,17 @@ def _clock_and_load(found: Found | None) -> Iterator[str]:
             for load, (pid, name) in others[:_MOST_NAMED]
             if load > _BUSY_CORES / 4
         ]
-        yield _busy(total, named, found)
+        yield _busy(total, named, None if found is None else _measures(found))
 
 
-def _busy(cores: float, named: Sequence[str], found: Found | None) -> str:
-    """What other processes do to the figures: a model does not see the power that they draw."""
+def _busy(cores: float, named: Sequence[str], measured: bool | None) -> str:
+    """What other processes do to the figures: a model does not see the power that they draw.
+    `measured` None: the service runs elsewhere."""
     who = f" ({'; '.join(named)})" if named else ""
     effect = "they slow the service, and the figures include that"
-    if found is None:
+    if measured is None:
         effect = "they slow the load generator, and the latencies include that"
-    elif _measures(found):
+    elif measured:
         effect = "the figures include the power that they draw, and they slow the service"
     return f"Other processes keep {cores:.1f} cores busy{who}: {effect}."
 

@@ -174,9 +174,9 @@ def test_a_folder_that_is_no_runs_gets_no_lock(tmp_path):
 
 def test_a_run_that_was_cut_short_before_its_recording_simply_begins(made, monkeypatch):
     parts = []
-    monkeypatch.setattr(run, "choose", lambda *_: {})
+    monkeypatch.setattr(run, "_check_folder", lambda *_: None)
     monkeypatch.setattr(run, "_announce", lambda *_: ())
-    monkeypatch.setattr(run._Run, "go", lambda part: parts.append(part._asked))
+    monkeypatch.setattr(run.Part, "go", lambda part: parts.append(part._asked))
     (made / "recording.om").unlink()
     go_on(made)
     go_on(made)
@@ -215,9 +215,9 @@ def interrupted(*_):
 def test_an_interrupted_run_says_how_it_goes_on(made, monkeypatch, capsys, there, program, said):
     recording(made, ALL[:there])
     monkeypatch.setattr(sys, "argv", [program])
-    for name in ("choose", "_announce"):
+    for name in ("_check_folder", "_announce"):
         monkeypatch.setattr(run, name, lambda *_: ())
-    monkeypatch.setattr(run._Run, "go", interrupted)
+    monkeypatch.setattr(run.Part, "go", interrupted)
     monkeypatch.setattr(run, "_finish", interrupted)
     with pytest.raises(KeyboardInterrupt):
         go_on(made)
@@ -226,9 +226,9 @@ def test_an_interrupted_run_says_how_it_goes_on(made, monkeypatch, capsys, there
 
 def test_what_was_warned_of_is_kept_beside_the_recording(made, monkeypatch):
     recording(made, ALL[:1])
-    monkeypatch.setattr(run, "choose", lambda *_: {})
+    monkeypatch.setattr(run, "_check_folder", lambda *_: None)
     monkeypatch.setattr(run, "look", lambda *_: Outlook("Machine.", "Source.", ("It is busy.",)))
-    monkeypatch.setattr(run._Run, "go", lambda _: None)
+    monkeypatch.setattr(run.Part, "go", lambda _: None)
     go_on(made)
     assert read_warnings(made / "recording.om") == ("When part 2 began: It is busy.",)
     go_on(made)

@@ -141,7 +141,7 @@ def test_each_window_has_a_row():
 def test_the_command_repeats_the_run():
     said = method.command(reduced(profile="quick").measured)
     assert said.startswith(
-        ".venv/bin/wattscan bench --target cpu --profile quick --scenario SingleStream"
+        ".venv/bin/wattscan bench --target cpu --run-profile quick --scenario SingleStream"
     )
     assert said.endswith("--task brain-mri")
 

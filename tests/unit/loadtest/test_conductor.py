@@ -1,4 +1,4 @@
-"""A conductor that fails ends the run: users would wait for it for ever.
+"""A run that fails ends Locust's test: users would wait for it for ever.
 
 In an interpreter of its own, as the load generator is: gevent patches it.
 """
@@ -6,31 +6,49 @@ In an interpreter of its own, as the load generator is: gevent patches it.
 import subprocess
 import sys
 
+import pytest
+
 DRIVER = """
+from locust.env import Environment
+
 import sys
-from functools import partial
-from types import SimpleNamespace
+from argparse import Namespace
 
 import gevent
-from loadtest import locustfile
+from locust.runners import LocalRunner
 
-def fail():
-    raise RuntimeError("planted")
+from loadtest.leader import Leader
+from wattscan.contracts import WattscanError
 
-runner = SimpleNamespace(quit=lambda: print("asked to quit", flush=True))
-environment = SimpleNamespace(runner=runner, process_exit_code=None)
-conducting = gevent.spawn(fail)
-conducting.link_exception(partial(locustfile._end, environment))
-conducting.join()
-gevent.sleep(0.1)
+options = Namespace(headless=True, metrics_address="127.0.0.1", metrics_port=0, workload="")
+environment = Environment(user_classes=[], parsed_options=options)
+runner = environment.runner = LocalRunner(environment)
+runner.quit = lambda: print("asked to quit", flush=True)
+runner.register_message("wattscan-forget", lambda **_: None)
+
+class Conductor:
+    progress = {}
+    def run(self):
+        raise %s("planted")
+
+leader = Leader(environment)
+leader.register()
+leader._prepared = Conductor
+leader.begin()
+gevent.sleep(0.2)
+print(leader._rows())
 sys.exit(environment.process_exit_code)
 """
 
 
-def test_a_conductor_that_fails_ends_the_run_and_says_so():
+@pytest.mark.parametrize(
+    ("error", "told"), [("RuntimeError", "RuntimeError('planted')"), ("WattscanError", "planted")]
+)
+def test_a_run_that_fails_ends_and_says_so(error, told):
     done = subprocess.run(
-        [sys.executable, "-c", DRIVER], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 1
-    assert "asked to quit" in done.stdout
-    assert "the run ended early: RuntimeError('planted')" in done.stderr
+        [sys.executable, "-c", DRIVER % error],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "asked to quit" in done.stdout and "'ended early'" in done.stdout
+    assert f"the run ended early: {told}" in done.stderr

@@ -1,16 +1,20 @@
+import json
 from collections import Counter
 from itertools import pairwise
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from loadtest.ledger import _BOUNDS, Ledger
+from loadtest.ledger import Ledger
 from loadtest.plan import Plan, Window, round_of
+from loadtest.tally import BOUNDS, Tally
 from wattscan.metrics import PROFILES
+from wattscan.workloads import Workload
 
 
 def plan(profile="standard", tasks=("nerve-ultrasound",), variants=("fp32", "int8")):
-    return Plan("r1", "cpu", "host:1", profile, "SingleStream", 7, dict.fromkeys(tasks, variants))
+    workload = Workload(profile=profile, seed=7)
+    return Plan("r1", "cpu", "host:1", workload, dict.fromkeys(tasks, variants))
 
 
 def test_variants_alternate_a_b_b_a_b_a_a_b():
@@ -57,7 +61,7 @@ def test_every_variant_has_its_repeats(profile, variants):
 
 
 def test_bucket_bounds_grow_by_at_most_five_percent_as_they_are_printed():
-    printed = [float(f"{bound:g}") for bound in _BOUNDS]
+    printed = [float(f"{bound:g}") for bound in BOUNDS]
     growth = [b / a for a, b in pairwise(printed)]
     assert min(growth) > 1 and max(growth) <= 1.05
     assert printed[0] <= 0.0001 and printed[-1] >= 60
@@ -91,9 +95,10 @@ def test_queries_are_counted_by_outcome(page):
     window = Window("nerve-ultrasound", "int8", 1)
     ledger.begin(window, "load")
     assert value("wattscan_client_requests_total", window, outcome="error") == 0
-    ledger.answered(window, 8, 0.02)
-    ledger.failed(window)
-    ledger.dropped(window, 3)
+    tally = ledger.tally(window)
+    tally.answered(8, 0.02)
+    tally.failed("INTERNAL", "no")
+    tally.outcomes["dropped"] += 3
     counts = [
         value("wattscan_client_requests_total", window, outcome=o)
         for o in ("ok", "error", "dropped")
@@ -109,9 +114,37 @@ def test_old_histograms_leave_the_page_and_old_counts_stay(page):
     windows = [Window("nerve-ultrasound", "fp32", n) for n in range(1, 6)]
     for window in windows:
         ledger.begin(window, "load")
-        ledger.answered(window, 1, 0.01)
+        ledger.tally(window).answered(1, 0.01)
         ledger.end(window, "load")
     latencies = [value("wattscan_client_latency_seconds_count", w) for w in windows]
     assert latencies == [None, None, 1, 1, 1]
     assert all(value("wattscan_client_images_total", w) == 1 for w in windows)
-    assert b"wattscan_run_info" in generate_latest(registry)
+    text = generate_latest(registry)
+    assert b"wattscan_run_info" in text
+    assert b'protocol="wattscan.v1",rate="20",run="r1"' in text
+
+
+def test_what_befell_a_window_is_on_the_page(page):
+    ledger, _, value = page
+    window = Window("nerve-ultrasound", "int8", 1)
+    ledger.begin(window, "load")
+    ledger.tally(window).incidents.update({"worker_lost": 1, "server_lost": 0})
+    assert value("wattscan_run_incidents_total", window, kind="worker_lost") == 1
+    assert value("wattscan_run_incidents_total", window, kind="server_lost") is None
+
+
+def test_tallies_are_added_bucket_by_bucket():
+    parts, whole = [Tally(0.25), Tally(0.25)], Tally(0.25)
+    for seconds in (0.0001, 0.01, 0.2499, 0.25, 0.2501, 3.0, 90.0):
+        for tally in (parts[seconds > 0.1], whole):
+            tally.answered(2, seconds)
+    parts[0].failed("UNAVAILABLE", "gone")
+    whole.failed("UNAVAILABLE", "gone")
+    added = Tally(0.25)
+    for part in parts:
+        added.add(json.loads(json.dumps(part.message())))
+    assert added.message() == whole.message()
+    assert added.buckets() == whole.buckets()
+    # Counted, not estimated: the bound has a bucket of its own.
+    assert added.beyond(0.25) == 3
+    assert dict(added.buckets())["0.25"] == 4 and added.buckets()[-1] == ("+Inf", 7)

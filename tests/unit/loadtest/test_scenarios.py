@@ -10,9 +10,9 @@ import pytest
 DRIVER = Path(__file__).parent / "drive_scenario.py"
 
 
-def drive(scenario):
+def drive(scenario, *images):
     done = subprocess.run(
-        [sys.executable, str(DRIVER), scenario],
+        [sys.executable, str(DRIVER), scenario, *images],
         capture_output=True,
         text=True,
         cwd=DRIVER.parents[3],
@@ -45,3 +45,9 @@ def test_a_scenario_sends_in_every_window(scenario, least, most, images):
 def test_a_tenth_that_fails_is_counted_as_failed():
     for window in drive("SingleStream"):
         assert window["error"] == pytest.approx(window["ok"] / 9, abs=2)
+        assert window["errors"] == {"INTERNAL": "planted"}
+
+
+def test_a_query_of_several_streams_is_one_request_where_a_request_takes_as_many():
+    for window in drive("MultiStream", "8"):
+        assert window["images"] == 8 * window["ok"] and window["ok"] > 20
