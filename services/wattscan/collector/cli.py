@@ -24,7 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="where to write the tables and report.html"
     )
-    parser.add_argument("--paper", action="store_true", help="print only the paper's layout")
+    parser.add_argument(
+        "--paper",
+        action="store_true",
+        help="print only the paper's Tables 1 and 2, ours beside them",
+    )
     parser.add_argument(
         "--require",
         choices=VERDICTS[:2],
@@ -39,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         WattscanError: the source, the run or the folder is not usable.
     """
     report = collect(args.source, args.run)
-    sys.stdout.write(report.table("paper") if args.paper else report.markdown())
+    sys.stdout.write(report.paper() if args.paper else report.markdown())
     if args.out:
         # The tables are on standard output.
         written = write(report, args.out)

@@ -9,6 +9,7 @@ from pathlib import Path
 from wattscan.collector.cells import Verdict
 from wattscan.collector.headline import headline, verdict
 from wattscan.collector.measure import Measured, measure
+from wattscan.collector.paper_page import paper_tables
 from wattscan.collector.patience import slowly
 from wattscan.collector.prometheus import Prometheus
 from wattscan.collector.recording import read_recording
@@ -48,6 +49,10 @@ class Report:
         """Every table as one Markdown page."""
         run = self.measured.run
         return markdown(f"Wattscan: run {run.name}", self.headline, self.tables, self.warnings)
+
+    def paper(self) -> str:
+        """The paper's Tables 1 and 2 with ours beside them, as Markdown."""
+        return "\n\n".join(map(markdown_table, paper_tables(self.measured))) + "\n"
 
     def table(self, name: str) -> str:
         """One table as Markdown."""

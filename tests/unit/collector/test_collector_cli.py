@@ -62,8 +62,9 @@ def test_a_run_s_folder_stands_for_its_recording_and_its_warnings(recordings, tm
 def test_paper_only(recordings, capsys):
     assert collect("--source", recordings / "valid.om", "--paper") == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("## The paper's measure")
-    assert "paper's own: jetson-nano" in printed
+    assert printed.startswith("## The paper's Table 1")
+    assert "## The paper's Table 2" in printed
+    assert "| jetson-nano" in printed
     assert "## Energy" not in printed
 
 
