@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     command(
         "collect",
         "reduce a recording or a Prometheus server's series to tables",
-        "Reduces one run's series to the energy, paper and quality tables.",
+        "Reduces one run's series to the energy, paper, quality and projections tables.",
         collector.add_arguments,
         collector.run,
     )

@@ -136,6 +136,13 @@ class Figure:
         half = math.hypot(self.scatter, self.sensor or 0.0) + self.bound
         return self.mean - half, self.mean + half
 
+    def times(self, factor: float) -> Figure:
+        """The same of something that is so many times as much, in its own unit; `factor` is not
+        below zero."""
+        parts = (self.mean, self.scatter, self.bound, self.sensor)
+        mean, *others = (None if part is None else part * factor for part in parts)
+        return Figure(mean or 0.0, *others)
+
 
 @dataclass(frozen=True)
 class Cell:

@@ -11,6 +11,7 @@ from wattscan.collector.headline import headline, verdict
 from wattscan.collector.measure import Measured, measure
 from wattscan.collector.paper_page import paper_tables
 from wattscan.collector.patience import slowly
+from wattscan.collector.projection import NOTHING_ASSUMED, Assumptions
 from wattscan.collector.prometheus import Prometheus
 from wattscan.collector.recording import read_recording
 from wattscan.collector.render_csv import csv_table
@@ -74,18 +75,22 @@ def open_source(source: str) -> Source:
     return read_recording(recording_in(Path(source)))
 
 
-def collect(source: str, run: str | None = None) -> Report:
+def collect(
+    source: str, run: str | None = None, assumptions: Assumptions = NOTHING_ASSUMED
+) -> Report:
     """Reduce a run, the newest where none is named. Raises: WattscanError."""
     with slowly(f"Reading {source}"):
-        report = report_of(open_source(source), run)
+        report = report_of(open_source(source), run, assumptions)
     is_server = "://" in source
     warnings = () if is_server else read_warnings(recording_in(Path(source)))
     return replace(report, warnings=warnings)
 
 
-def report_of(source: Source, run: str | None = None) -> Report:
+def report_of(
+    source: Source, run: str | None = None, assumptions: Assumptions = NOTHING_ASSUMED
+) -> Report:
     """As `collect`, from a source that is open. Raises: WattscanError."""
-    measured = measure(source, run)
+    measured = replace(measure(source, run), assumptions=assumptions)
     return Report(measured, build_tables(measured), source.name)
 
 

@@ -38,6 +38,7 @@ def test_prints_and_writes(recordings, tmp_path, capsys):
         "energy.csv",
         "paper.csv",
         "quality.csv",
+        "projections.csv",
         "tables.json",
         "cells.om",
         "report.html",
