@@ -78,6 +78,7 @@ class WindowFigures:
     warmup_duration: Seconds | None = None
     gross_bound: Joules | None = None
     net_bound: Joules | None = None
+    latency: Histogram | None = None
 
     @property
     def joules_per_image(self) -> float | None:
@@ -196,6 +197,10 @@ class Cell:
         value, bound = _KINDS[kind]
         pairs = [(value(window), bound(window)) for window in self.windows]
         return [(joules, of) for joules, of in pairs if joules is not None]
+
+    def joules_of_windows(self, kind: Kind) -> list[float]:
+        """Energy of an image in every window that has it, J."""
+        return [joules for joules, _ in self._bounded(kind)]
 
     def values(self, figure: Callable[[WindowFigures], float | None]) -> list[float]:
         """A figure of every window that has it."""

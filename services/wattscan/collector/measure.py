@@ -214,6 +214,7 @@ def _figures(
         warmup_duration=_duration(window.phases.get("warmup")),
         gross_bound=busy.bound if busy else None,
         net_bound=net_bound(busy, idle),
+        latency=load.latencies.get(key),
     )
 
 

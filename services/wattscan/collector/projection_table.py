@@ -155,4 +155,4 @@ def _notes(measured: Measured) -> Iterator[str]:
 def _part(table: EnergySource) -> str:
     how = "Modelled, not measured, and of" if table.method == "modelled" else "Of"
     what = f"{how} the domain {table.domain} alone (scope {table.scope})"
-    return f"{what}: the whole machine takes more."
+    return f"{what}: what else the machine takes is not in it."
