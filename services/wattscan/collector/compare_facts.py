@@ -82,6 +82,7 @@ def _facts(measured: Measured) -> Iterator[tuple[_Fact, str]]:
         yield (LOAD, name, ""), text
     yield ("run", "tasks", ""), ", ".join(map(title_of, measured.tasks))
     yield ("run", "variants", ""), ", ".join(map(title_of, run.variants))
+    yield ("run", "reference", ""), title_of(run.reference)
     for cell in measured.cells:
         where = f"{title_of(cell.task)} {title_of(cell.precision)}"
         for name in (field.name for field in fields(ModelFacts)):
