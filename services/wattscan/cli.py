@@ -21,6 +21,7 @@ from wattscan import __version__, imaging
 from wattscan.bench import cli as bench
 from wattscan.bench import tuning
 from wattscan.collector import cli as collector
+from wattscan.collector import compare_cli as comparing
 from wattscan.contracts import Target, WattscanError
 from wattscan.engine_choice import DEFAULT
 from wattscan.installation import locustfile
@@ -117,9 +118,20 @@ def _parser() -> argparse.ArgumentParser:
     command(
         "collect",
         "reduce a recording or a Prometheus server's series to tables",
-        "Reduces one run's series to the energy, paper and quality tables.",
+        "Reduces one run's series to the energy, paper, quality and projections tables.",
         collector.add_arguments,
         collector.run,
+    )
+    command(
+        "compare",
+        "what changed between two runs; exit code 1 if something got worse",
+        "Prints what changed from RUN_A to RUN_B (model, engine, driver, machine, software, load), "
+        "and energy, latency and quality of each task and variant side by side, with the ratio and "
+        "its 95 % interval. Exit code 0: nothing is shown to be worse beyond its threshold; 1: "
+        "something is; 2: the runs cannot be read or compared. Without an interval, such as of the "
+        "quick profile, nothing is shown.",
+        comparing.add_arguments,
+        comparing.run,
     )
     command(
         "sensors",

@@ -48,6 +48,11 @@ def joules_from_scaled_count(count: float, joules_per_count: float) -> Joules:
     return Joules(count * joules_per_count)
 
 
+def kilowatt_hours_from_joules(joules: float) -> float:
+    """Electricity is paid for by the kilowatt hour."""
+    return joules / 3.6e6
+
+
 def watts_from_milliwatts(milliwatts: float) -> Watts:
     """NVML's power usage and the INA3221's IIO files are in milliwatts."""
     return Watts(milliwatts / 1e3)

@@ -1,9 +1,10 @@
 """How many of the intervals that `wattscan collect` prints hold the truth: `make simulate`.
 
 1,000 whole recordings are drawn at random (`tests/unit/collector/made_runs.py` says what of), and
-1,000 that nothing is wrong with, scraped at 1 s; each is reduced as `collect` reduces it. It fails
-where fewer than 93.5 % of the intervals of `valid` figures hold the truth, or fewer than 90 % of
-the faultless cells are `valid`.
+1,000 that nothing is wrong with, scraped at 1 s; each is reduced as `collect` reduces it. Then
+1,000 pairs of faultless ones are compared as `compare` does, twice. It fails where fewer than
+93.5 % of the intervals of `valid` figures hold the truth, fewer than 90 % of the faultless cells
+are `valid`, or more than 2.5 % of the compared ones are called worse beyond a threshold falsely.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit/collector"))
 
 from made_runs import anything, faultless
-from simulation import Tally, simulate
+from simulation import Tally, simulate, simulate_pairs
 
-LEAST_HELD, LEAST_VALID = 0.935, 0.90
+LEAST_HELD, LEAST_VALID, MOST_FALSE = 0.935, 0.90, 0.025
 _EVERY = 50
 
 
@@ -36,6 +37,11 @@ def main() -> int:
         kept &= _told(title, tally)
         if drawn is faultless:
             kept &= tally.valid >= LEAST_VALID * tally.cells
+    title = "two faultless runs, compared"
+    pairs = simulate_pairs(faultless, args.runs, args.seed, _progress(title, args.runs))
+    kept &= _told(title, pairs)
+    kept &= pairs.false_alarms <= MOST_FALSE * pairs.cells
+    print(f"{pairs.false_alarms} called worse beyond the threshold that are not")
     print("kept" if kept else "NOT KEPT")
     return 0 if kept else 1
 

@@ -40,7 +40,7 @@ def test_it_shows_progress_the_table_and_the_report(quick_run):
 def test_it_leaves_every_file(quick_run):
     folder, *_ = quick_run
     names = {"recording.om", "tables.md", "tables.json", "report.html"}
-    names |= {"energy.csv", "paper.csv", "quality.csv"}
+    names |= {"energy.csv", "paper.csv", "quality.csv", "projections.csv"}
     assert names <= {path.name for path in folder.iterdir()}
     assert (folder / "recording.om").read_text().endswith("# EOF\n")
 

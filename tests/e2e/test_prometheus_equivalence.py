@@ -3,14 +3,12 @@ the same tables. VictoriaMetrics keeps numbers in decimal, so figures agree to t
 
 import json
 import shutil
-import socket
 import subprocess
-import time
-import urllib.error
 import urllib.request
 from contextlib import contextmanager
 
 import pytest
+from servers import free_port, prometheus, running
 from synthetic import MODELLED, Spec, changed, recording, valued, without
 
 from wattscan.collector.report import collect, write
@@ -92,33 +90,11 @@ def server(request, recordings, tmp_path_factory):
         pytest.skip(f"needs the Debian package `{request.param}`")
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "prometheus":
-        with prometheus(recordings, folder) as address:
+        with prometheus([recordings / f"{name}.om" for name in NAMES], folder) as address:
             yield address
     else:
         with victoria_metrics(recordings, folder) as address:
             yield address
-
-
-@contextmanager
-def prometheus(recordings, folder):
-    data = folder / "data"
-    for name in NAMES:
-        command = ["promtool", "tsdb", "create-blocks-from", "openmetrics"]
-        subprocess.run(
-            [*command, str(recordings / f"{name}.om"), str(data)], check=True, capture_output=True
-        )
-    (folder / "prometheus.yml").write_text("scrape_configs: []\n", encoding="utf-8")
-    port = free_port()
-    command = [
-        "prometheus",
-        f"--config.file={folder / 'prometheus.yml'}",
-        f"--storage.tsdb.path={data}",
-        "--storage.tsdb.retention.time=100y",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--log.level=error",
-    ]
-    with running(command, f"http://127.0.0.1:{port}", "/-/ready") as address:
-        yield address
 
 
 @contextmanager
@@ -147,31 +123,6 @@ def in_milliseconds(path):
 
 def ask(address, body):
     urllib.request.urlopen(urllib.request.Request(address, body, method="POST"), timeout=60).close()
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-@contextmanager
-def running(command, address, ready):
-    server = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            assert server.poll() is None, server.stderr.read().decode()
-            try:
-                urllib.request.urlopen(f"{address}{ready}", timeout=5).close()
-                break
-            except (urllib.error.URLError, OSError):
-                assert time.monotonic() < deadline, f"{command[0]} did not come up in a minute"
-                time.sleep(0.1)
-        yield address
-    finally:
-        server.terminate()
-        server.communicate(timeout=60)
 
 
 def documents(source, run, out):

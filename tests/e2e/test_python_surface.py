@@ -178,7 +178,7 @@ def test_the_tables_of_a_run_are_frames(quick_run):
     pytest.importorskip("pandas", reason="pandas is not installed: make setup")
     folder, *_ = quick_run
     tables = wattscan.load_tables(folder)
-    assert set(tables) == {"energy", "paper", "quality"}
+    assert set(tables) == {"energy", "paper", "quality", "projections"}
     energy = tables["energy"].set_index(["task", "precision"])
     assert (energy["joules_per_image_gross"] > 0).all() and len(energy) == 6
     assert energy["joules_per_image_gross_low"].isna().all(), "the quick profile has no interval"

@@ -69,7 +69,7 @@ def browse(page, *arguments):
 def test_everything_is_there(page):
     profile, path = page
     dom = browse(path, "--dump-dom")
-    for name in ("energy", "paper", "quality", "models", "cells", "windows"):
+    for name in ("energy", "paper", "quality", "projections", "models", "cells", "windows"):
         assert f'<table id="table-{name}"' in dom
     assert dom.count("<svg") == 6
     if profile == "measured":
@@ -78,7 +78,7 @@ def test_everything_is_there(page):
     energy = dom.partition('id="table-energy"')[2].partition("</table>")[0]
     assert energy.count('<td class="task">') == 6
     assert 'class="badge valid"' in dom if profile == "standard" else "modelled_power" in dom
-    assert ('<span class="none">not measured' in dom) == (profile == "quick")
+    assert ('<span class="none">not measured</span>' in dom) == (profile == "quick")
     assert dom.count("<details>") == 5
 
 

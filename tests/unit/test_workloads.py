@@ -135,7 +135,7 @@ def test_an_option_counts_more_than_the_file():
     found = asked("--workload", "server-chest-xray", "--rate", "3", "--task", "brain-mri")
     assert (found.scenario, found.rate, found.tasks) == ("Server", 3.0, ("brain-mri",))
     assert found.latency_bound == load_workload("server-chest-xray").latency_bound
-    assert asked(scenario="Offline", *["--run-profile", "formal"]).profile == "formal"
+    assert asked("--run-profile", "formal", scenario="Offline").profile == "formal"
     assert asked("--protocol", "oip", "--model", "m", "--model", "m").models == ("m",)
 
 

@@ -80,6 +80,7 @@ class WindowFigures:
     warmup_duration: Seconds | None = None
     gross_bound: Joules | None = None
     net_bound: Joules | None = None
+    latency: Histogram | None = None
 
     @property
     def joules_per_image(self) -> float | None:
@@ -138,6 +139,13 @@ class Figure:
         half = math.hypot(self.scatter, self.sensor or 0.0) + self.bound
         return self.mean - half, self.mean + half
 
+    def times(self, factor: float) -> Figure:
+        """The same of something that is so many times as much, in its own unit; `factor` is not
+        below zero."""
+        parts = (self.mean, self.scatter, self.bound, self.sensor)
+        mean, *others = (None if part is None else part * factor for part in parts)
+        return Figure(mean or 0.0, *others)
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -191,6 +199,10 @@ class Cell:
         value, bound = _KINDS[kind]
         pairs = [(value(window), bound(window)) for window in self.windows]
         return [(joules, of) for joules, of in pairs if joules is not None]
+
+    def joules_of_windows(self, kind: Kind) -> list[float]:
+        """Energy of an image in every window that has it, J."""
+        return [joules for joules, _ in self._bounded(kind)]
 
     def values(self, figure: Callable[[WindowFigures], float | None]) -> list[float]:
         """A figure of every window that has it."""

@@ -41,7 +41,7 @@ def ratio_note(source: EnergySource | None, reference: Cell, cell: Cell) -> tupl
         # It runs INT8 alone: the others ran on its host's processor.
         hosted = name if "Edge TPU" in one else base
         return False, f"{hosted} ran on the Edge TPU's host: no ratio"
-    if one and other and one != other and not _covers_all(source):
+    if one and other and one != other and not covers_all(source):
         domain = source.domain if source else "the tables' domain"
         return False, (
             f"{base} ran on the {' and '.join(sorted(one))} and {name} on the "
@@ -71,7 +71,7 @@ def not_covered(source: EnergySource, models: Sequence[ModelFacts]) -> str:
     A graphics card is in no domain of a processor's, nor a processor in a card's.
     """
     devices = devices_of(models)
-    if source.method == "modelled" or _covers_all(source):
+    if source.method == "modelled" or covers_all(source):
         return ""
     if source.sensor.startswith("nvml") and _PROCESSOR in devices:
         return _PROCESSOR
@@ -85,7 +85,8 @@ def _device(provider: str) -> str:
     return next((device for part, device in _DEVICES.items() if part in plain), _PROCESSOR)
 
 
-def _covers_all(source: EnergySource | None) -> bool:
+def covers_all(source: EnergySource | None) -> bool:
+    """Whether a domain holds the energy of processor and graphics card alike."""
     if source is None:
         return False
     # A rail of an INA3221 stands for one part alone.

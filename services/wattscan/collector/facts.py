@@ -9,7 +9,7 @@ from wattscan.collector.device import Device
 
 NOT_ON_RECORD = "not on record"
 # A label of the machine's facts, and what the page calls it.
-_MACHINE = {
+MACHINE_TITLES = {
     "processor": "Processor",
     "cores": "Cores",
     "kernel": "Kernel",
@@ -25,7 +25,7 @@ def machine(device: Device) -> list[tuple[str, str]]:
     told = device.machines or ({},)
     return [
         (title, ", then ".join(dict.fromkeys(_fact(label, m.get(label, "")) for m in told)))
-        for label, title in _MACHINE.items()
+        for label, title in MACHINE_TITLES.items()
     ]
 
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def load_tables(run: str | Path, *, run_id: str | None = None) -> dict[str, pandas.DataFrame]:
-    """Reduce a run, and give its tables by name: `energy`, `paper`, `quality`.
+    """Reduce a run, and give its tables by name: `energy`, `paper`, `quality`,
+    `projections`.
 
     Args:
         run: the folder of a run, a recording, or the address of a Prometheus HTTP API.

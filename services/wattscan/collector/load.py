@@ -70,16 +70,27 @@ class Histogram:
         None where docs/measurement.md wants more queries than there are (64 for a p90, 662 for
         a p99), or where it lies over the last finite bound.
         """
+        index = self._bucket(ratio)
+        if index is None:
+            return None
+        low = self.bounds[index - 1] if index else 0.0
+        below = self.counts[index - 1] if index else 0.0
+        share = (ratio * self.total - below) / (self.counts[index] - below)
+        return Seconds(low + (self.bounds[index] - low) * share)
+
+    def quantile_bounds(self, ratio: float) -> tuple[Seconds, Seconds] | None:
+        """The bounds of the bucket that a quantile lies in; None where there is no quantile."""
+        index = self._bucket(ratio)
+        if index is None:
+            return None
+        return Seconds(self.bounds[index - 1] if index else 0.0), Seconds(self.bounds[index])
+
+    def _bucket(self, ratio: float) -> int | None:
         if self.total < _QUERIES_NEEDED.get(ratio, 1):
             return None
         rank = ratio * self.total
         index = next(i for i, count in enumerate(self.counts) if count >= rank)
-        if math.isinf(self.bounds[index]):
-            return None
-        low = self.bounds[index - 1] if index else 0.0
-        below = self.counts[index - 1] if index else 0.0
-        share = (rank - below) / (self.counts[index] - below)
-        return Seconds(low + (self.bounds[index] - low) * share)
+        return None if math.isinf(self.bounds[index]) else index
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from wattscan.collector.evidence import Evidence, RunRecord
 from wattscan.collector.hosts import same_host
 from wattscan.collector.load import Load, generator_cpu_ratio, merged, read_load
 from wattscan.collector.names import title_of
+from wattscan.collector.projection import NOTHING_ASSUMED, Assumptions
 from wattscan.collector.quality import QualityFigure, quality_ratio, read_quality
 from wattscan.collector.ratio import Point, Ratio, energy_ratio
 from wattscan.collector.rivals import read_rivals
@@ -60,6 +61,7 @@ class Measured:
     cells: tuple[Cell, ...]
     ratios: Sequence[TaskRatio]
     quality: tuple[QualityFigure, ...]
+    assumptions: Assumptions = NOTHING_ASSUMED
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -213,6 +215,7 @@ def _figures(
         warmup_duration=_duration(window.phases.get("warmup")),
         gross_bound=busy.bound if busy else None,
         net_bound=net_bound(busy, idle),
+        latency=load.latencies.get(key),
     )
 
 

@@ -17,7 +17,18 @@ QUALITY: Mapping[tuple[str, str], tuple[float, float]] = {
 }
 """Table 1: (task, metric) -> FP32, INT8; each on the paper's own data set."""
 
-TARGETS: tuple[str, ...] = ("edge-tpu", "jetson-nano", "apple-m1", "quadro-p6000", "rtx-a6000")
+TASKS: tuple[str, ...] = tuple(task for task, _ in QUALITY)
+
+TITLES: Mapping[str, str] = {
+    "edge-tpu": "Coral Edge TPU",
+    "jetson-nano": "Jetson Nano",
+    "apple-m1": "Apple M1",
+    "quadro-p6000": "Quadro P6000",
+    "rtx-a6000": "RTX A6000",
+}
+"""The paper's platforms: the name of our target -> its title."""
+
+TARGETS: tuple[str, ...] = tuple(TITLES)
 
 TEMPERATURE_CELSIUS: Mapping[str, tuple[float, ...]] = {
     "nerve-ultrasound": (0.9, 4.5, 21.0, 31.0, 15.0),
@@ -32,3 +43,15 @@ POWER_MILLIWATTS: Mapping[str, tuple[float, ...]] = {
     "chest-xray": (780, 3520, 720, 168000, 71000),
 }
 """Table 2: task -> post minus pre, mW, in the order of TARGETS."""
+
+
+def platform_of(target: str, title: str) -> str | None:
+    """The paper's platform that a target is, by its title or its name; None for another one."""
+    by_title = next((name for name, own in TITLES.items() if own == title), None)
+    return by_title or (target if target in TITLES else None)
+
+
+def delta(task: str, measure: str, platform: str | None) -> float | None:
+    """A figure of Table 2: `temperature` in degrees C, `power` in mW; None where it has none."""
+    table = TEMPERATURE_CELSIUS if measure == "temperature" else POWER_MILLIWATTS
+    return dict(zip(TARGETS, table.get(task, ()), strict=False)).get(platform or "")

@@ -6,14 +6,13 @@ phase's end, of the first repeat (docs/measurement.md, Energy). It is not an ene
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wattscan.collector import paper_figures
 from wattscan.collector.measure import Measured
-from wattscan.collector.names import title_of
+from wattscan.collector.paper_layout import layout, platform
 from wattscan.collector.series import Series
-from wattscan.collector.tables import NOT_MEASURED, Column, Layout, Row, Table, number
+from wattscan.collector.tables import Column, Row, Table
 from wattscan.collector.windows import Window
 from wattscan.units import Watts, milliwatts_from_watts
 
@@ -37,20 +36,14 @@ _COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class _Reading:
-    """A column of ours: the paper's own rail and zone, or the table's domain and the device's."""
+    """What is read: the paper's own rail and zone, or the table's domain and the device's."""
 
     precision: str
     kind: str
     domain: str | None
-    method: str
     power: Series | None
     zone: str | None
     temperature: Series | None
-
-    def heading(self, target: str) -> str:
-        which = "paper's rail" if self.kind == "paper" else "table domain"
-        domain, zone = self.domain or "no domain", self.zone or "no zone"
-        return f"{target} {title_of(self.precision)}, {which}: {domain} ({self.method}); {zone}"
 
 
 def build(measured: Measured) -> Table:
@@ -70,7 +63,7 @@ def build(measured: Measured) -> Table:
         columns=_COLUMNS,
         rows=rows,
         notes=_notes(measured),
-        layout=_layout(measured, readings, rows),
+        layout=layout(measured, rows, measured.tasks),
     )
 
 
@@ -82,14 +75,11 @@ def _readings(measured: Measured) -> list[_Reading]:
         rail, table, zone = device.paper, device.table, device.paper_zone
         if rail:
             name, series = (zone.zone, zone.series) if zone else (None, None)
-            found.append(
-                _Reading(precision, "paper", rail.domain, rail.method, rail.power, name, series)
-            )
+            found.append(_Reading(precision, "paper", rail.domain, rail.power, name, series))
         own = device.zone
         name, series = (own.zone, own.series) if own else (None, None)
         domain, power = (table.domain, table.power) if table else (None, None)
-        method = table.method if table else "no meter"
-        found.append(_Reading(precision, "table", domain, method, power, name, series))
+        found.append(_Reading(precision, "table", domain, power, name, series))
     return found
 
 
@@ -113,7 +103,7 @@ def _row(measured: Measured, task: str, measure: str, reading: _Reading) -> Row:
             "pre": pre,
             "post": post,
             "delta": None if pre is None or post is None else post - pre,
-            "paper_delta": _paper(task, measure, measured.run.target),
+            "paper_delta": paper_figures.delta(task, measure, platform(measured)),
             "verdict": cell.verdict if cell else None,
         },
         {"paper_delta": "none"},
@@ -144,45 +134,10 @@ def _milliwatts(watts: float | None) -> float | None:
     return None if watts is None else milliwatts_from_watts(Watts(watts))
 
 
-def _paper(task: str, measure: str, target: str) -> float | None:
-    hot = measure == "temperature"
-    table = paper_figures.TEMPERATURE_CELSIUS if hot else paper_figures.POWER_MILLIWATTS
-    figures = dict(zip(paper_figures.TARGETS, table.get(task, ()), strict=False))
-    return figures.get(target)
-
-
-def _layout(measured: Measured, readings: Sequence[_Reading], rows: Sequence[Row]) -> Layout:
-    target = measured.run.target
-    headings = ["task", "measure", *(reading.heading(target) for reading in readings)]
-    headings += [f"paper's own: {name}" for name in paper_figures.TARGETS]
-    body = []
-    for start in range(0, len(rows), len(readings)):
-        group = rows[start : start + len(readings)]
-        task, measure = str(group[0].values["task"]), str(group[0].values["measure"])
-        theirs = [_paper(task, measure, name) for name in paper_figures.TARGETS]
-        body.append(
-            (
-                title_of(task),
-                f"{measure} [{group[0].values['unit']}]",
-                *(_signed(row) for row in group),
-                *("none" if figure is None else f"{figure:+g}" for figure in theirs),
-            )
-        )
-    return Layout(tuple(headings), tuple(body))
-
-
-def _signed(row: Row) -> str:
-    delta = row.values["delta"]
-    if not isinstance(delta, float):
-        return NOT_MEASURED
-    mark = "" if row.values["verdict"] == "valid" else f" ({row.values['verdict']})"
-    return f"{'+' if delta >= 0 else ''}{number(delta)}{mark}"
-
-
 def _notes(measured: Measured) -> tuple[str, ...]:
     return (
         *_used(measured),
-        f'Columns marked "paper\'s own" are the published figures of {paper_figures.PAPER}, '
+        f'Lines marked "paper\'s own" are the published figures of {paper_figures.PAPER}, '
         "Table 2, in the same units; Wattscan did not measure them.",
     )
 
@@ -196,7 +151,7 @@ def _used(measured: Measured) -> list[str]:
         "temperature zone": paper.zone,
     }
     stated = [f"{name} {fact}" for name, fact in facts.items() if fact]
-    if not stated and target not in paper_figures.TARGETS:
+    if not stated and platform(measured) is None:
         return [f"The paper did not measure the target {target}: it has no column for it."]
     missing = [name for name, fact in facts.items() if not fact]
     notes = [f"What the paper read on {target}: {', '.join(stated)}."] if stated else []
@@ -206,5 +161,11 @@ def _used(measured: Measured) -> list[str]:
         notes.append(
             f"The paper's power domain, {paper.domain}, is not in this recording: the figure of "
             "the table's domain stands alone."
+        )
+    if paper.zone and measured.device.paper_zone is None:
+        zone = measured.device.zone
+        instead = f"{zone.zone} stands alone" if zone else "no temperature was recorded"
+        notes.append(
+            f"The paper's temperature zone, {paper.zone}, is not in this recording: {instead}."
         )
     return notes

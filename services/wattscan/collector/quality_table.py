@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from wattscan.collector import paper_figures
@@ -29,7 +30,7 @@ _COLUMNS = (
     Column("paper_value", "the paper's own figure"),
 )
 _OF_SOME = ("ptq_value", "difference", "difference_lower", "difference_upper")
-_METRIC_TITLES = {"dice": "Dice", "auc_roc": "AUC-ROC"}
+METRIC_TITLES = {"dice": "Dice", "auc_roc": "AUC-ROC"}
 
 
 def build(measured: Measured) -> Table:
@@ -70,7 +71,7 @@ def _rows(measured: Measured, task: str) -> list[Row]:
                 "precision": figure.precision,
                 "metric": figure.metric,
                 "dataset": figure.dataset,
-                "phantom": "yes" if _phantom(figure.dataset) else "no",
+                "phantom": "yes" if is_phantom(figure.dataset) else "no",
                 "value": figure.value,
                 "ptq_value": figure.ptq,
                 "difference": _bound(figure, "estimate"),
@@ -113,27 +114,29 @@ def _layout(measured: Measured) -> Layout:
             body.append((title_of(task), *empty, *_papers(task, None)))
         for metric, dataset in sets:
             base, *others = (
-                _lowest(mine, metric, dataset, p) for p in (measured.reference, *variants)
+                lowest_score(mine, metric, dataset, p) for p in (measured.reference, *variants)
             )
-            named = f"{dataset} (phantom)" if _phantom(dataset) else dataset
-            title = _METRIC_TITLES.get(metric, metric)
-            figures = [_score(base)]
+            named = f"{dataset} (phantom)" if is_phantom(dataset) else dataset
+            title = METRIC_TITLES.get(metric, metric)
+            figures = [score_text(base)]
             for variant, other in zip(variants, others, strict=True):
-                figures += [_score(other), _difference(base, other)]
+                figures += [score_text(other), _difference(base, other)]
                 figures += [_ptq(other)] if alone or variant in calibrated else []
             body.append((title_of(task), title, named, *figures, *_papers(task, metric)))
     return Layout((*headings, *theirs), tuple(body))
 
 
-def _lowest(
-    figures: list[QualityFigure], metric: str, dataset: str, precision: str
+def lowest_score(
+    figures: Sequence[QualityFigure], metric: str, dataset: str, precision: str
 ) -> QualityFigure | None:
+    """The lowest score of a variant by one metric on one data set; None for none."""
     wanted = (metric, dataset, precision)
     found = [f for f in figures if (f.metric, f.dataset, f.precision) == wanted]
     return min(found, key=lambda figure: figure.value, default=None)
 
 
-def _score(figure: QualityFigure | None) -> str:
+def score_text(figure: QualityFigure | None) -> str:
+    """A score as it is printed."""
     return NOT_MEASURED if figure is None else f"{figure.value:.4f}"
 
 
@@ -167,14 +170,15 @@ def _paper(task: str, metric: str, precision: str) -> float | None:
     return dict(zip(("fp32", "int8"), figures, strict=True)).get(precision) if figures else None
 
 
-def _phantom(dataset: str) -> bool:
+def is_phantom(dataset: str) -> bool:
+    """Whether a data set is synthetic."""
     return "phantom" in dataset.lower()
 
 
 def _notes(measured: Measured) -> tuple[str, ...]:
     notes = []
     quality = [figure for figure in measured.quality if figure.task in measured.tasks]
-    if any(_phantom(figure.dataset) for figure in quality):
+    if any(is_phantom(figure.dataset) for figure in quality):
         notes.append(
             "A phantom is a synthetic, labelled set that comes with Wattscan: its scores compare "
             "variants of a model, and say nothing of patients."
@@ -188,7 +192,7 @@ def _notes(measured: Measured) -> tuple[str, ...]:
     others = [figure for figure in quality if not figure.served]
     notes += [
         f"{title_of(figure.task)} {title_of(figure.precision)}: a score of "
-        f"{number(figure.value, 3)} ({_METRIC_TITLES.get(figure.metric, figure.metric)}) is that "
+        f"{number(figure.value, 3)} ({METRIC_TITLES.get(figure.metric, figure.metric)}) is that "
         "of another model file than the one that was measured, and left out above."
         for figure in others
     ]

@@ -25,6 +25,7 @@ from wattscan.collector.headline import (
 )
 from wattscan.collector.measure import Measured
 from wattscan.collector.names import title_of
+from wattscan.collector.paper_layout import PAPERS_OWN
 from wattscan.collector.run_workload import described
 from wattscan.collector.tables import NOT_MEASURED, Table, number
 from wattscan.collector.windows import Run
@@ -182,15 +183,20 @@ def _shown(table: Table) -> _Shown:
         columns = [column for column in table.columns if column.shown]
         keys = [column.key if not column.unit else "number" for column in columns]
     else:
-        keys = ["paper" if h.startswith("paper's own") else "" for h in shown.headings]
+        keys = ["paper" if h.startswith(PAPERS_OWN) else "" for h in shown.headings]
     return _Shown(
         name=table.name,
         title=table.title,
         caption=table.caption,
         headings=tuple(zip(map(_heading, shown.headings), keys, strict=True)),
-        body=tuple(tuple(zip(row, keys, strict=True)) for row in shown.body),
+        body=tuple(tuple(zip(row, _keys(row, keys), strict=True)) for row in shown.body),
         notes=table.notes,
     )
+
+
+def _keys(row: Sequence[str], keys: Sequence[str]) -> Sequence[str]:
+    """A whole line may be the paper's own."""
+    return [name or "paper" for name in keys] if PAPERS_OWN in row else keys
 
 
 def _heading(text: str) -> str:

@@ -75,7 +75,7 @@ def json_document(
         ],
         "tables": [_table(table) for table in tables],
     }
-    cleaned: dict[str, Any] = _finite(document)
+    cleaned: dict[str, Any] = finite(document)
     return cleaned
 
 
@@ -164,12 +164,12 @@ def _table(table: Table) -> dict[str, Any]:
     }
 
 
-def _finite(value: Any) -> Any:
-    """JSON knows no infinity: such a figure is not measured."""
+def finite(value: Any) -> Any:
+    """A document without infinities: JSON knows no infinity: such a figure is not measured."""
     if isinstance(value, dict):
-        return {name: _finite(inner) for name, inner in value.items()}
+        return {name: finite(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_finite(inner) for inner in value]
+        return [finite(inner) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -9,7 +9,9 @@ from pathlib import Path
 from wattscan.collector.cells import Verdict
 from wattscan.collector.headline import headline, verdict
 from wattscan.collector.measure import Measured, measure
+from wattscan.collector.paper_page import paper_tables
 from wattscan.collector.patience import slowly
+from wattscan.collector.projection import NOTHING_ASSUMED, Assumptions
 from wattscan.collector.prometheus import Prometheus
 from wattscan.collector.recording import read_recording
 from wattscan.collector.render_csv import csv_table
@@ -49,6 +51,10 @@ class Report:
         run = self.measured.run
         return markdown(f"Wattscan: run {run.name}", self.headline, self.tables, self.warnings)
 
+    def paper(self) -> str:
+        """The paper's Tables 1 and 2 with ours beside them, as Markdown."""
+        return "\n\n".join(map(markdown_table, paper_tables(self.measured))) + "\n"
+
     def table(self, name: str) -> str:
         """One table as Markdown."""
         found = next(table for table in self.tables if table.name == name)
@@ -69,18 +75,22 @@ def open_source(source: str) -> Source:
     return read_recording(recording_in(Path(source)))
 
 
-def collect(source: str, run: str | None = None) -> Report:
+def collect(
+    source: str, run: str | None = None, assumptions: Assumptions = NOTHING_ASSUMED
+) -> Report:
     """Reduce a run, the newest where none is named. Raises: WattscanError."""
     with slowly(f"Reading {source}"):
-        report = report_of(open_source(source), run)
+        report = report_of(open_source(source), run, assumptions)
     is_server = "://" in source
     warnings = () if is_server else read_warnings(recording_in(Path(source)))
     return replace(report, warnings=warnings)
 
 
-def report_of(source: Source, run: str | None = None) -> Report:
+def report_of(
+    source: Source, run: str | None = None, assumptions: Assumptions = NOTHING_ASSUMED
+) -> Report:
     """As `collect`, from a source that is open. Raises: WattscanError."""
-    measured = measure(source, run)
+    measured = replace(measure(source, run), assumptions=assumptions)
     return Report(measured, build_tables(measured), source.name)
 
 

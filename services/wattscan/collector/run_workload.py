@@ -30,6 +30,13 @@ class RunWorkload:
     senders: int = 0
 
     @property
+    def facts(self) -> Mapping[str, str]:
+        """All that shaped the load, as it is told."""
+        rates = {f"rate of {task}": f"{rate:g}" for task, rate in self.rates.items()}
+        senders = {"senders": str(self.senders)} if self.senders else {}
+        return {**self.settings, **rates, **senders}
+
+    @property
     def latency_bound(self) -> float | None:
         """Seconds that the percentile must keep; None for none."""
         return _number(self.settings.get("latency_bound", "")) or None

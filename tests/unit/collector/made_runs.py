@@ -44,7 +44,8 @@ class Draw:
     relative units; `clock` is the generator's less the recorder's, at the start of the run.
 
     `late` is by how much the target's pages are late under load, `quantum` the joules in which its
-    counter counts, `losses` how often the sensor is lost for a moment, at a phase's edge.
+    counter counts, `losses` how often the sensor is lost for a moment, at a phase's edge. `gain` is
+    by what the sensor multiplies, drawn where it is None; `machine` is told by the service.
     """
 
     profile: str = "standard"
@@ -72,6 +73,8 @@ class Draw:
     late: float = 0.0
     quantum: float = 0.0
     losses: int = 0
+    gain: float | None = None
+    machine: str = ""
 
 
 def faultless(rng: np.random.Generator) -> Draw:
@@ -182,7 +185,8 @@ def make(draw: Draw, rng: np.random.Generator) -> tuple[Made, Truth]:
     power, drifts = _power(draw, phases, grid, end, rng)
     energy = np.concatenate([[0.0], np.cumsum(power[:-1] * _STEP)])
     made = Made()
-    gain = 1 + rng.normal(0, draw.uncertainty)
+    drawn = 1 + rng.normal(0, draw.uncertainty)
+    gain = drawn if draw.gain is None else draw.gain
     _target_pages(made, draw, phases, grid, power * gain, energy * gain, end, rng)
     _generator_pages(made, draw, phases, end, rng)
     return made, _truth(draw, profile.load, drifts)
@@ -291,6 +295,9 @@ def _target_pages(
     made.add(metrics.SENSOR_UP, sensor, stamps, 1.0)
     made.add(metrics.SENSOR_INTERVAL_SECONDS, sensor, stamps, draw.reading)
     made.add(metrics.SENSOR_UPDATE_PERIOD_SECONDS, sensor, stamps, draw.renewal)
+    if draw.machine:
+        facts = {"processor": draw.machine, "cores": "4", "virtualization": "none"}
+        made.add(metrics.MACHINE_INFO, {**TARGET, **facts}, stamps, 1.0)
     made.add(metrics.TEMPERATURE_CELSIUS, {**sensor, "zone": "die"}, stamps, 45.0)
     for variant in VARIANTS:
         model = {**TARGET, "task": TASK, "precision": variant, "sha256": variant}

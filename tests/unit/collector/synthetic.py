@@ -47,7 +47,8 @@ Edit = Callable[[Sample], Sample | None]
 class Spec:
     """A run. Watts, seconds, degrees Celsius; `wobble` acts on each repeat. `more` are functions
     from a sample to those that go with it; `served`: the page tells what the server served;
-    `reference`: the generator tells what the variants are compared with."""
+    `reference`: the generator tells what the variants are compared with; `workload`: it tells what
+    shapes the load."""
 
     run: str = "run-1"
     profile: str = "standard"
@@ -71,6 +72,7 @@ class Spec:
     served: bool = False
     end: bool = True
     reference: str = ""
+    workload: Mapping[str, str] = field(default_factory=dict)
 
 
 class Span(NamedTuple):
@@ -210,6 +212,8 @@ def _generator_page(spec: Spec, phases: list[Span], now: float) -> Iterator[Samp
     if spec.reference:
         more["reference"] = spec.reference
     yield Sample(now, "wattscan_run_info", {**own, **info, **more}, 1.0)
+    if spec.workload:
+        yield Sample(now, "wattscan_run_workload_info", {**own, **spec.workload}, 1.0)
     yield Sample(now, "wattscan_generator_cpu_ratio", own, spec.generator_cpu)
     yield Sample(now, "wattscan_page_timestamp_seconds", own, now)
     for span in phases:

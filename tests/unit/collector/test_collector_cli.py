@@ -38,6 +38,7 @@ def test_prints_and_writes(recordings, tmp_path, capsys):
         "energy.csv",
         "paper.csv",
         "quality.csv",
+        "projections.csv",
         "tables.json",
         "cells.om",
         "report.html",
@@ -62,8 +63,9 @@ def test_a_run_s_folder_stands_for_its_recording_and_its_warnings(recordings, tm
 def test_paper_only(recordings, capsys):
     assert collect("--source", recordings / "valid.om", "--paper") == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("## The paper's measure")
-    assert "paper's own: jetson-nano" in printed
+    assert printed.startswith("## The paper's Table 1")
+    assert "## The paper's Table 2" in printed
+    assert "| jetson-nano" in printed
     assert "## Energy" not in printed
 
 

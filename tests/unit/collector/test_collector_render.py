@@ -24,7 +24,8 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "collector"
 REGENERATE = os.environ.get("WATTSCAN_REGENERATE_GOLDEN") == "1"
 TASKS = ("nerve-ultrasound", "brain-mri", "chest-xray")
 FACTOR = {"nerve-ultrasound": 0.3, "chest-xray": 1.8}
-NAMES = ("tables.md", "energy.csv", "paper.csv", "quality.csv", "tables.json", "cells.om")
+CSVS = ("energy.csv", "paper.csv", "quality.csv", "projections.csv")
+NAMES = ("tables.md", *CSVS, "tables.json", "cells.om")
 
 QUICK = Spec(
     run="quick-1",
@@ -104,7 +105,7 @@ def test_whatever_is_missing_the_report_is_written(edits, tmp_path):
 
 def test_csv_rows_carry_target_task_precision(written):
     _, _, files = written
-    for name in ("energy.csv", "paper.csv", "quality.csv"):
+    for name in CSVS:
         lines = list(csv.DictReader(io.StringIO(files[name])))
         assert lines
         assert {"target", "task", "precision"} <= set(lines[0])
@@ -177,6 +178,7 @@ def test_the_page_has_its_parts(written):
         "table-energy",
         "table-paper",
         "table-quality",
+        "table-projections",
         "table-models",
         "table-cells",
         "table-windows",
@@ -209,7 +211,7 @@ def test_every_label_is_escaped(label, tmp_path):
     assert "alert(1)" in "".join(page_of(text).texts)
     assert "<script" not in (tmp_path / "tables.md").read_text("utf-8")
     parse_recording((tmp_path / "cells.om").read_bytes(), "cells.om")
-    for name in ("energy.csv", "paper.csv", "quality.csv"):
+    for name in CSVS:
         for line in csv.reader(io.StringIO((tmp_path / name).read_text("utf-8"))):
             assert not any(field.startswith(("=", "@")) for field in line)
 

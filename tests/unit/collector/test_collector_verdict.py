@@ -4,6 +4,7 @@ import socket
 
 import pytest
 from synthetic import (
+    BOUNDS,
     LOADGEN,
     MODELLED,
     SOURCE,
@@ -163,6 +164,24 @@ def also_machine(processor, start):
     return more
 
 
+def befell(kind):
+    def more(sample):
+        if (
+            sample.name == "wattscan_client_images_total"
+            and LABELS.items() <= sample.labels.items()
+        ):
+            labels = {**sample.labels, "kind": kind}
+            yield sample._replace(name="wattscan_run_incidents_total", labels=labels, value=1.0)
+
+    return more
+
+
+def bounded(at_least, percentile="99"):
+    """A bound that the made-up histograms have a bucket for."""
+    bound = next(bound for bound in BOUNDS if bound > at_least)
+    return {"latency_bound": f"{bound:g}", "latency_percentile": percentile}
+
+
 PLANTED = {
     "other_client": Spec(served=True, edits=(counted_more(900, FIRST.start, FIRST.end),)),
     "second_run": Spec(
@@ -228,6 +247,9 @@ PLANTED = {
     "errors_or_drops": Spec(
         edits=(valued("wattscan_client_requests_total", 3.0, outcome="dropped", **LABELS),)
     ),
+    "load_interrupted": Spec(more=(befell("worker_lost"),)),
+    "latency_bound_missed": Spec(workload=bounded(0.04)),
+    "latency_bound_not_shown": Spec(workload=bounded(0.06, "99.999")),
     "clocks_apart": Spec(edits=(generator_clock(lambda s: 3e-3 * (s.at - FIRST.start)),)),
     "clocks_not_recorded": Spec(
         edits=(without(PAGE, **GENERATOR), without(RUN_STARTS, phase="load"))
@@ -295,6 +317,25 @@ FOLLOWS = {
     "model_changed": {"variants_are_one_model", "quality_not_recorded"},
     "figures_not_plausible": {"images_below_queries"},
 }
+
+
+@pytest.mark.parametrize("bound", [0.05, 0.06])
+def test_a_latency_bound_that_is_kept_is_no_reason(bound):
+    assert codes(Spec(workload=bounded(bound))) == set()
+
+
+def test_a_bound_that_is_no_bucket_shows_nothing():
+    told = {"latency_bound": "0.0512345", "latency_percentile": "99"}
+    assert codes(Spec(workload=told)) == {"latency_bound_not_shown"}
+
+
+def test_two_workloads_of_one_run_are_told():
+    both = Spec(
+        workload={"protocol": "oip", "batch": "1"},
+        more=(also("wattscan_run_workload_info", instance="driver:8004", batch="8"),),
+    )
+    with pytest.raises(WattscanError, match="more than one workload, which differ in batch; two"):
+        codes(both)
 
 
 def test_no_fault_no_reason():

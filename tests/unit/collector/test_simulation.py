@@ -6,7 +6,7 @@ The draws are fixed, so the counts are; the bounds leave what the number of runs
 import numpy as np
 import pytest
 from made_runs import Draw, anything, faultless, make
-from simulation import simulate
+from simulation import simulate, simulate_pairs
 
 from wattscan.collector.measure import measure
 
@@ -28,6 +28,13 @@ def test_a_run_that_nothing_is_wrong_with_is_valid_and_its_intervals_hold_the_tr
     tally = simulate(faultless, RUNS, seed=7)
     assert tally.valid_share >= 0.9
     assert all(tally.share(figure) >= least(tally, figure) for figure in tally.tried)
+
+
+def test_the_ratio_of_two_runs_holds_the_truth_and_raises_no_false_alarm():
+    tally = simulate_pairs(faultless, RUNS // 2, seed=7)
+    assert len(tally.tried) == 4
+    assert all(tally.share(figure) >= least(tally, figure) for figure in tally.tried)
+    assert tally.false_alarms == 0
 
 
 @pytest.mark.parametrize(
