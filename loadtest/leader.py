@@ -84,8 +84,13 @@ class Leader:
         """Locust's test ends: so does the run, if it still goes on."""
         conducting, self._conducting = self._conducting, None
         if conducting is not None and not conducting.ready():
+            self._trouble = "it was stopped" if self._crew.members else "every worker is gone"
+            print(f"wattscan load: the run ended early: {self._trouble}", file=sys.stderr)
+            self._environment.process_exit_code = 1
             conducting.unlink_all()
             conducting.kill(block=False)
+            if self._options.headless and not self._crew.members:
+                gevent.spawn(self._runner.quit)
         self._crew.forget()
 
     def _name_scenario(self) -> None:

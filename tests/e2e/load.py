@@ -79,6 +79,7 @@ class Load:
         """It, and what it has forked."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     @property
     def said(self):

@@ -24,6 +24,8 @@ from wattscan.serving.cli import add_target_arguments
 from wattscan.workload_options import add_workload_arguments, workload_of
 from wattscan.workloads import changed
 
+_MOST_PROCESSES = 256
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of a run."""
@@ -42,6 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAMES",
         help="the variants to measure, comma-separated, such as fp32,fp16,int8; the reference is "
         "measured too (default all that there are of a task)",
+    )
+    load(
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that send the load, where one cannot send it all (default 1)",
     )
     _add_endpoints(parser.add_argument_group("a service that runs elsewhere").add_argument)
     add = parser.add_argument
@@ -92,6 +101,8 @@ def run(args: argparse.Namespace) -> int:
     """Measure, reduce, and show the table and where the rest is. Raises: WattscanError."""
     # A polite kill cleans up as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if not 1 <= args.processes <= _MOST_PROCESSES:
+        raise WattscanError(f"--processes must be from 1 to {_MOST_PROCESSES}")
     if args.same_engine and args.backend:
         raise WattscanError("--backend names the engine: leave out --same-engine")
     workload = workload_of(args, args.scenario)
@@ -103,6 +114,7 @@ def run(args: argparse.Namespace) -> int:
         out=args.out,
         sysfs=args.sysfs,
         backend=SAME if args.same_engine else args.backend or "",
+        generator=("--processes", str(args.processes)) if args.processes != 1 else (),
     )
     endpoints = _endpoints(args)
     if not endpoints:

@@ -114,7 +114,7 @@ class Part:
         command += ["--run-id", asked.run, "--target", reached.target]
         command += ["--target-instance", asked.target_instance]
         command += ["--target-metrics", reached.metrics, "--metrics-port", "0"]
-        command += ["--parts", str(asked.parts), *asked.connection]
+        command += ["--parts", str(asked.parts), *asked.generator]
         if self._past.done:
             done = self._folder / "done.txt"
             done.write_text("".join(f"{' '.join(key)}\n" for key in sorted(self._past.done)))

@@ -28,8 +28,8 @@ class Record:
     before they were written. `backend` is what takes the place of the target's, or empty.
     `variants` are those of each task, the reference first; a record from before they were written
     has none. `workload` are the settings of its load that have no field of their own. `endpoint`
-    and `target_metrics` are the addresses of a service that runs elsewhere, `connection` the
-    options of reaching it."""
+    and `target_metrics` are the addresses of a service that runs elsewhere; `generator` are further
+    options of the load generator."""
 
     target: str
     profile: str
@@ -50,7 +50,7 @@ class Record:
     workload: Mapping[str, Any] = field(default_factory=dict)
     endpoint: str = ""
     target_metrics: str = ""
-    connection: tuple[str, ...] = ()
+    generator: tuple[str, ...] = ()
 
     @property
     def load(self) -> Workload:
@@ -107,7 +107,7 @@ def read_record(folder: Path) -> Record:
         raise _damaged(path, "it is not a JSON object")
     _check(path, told)
     variants = {task: tuple(names) for task, names in told.get("variants", {}).items()}
-    lists = {"tasks": tuple(told["tasks"]), "connection": tuple(told.get("connection", ()))}
+    lists = {"tasks": tuple(told["tasks"]), "generator": tuple(told.get("generator", ()))}
     record = Record(**{**told, **lists, "variants": variants})
     try:
         _ = record.load
@@ -235,5 +235,5 @@ _RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "workload": (_is_workload, "settings of a workload"),
     "endpoint": (_is_text, "a text"),
     "target_metrics": (_is_text, "a text"),
-    "connection": (_are_texts, "a list of texts"),
+    "generator": (_are_texts, "a list of texts"),
 }

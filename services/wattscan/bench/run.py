@@ -61,6 +61,8 @@ class Options:
     sysfs: Path
     backend: str = ""
     endpoint: Endpoint | None = None
+    generator: tuple[str, ...] = ()
+    """Further options of the load generator."""
 
 
 def record(options: Options, held: ExitStack) -> Path:
@@ -163,7 +165,7 @@ def _asked(options: Options, workload: Workload, variants: Mapping[str, tuple[st
         workload=settings,
         endpoint=endpoint.address if endpoint else "",
         target_metrics=endpoint.page if endpoint else "",
-        connection=endpoint.arguments if endpoint else (),
+        generator=(*options.generator, *(endpoint.arguments if endpoint else ())),
     )
 
 
