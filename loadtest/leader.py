@@ -30,6 +30,7 @@ from loadtest.plan import Plan, Window
 from loadtest.protocols import PROTOCOLS
 from loadtest.sender import COUNTED, PREPARED, REFUSED, described
 from loadtest.thermometer import Thermometer
+from wattscan.client.options import tls_of
 from wattscan.contracts import WattscanError
 from wattscan.workload_options import one_scenario, workload_of
 
@@ -134,7 +135,7 @@ class Leader:
         assert self._page is not None  # noqa: S101
         self._page.ledger = ledger
         print(f'{{"event": "ready", "metrics_port": {self._page.port}}}', flush=True)
-        thermometer = Thermometer(options.target_metrics or None)
+        thermometer = Thermometer(options.target_metrics or None, tls_of(options))
         return Conductor(plan, ledger, thermometer, self._crew)
 
     def _new_run(self) -> str:

@@ -7,11 +7,13 @@ import math
 import time
 from http.client import HTTPException
 from urllib.error import URLError
+from urllib.request import OpenerDirector
 
 import gevent
 from prometheus_client.parser import text_string_to_metric_families
 
 from wattscan.addresses import http_opener, http_proxy_told
+from wattscan.client.connection import Tls
 from wattscan.metrics import TEMPERATURE_CELSIUS
 
 _WITHIN_CELSIUS = 2.0
@@ -27,8 +29,9 @@ class Thermometer:
     zones or the page is absent, a cooldown goes on to its limit.
     """
 
-    def __init__(self, metrics_url: str | None) -> None:
+    def __init__(self, metrics_url: str | None, tls: Tls | None = None) -> None:
         self._url = metrics_url
+        self._tls = tls
         self._reference: dict[str, float] = {}
         self._told = False
         self.unwatched = 0
@@ -69,7 +72,7 @@ class Thermometer:
             # The second limit is of a read alone: a page may come byte by byte.
             with (
                 gevent.Timeout(_PAGE_SECONDS, TimeoutError("it takes too long")),
-                http_opener(self._url).open(self._url, timeout=_PAGE_SECONDS) as page,
+                self._opener(self._url).open(self._url, timeout=_PAGE_SECONDS) as page,
             ):
                 text = page.read().decode()
             return {
@@ -83,6 +86,9 @@ class Thermometer:
         except (URLError, OSError, HTTPException, ValueError, LookupError) as error:
             self._tell(error)
             return {}
+
+    def _opener(self, url: str) -> OpenerDirector:
+        return http_opener(url, *(() if self._tls is None else (self._tls.opener(),)))
 
     def _tell(self, error: Exception) -> None:
         if not self._told:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from wattscan.bench.page import read_page
+from prometheus_client.samples import Sample
+
 from wattscan.contracts import WattscanError
 from wattscan.metrics import ENERGY_SOURCE_INFO, SENSOR_PROVING
 from wattscan.units import Seconds
@@ -15,11 +16,13 @@ _PATIENCE = Seconds(90.0)
 _PAUSE = Seconds(0.5)
 
 
-def wait_for_source(page: str, say: Callable[[str], None], is_running: Callable[[], bool]) -> None:
+def wait_for_source(
+    page: Callable[[], Sequence[Sample]], say: Callable[[str], None], is_running: Callable[[], bool]
+) -> None:
     """Until the tables have a measured source, or nothing is left that may become one.
 
     Args:
-        page: the address of the service's metrics.
+        page: reads the service's metrics.
         say: is told what is waited for.
         is_running: whether the service is.
 
@@ -48,10 +51,10 @@ def wait_for_source(page: str, say: Callable[[str], None], is_running: Callable[
     say(f"{', '.join(proving)} did not move in {_PATIENCE:.0f} s: the run goes on with the model.")
 
 
-def _read(page: str) -> tuple[str | None, list[str]]:
+def _read(page: Callable[[], Sequence[Sample]]) -> tuple[str | None, list[str]]:
     """The method of the domain that tables read, None for none; the sensors that are proving."""
     try:
-        samples = read_page(page)
+        samples = page()
     except WattscanError:
         return None, []
     tables = [

@@ -1,4 +1,4 @@
-"""Reads the metrics page of a service on this machine."""
+"""Reads the metrics page of a service."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from wattscan.addresses import http_opener
+from wattscan.client.connection import Tls
 from wattscan.contracts import WattscanError
 from wattscan.units import Seconds
 
 _TIMEOUT = Seconds(5.0)
 
 
-def read_page(url: str) -> list[Sample]:
+def read_page(url: str, tls: Tls | None = None) -> list[Sample]:
     """Every sample of the page. Raises: WattscanError, where it does not answer."""
+    handlers = () if tls is None else (tls.opener(),)
     try:
-        with http_opener(url).open(url, timeout=_TIMEOUT) as answer:
+        with http_opener(url, *handlers).open(url, timeout=_TIMEOUT) as answer:
             text = answer.read().decode()
         return [s for family in text_string_to_metric_families(text) for s in family.samples]
     except (OSError, HTTPException, ValueError) as error:

@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.samples import Sample
+
 from wattscan.bench.awaiting import wait_for_source
 from wattscan.bench.engines import settle
 from wattscan.bench.models import Models, check_engine, check_same, models_of
@@ -22,6 +24,7 @@ from wattscan.bench.record import Record, write_record
 from wattscan.bench.recorder import Page, Recorder
 from wattscan.bench.resume import Past
 from wattscan.bench.service import DistantService, OwnService, Reached, Service
+from wattscan.client.options import tls_of_words
 from wattscan.collector.run_folder import RECORDING, WARNINGS
 from wattscan.contracts import Target, WattscanError
 from wattscan.installation import locustfile
@@ -53,6 +56,7 @@ class Part:
         self._folder = folder
         self._past = past
         self._progress = progress
+        self._tls = tls_of_words(asked.generator) if asked.endpoint else None
         self._recorder = Recorder(folder / RECORDING)
         self._doing = "the load generator to begin"
         # Variables that are a service's options are not the run's.
@@ -70,7 +74,11 @@ class Part:
             stack.callback(service.stop)
             reached = service.start()
             self._check(reached)
-            wait_for_source(reached.metrics, self._progress.say, lambda: service.running)
+            wait_for_source(
+                lambda: read_page(reached.metrics, self._tls),
+                self._progress.say,
+                lambda: service.running,
+            )
             generator = self._generator(reached)
             stack.callback(generator.stop)
             generator.start()
@@ -94,7 +102,7 @@ class Part:
         keep_warnings(self._folder, "Before the run", settled.warnings)
 
     def _check(self, reached: Reached) -> None:
-        served = _served_models(reached.metrics)
+        served = _served_models(read_page(reached.metrics, self._tls))
         measured = self._asked.measured
         check_engine(served, self._asked.backend, measured)
         check_same(self._past.models, served, measured, f"the run in {self._folder}")
@@ -124,7 +132,8 @@ class Part:
     def _follow(self, generator: Child, service: Service, target_page: str) -> None:
         self._recorder.start()
         here = self._asked.target_instance
-        self._recorder.add(Page(target_page, "wattscan-target", here, _TARGET_SCRAPE_SECONDS))
+        page = Page(target_page, "wattscan-target", here, _TARGET_SCRAPE_SECONDS, self._tls)
+        self._recorder.add(page)
         limit = time.monotonic() + _SLACK_SECONDS
         while True:
             event = self._event(generator, service, limit)
@@ -205,9 +214,8 @@ def keep_warnings(folder: Path, when: str, warnings: Sequence[str]) -> None:
             file.writelines(f"{when}: {warning}\n" for warning in warnings)
 
 
-def _served_models(page: str) -> Models:
-    """Raises: WattscanError."""
-    return models_of(s.labels for s in read_page(page) if s.name == MODEL_INFO.name)
+def _served_models(page: Sequence[Sample]) -> Models:
+    return models_of(s.labels for s in page if s.name == MODEL_INFO.name)
 
 
 def _instance(url: str) -> str:

@@ -15,6 +15,8 @@ from urllib.request import Request
 
 from wattscan.addresses import http_opener
 from wattscan.bench.resume import reopen
+from wattscan.client.connection import Tls
+from wattscan.contracts import WattscanError
 from wattscan.metrics import SCRAPE_DURATION
 
 _ACCEPT = {"Accept": "application/openmetrics-text; version=1.0.0"}
@@ -30,6 +32,7 @@ class Page:
     job: str
     instance: str
     interval: float
+    tls: Tls | None = None
     last: float = field(default=0.0)
     due: float = field(default=0.0)
 
@@ -108,9 +111,10 @@ class Recorder:
         begun = time.monotonic()
         try:
             request = Request(page.url, headers=_ACCEPT)  # noqa: S310
-            with http_opener(page.url).open(request, timeout=_TIMEOUT_SECONDS) as answer:
+            handlers = () if page.tls is None else (page.tls.opener(),)
+            with http_opener(page.url, *handlers).open(request, timeout=_TIMEOUT_SECONDS) as answer:
                 text = answer.read().decode()
-        except (URLError, OSError, HTTPException, UnicodeDecodeError):
+        except (URLError, OSError, HTTPException, UnicodeDecodeError, WattscanError):
             text = None
         # As Prometheus tells of each scrape.
         took = time.monotonic() - begun

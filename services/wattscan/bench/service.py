@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from wattscan.bench.page import read_page
 from wattscan.bench.processes import Child
 from wattscan.bench.record import Record
+from wattscan.client.options import tls_of_words
 from wattscan.contracts import WattscanError
 from wattscan.metrics import TARGET_INFO
 
@@ -97,9 +98,9 @@ class DistantService:
 
     def start(self) -> Reached:
         """Reads its page, to know its target."""
-        page = self._asked.target_metrics
+        page, tls = self._asked.target_metrics, tls_of_words(self._asked.generator)
         targets = sorted(
-            {s.labels["target"] for s in read_page(page) if s.name == TARGET_INFO.name}
+            {s.labels["target"] for s in read_page(page, tls) if s.name == TARGET_INFO.name}
         )
         if len(targets) != 1:
             told = f"of the targets {', '.join(targets)}" if targets else "of no Wattscan service"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import HTTPSHandler
 
 import grpc
 
@@ -33,6 +35,18 @@ class Tls:
         if (self.cert is None) != (self.key is None):
             raise WattscanError("a client's certificate and its key belong together: give both")
         return grpc.ssl_channel_credentials(_read(self.ca), _read(self.key), _read(self.cert))
+
+    def opener(self) -> HTTPSHandler:
+        """For a page that is served with the same certificate. Raises: WattscanError."""
+        for path in (self.ca, self.key, self.cert):
+            _read(path)
+        try:
+            context = ssl.create_default_context(cafile=self.ca)
+            if self.cert is not None:
+                context.load_cert_chain(self.cert, self.key)
+        except (ssl.SSLError, OSError) as error:
+            raise WattscanError(f"the TLS files cannot be used: {error}") from None
+        return HTTPSHandler(context=context)
 
 
 def options(address: str, attempts: int) -> list[tuple[str, Any]]:

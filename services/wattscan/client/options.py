@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wattscan.client.connection import Tls
@@ -26,6 +26,13 @@ def tls_of(options: argparse.Namespace) -> Tls | None:
     if not (options.tls or options.ca or options.cert or options.key):
         return None
     return Tls(options.ca or None, options.cert or None, options.key or None)
+
+
+def tls_of_words(words: Sequence[str]) -> Tls | None:
+    """What these options ask for, among others."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    add_connection_arguments(parser.add_argument)
+    return tls_of(parser.parse_known_args(list(words))[0])
 
 
 def token_of(options: argparse.Namespace) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 
 from wattscan.addresses import LOOPBACK, host_of, ip_of
 
@@ -11,12 +12,14 @@ def same_host(one: str, other: str) -> bool:
     """Whether two instances, `host:port` or a host alone, name one machine.
 
     A name without a domain is the same name in any. Every loopback and unspecified address is this
-    machine, and so is the name of the machine that collects, where the other one is loopback.
+    machine, and so are the names and addresses of the machine that collects, where the other one is
+    loopback.
     """
     hosts = {host_of(one), host_of(other)}
     if len(hosts) == 1 or _short_form(*hosts):
         return True
-    return LOOPBACK in hosts and bool(hosts & _own_names())
+    others = hosts - {LOOPBACK}
+    return LOOPBACK in hosts and (bool(hosts & _own_names()) or any(map(_is_own, others)))
 
 
 def _short_form(one: str, other: str) -> bool:
@@ -24,6 +27,18 @@ def _short_form(one: str, other: str) -> bool:
     if ip_of(one) or ip_of(other) or ("." in one) == ("." in other):
         return False
     return one.partition(".")[0] == other.partition(".")[0]
+
+
+def _is_own(host: str) -> bool:
+    """Whether it is an address of this machine: another machine's cannot be listened on here."""
+    ip = ip_of(host)
+    if ip is None:
+        return False
+    family = socket.AF_INET if ip.version == 4 else socket.AF_INET6
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as tried:
+        tried.bind((str(ip), 0))
+        return True
+    return False
 
 
 def _own_names() -> set[str]:
