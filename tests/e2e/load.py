@@ -21,8 +21,8 @@ SHORT = Path(__file__).parent / "short_locustfile.py"
 class Load:
     """`locust` in a process of its own; its page is scraped until it is gone."""
 
-    def __init__(self, *arguments, headless=True, env=None):
-        command = [sys.executable, "-m", "locust", "-f", str(SHORT), *map(str, arguments)]
+    def __init__(self, *arguments, headless=True, env=None, file=SHORT):
+        command = [sys.executable, "-m", "locust", "-f", str(file), *map(str, arguments)]
         command += ["--headless", "--only-summary"] if headless else []
         if "--worker" not in arguments:
             command += ["--metrics-port", "0"]
