@@ -15,7 +15,7 @@ from wattscan.bench.bundle import write_bundle
 from wattscan.bench.engines import SAME
 from wattscan.bench.record import read_record
 from wattscan.bench.run import Endpoint, Options, record, resume
-from wattscan.bench.several import measure_each, tell_of_older_report
+from wattscan.bench.several import measure_each, tell_of_report_across
 from wattscan.client.options import add_connection_arguments, tls_of, token_of
 from wattscan.collector.report import Report, collect, write
 from wattscan.collector.run_folder import RECORDING
@@ -171,7 +171,7 @@ def _one(args: argparse.Namespace, options: Options) -> Report:
             raise WattscanError(f"cannot write the run to {where}: {error.strerror}") from None
         report = _reduce(folder, args.bundle)
     if args.resume:
-        tell_of_older_report(folder)
+        tell_of_report_across(folder)
     return report
 
 

@@ -22,6 +22,9 @@ from wattscan.collector.across_report import JSON, summary, write_across
 from wattscan.collector.report import Report
 from wattscan.contracts import WattscanError
 
+# Of the folder that holds a run for each service.
+_SUFFIX = "-targets"
+
 
 def measure_each(
     options: Options, endpoints: Sequence[Endpoint], measure: Callable[[Options], Report]
@@ -39,7 +42,7 @@ def measure_each(
         WattscanError: a service failed; the report is there as far as the others were measured.
         KeyboardInterrupt: no further service is measured.
     """
-    folder = new_folder(options.out, f"{stamp()}-targets")
+    folder = new_folder(options.out, f"{stamp()}{_SUFFIX}")
     reports: list[Report] = []
     failures: list[Failure] = []
     try:
@@ -53,7 +56,7 @@ def measure_each(
                 _say(f"The service at {endpoint.address} was not measured: {error}")
                 _say_how_to_go_on(_runs_in(folder) - before)
     except KeyboardInterrupt:
-        if reports:
+        if len(reports) > 1:
             _say(f"The report across what was measured: {_command(folder)}")
         raise
     if reports:
@@ -65,10 +68,11 @@ def measure_each(
         raise WattscanError(_told(failures, len(endpoints), folder))
 
 
-def tell_of_older_report(run: Path) -> None:
+def tell_of_report_across(run: Path) -> None:
     """Of a run that was resumed: how to make the report across targets beside it again."""
-    if (run.parent / JSON).is_file():
-        _say(f"The report across targets is older than this run: {_command(run.parent)}")
+    folder = run.parent
+    if folder.name.endswith(_SUFFIX) or (folder / JSON).is_file():
+        _say(f"The report across targets does not have this run as it is now: {_command(folder)}")
 
 
 def _write(reports: Sequence[Report], failures: Sequence[Failure], folder: Path) -> None:
@@ -82,7 +86,8 @@ def _write(reports: Sequence[Report], failures: Sequence[Failure], folder: Path)
 def _told(failures: Sequence[Failure], count: int, folder: Path) -> str:
     """What failed, why, and what to do."""
     each = "; ".join(f"{failure.endpoint}: {failure.why}" for failure in failures)
-    told = f"{len(failures)} of {count} services were not measured: {each}"
+    verb = "was" if len(failures) == 1 else "were"
+    told = f"{len(failures)} of {count} services {verb} not measured: {each}"
     if len(failures) == count:
         return told
     return (

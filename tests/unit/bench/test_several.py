@@ -9,7 +9,7 @@ from synthetic import recording
 
 from wattscan.bench import several
 from wattscan.bench.run import Endpoint, Options
-from wattscan.bench.several import measure_each, tell_of_older_report
+from wattscan.bench.several import measure_each, tell_of_report_across
 from wattscan.collector.report import collect, write
 from wattscan.contracts import WattscanError
 from wattscan.workloads import Workload
@@ -79,18 +79,20 @@ def test_where_none_was_measured_there_is_no_folder(options):
 
 def test_an_interruption_ends_all_and_tells_how_to_report(options, capsys):
     with pytest.raises(KeyboardInterrupt):
-        measure_each(options, endpoints("a:8001", "stopped:8001", "bb:8001"), measure)
+        measure_each(options, endpoints("a:8001", "bb:8001", "stopped:1", "c:1"), measure)
     (folder,) = options.out.iterdir()
-    assert {path.name for path in folder.iterdir()} == {"run-a"}
-    told = capsys.readouterr().err
-    assert f"collect --source {folder / 'run-a'} --out {folder}" in told
+    assert {path.name for path in folder.iterdir()} == {"run-a", "run-bb"}
+    sources = f"--source {folder / 'run-a'} --source {folder / 'run-bb'}"
+    assert f"collect {sources} --out {folder}" in capsys.readouterr().err
 
 
 def test_a_run_that_was_resumed_tells_of_the_older_report(options, capsys):
     measure_each(options, endpoints("a:8001", "bb:8001"), measure)
     (folder,) = options.out.iterdir()
     capsys.readouterr()
-    tell_of_older_report(folder / "run-a")
-    assert "The report across targets is older than this run: " in capsys.readouterr().err
-    tell_of_older_report(folder)
+    tell_of_report_across(folder / "run-a")
+    assert (
+        "The report across targets does not have this run as it is now: " in capsys.readouterr().err
+    )
+    tell_of_report_across(folder)
     assert capsys.readouterr().err == ""
