@@ -15,8 +15,9 @@ from wattscan.bench.bundle import write_bundle
 from wattscan.bench.engines import SAME
 from wattscan.bench.record import read_record
 from wattscan.bench.run import Endpoint, Options, record, resume
+from wattscan.bench.several import measure_each, tell_of_report_across
 from wattscan.client.options import add_connection_arguments, tls_of, token_of
-from wattscan.collector.report import collect, write
+from wattscan.collector.report import Report, collect, write
 from wattscan.collector.run_folder import RECORDING
 from wattscan.contracts import WattscanError
 from wattscan.metrics import SCENARIOS
@@ -84,7 +85,8 @@ def _add_endpoints(add: Callable[..., object]) -> None:
         default=[],
         metavar="HOST:PORT",
         help="measure the service that answers there, instead of starting one; its energy is that "
-        "of its own sensors. May be repeated: one after the other",
+        "of its own sensors. Repeat it to measure several services one after the other, with one "
+        "report across all of them",
     )
     add(
         "--target-metrics",
@@ -117,10 +119,10 @@ def run(args: argparse.Namespace) -> int:
         generator=("--processes", str(args.processes)) if args.processes != 1 else (),
     )
     endpoints = _endpoints(args)
-    if not endpoints:
-        return _one(args, options)
-    for endpoint in endpoints:
-        _one(args, replace(options, endpoint=endpoint))
+    if len(endpoints) > 1 and not args.resume:
+        measure_each(options, endpoints, lambda each: _one(args, each))
+    else:
+        _one(args, replace(options, endpoint=endpoints[0] if endpoints else None))
     return 0
 
 
@@ -166,8 +168,9 @@ def _connection(args: argparse.Namespace) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _one(args: argparse.Namespace, options: Options) -> int:
-    where = args.out
+def _one(args: argparse.Namespace, options: Options) -> Report:
+    """One run, from its first window to its report. Raises: WattscanError."""
+    where = options.out
     # No other process may write to the run's folder until its report is there.
     with ExitStack() as held:
         try:
@@ -178,8 +181,10 @@ def _one(args: argparse.Namespace, options: Options) -> int:
                 folder = record(options, held)
         except OSError as error:
             raise WattscanError(f"cannot write the run to {where}: {error.strerror}") from None
-        _reduce(folder, args.bundle)
-    return 0
+        report = _reduce(folder, args.bundle)
+    if args.resume:
+        tell_of_report_across(folder)
+    return report
 
 
 def _folder(given: Path, out: Path) -> Path:
@@ -189,7 +194,7 @@ def _folder(given: Path, out: Path) -> Path:
     return Path(os.path.realpath(folder)) if folder.is_dir() else folder
 
 
-def _reduce(folder: Path, bundle: bool) -> None:
+def _reduce(folder: Path, bundle: bool) -> Report:
     print("Reducing the recording ...", file=sys.stderr)
     run = read_record(folder).run
     report = collect(str(folder / RECORDING), run)
@@ -201,6 +206,7 @@ def _reduce(folder: Path, bundle: bool) -> None:
     if bundle:
         print(f"Bundle: {write_bundle(folder, run)}")
     print(f"Report: {folder / 'report.html'}")
+    return report
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from wattscan.metrics import PROFILES
 from wattscan.workloads import Workload
 
 # What `wattscan.collector.report.write` writes last.
-_REPORT = "report.html"
+REPORT = "report.html"
 
 
 # Settings of a workload that a record has fields for.
@@ -85,9 +85,9 @@ def record(options: Options, held: ExitStack) -> Path:
     asked = _asked(options, workload, variants)
     progress = Progress()
     warnings = _announce(progress, target, asked, options.out, Past(""))
-    started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    started = stamp()
     name = target.name if target else host_of(asked.endpoint)
-    folder = _new_folder(options.out, f"{started}-{name}-{workload.profile}")
+    folder = new_folder(options.out, f"{started}-{name}-{workload.profile}")
     held.enter_context(locked(folder))
     held.push(partial(_tell_if_interrupted, folder))
     asked = replace(asked, run=folder.name, version=__version__)
@@ -183,7 +183,7 @@ def _check_folder(folder: Path, asked: Record) -> None:
 
 def _finish(folder: Path, asked: Record, past: Past) -> None:
     """Every window is there. Raises: WattscanError: so is the rest."""
-    if past.complete and (folder / _REPORT).is_file():
+    if past.complete and (folder / REPORT).is_file():
         raise WattscanError(f"the run in {folder} is complete: nothing is missing")
     write_record(folder, asked)
     if not past.complete:
@@ -199,10 +199,18 @@ def how_to_go_on(folder: Path) -> str:
     missing = _windows(asked) - len(read_past(folder, asked).done)
     verb = "is" if missing == 1 else "are"
     what = f"{missing} of {_windows(asked)} windows {verb}" if missing else "Only the report is"
+    return f"{what} missing. To go on: {own_command('bench', '--resume', str(folder))}"
+
+
+def own_command(*words: str) -> str:
+    """A `wattscan` command for a shell, as this process was called."""
     own = Path(sys.argv[0])
-    name = str(own) if own.name == "wattscan" else program()
-    words = [name, "bench", "--resume", str(folder)]
-    return f"{what} missing. To go on: {shlex.join(words)}"
+    return shlex.join([str(own) if own.name == "wattscan" else program(), *words])
+
+
+def stamp() -> str:
+    """The present time in the name of a folder."""
+    return datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
 
 
 def _tell_if_interrupted(
@@ -255,8 +263,11 @@ def _against(asked: Record) -> str:
     return " against ".join([asked.reference.upper(), *([", ".join(others)] if others else [])])
 
 
-def _new_folder(out: Path, name: str) -> Path:
-    """A folder of its own for the run, also when another one begins in the same second."""
+def new_folder(out: Path, name: str) -> Path:
+    """A folder of its own for a run, also when another one begins in the same second.
+
+    Raises: WattscanError.
+    """
     number = 1
     while True:
         folder = out / (name if number == 1 else f"{name}-{number}")

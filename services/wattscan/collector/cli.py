@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from wattscan.collector.cells import VERDICTS
+from wattscan.collector.across_report import collect_across, page, write_across, write_runs
+from wattscan.collector.cells import VERDICTS, Verdict
+from wattscan.collector.compare_cli import place_of
+from wattscan.collector.measure import Measured
 from wattscan.collector.projection import Assumptions
+from wattscan.collector.render_markdown import escaped
 from wattscan.collector.report import TOKEN_VARIABLE, collect, write
 from wattscan.contracts import WattscanError
 from wattscan.settings import MOST
@@ -20,14 +25,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--source",
         required=True,
+        action="append",
         metavar="URL-or-recording",
         help="a recording that bench wrote, the folder of its run, or the address of a Prometheus "
         "HTTP API "
-        f"(a bearer token is taken from {TOKEN_VARIABLE})",
+        f"(a bearer token is taken from {TOKEN_VARIABLE}). Repeat it for a table across several "
+        "targets; #ID after a source names one of its runs",
     )
-    parser.add_argument("--run", metavar="ID", help="the run; the newest if left out")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="where to write the tables and report.html"
+        "--run", metavar="ID", help="the run of a single --source; the newest if left out"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where to write the tables and report.html; of several sources, each run's own go "
+        "into a folder below",
     )
     parser.add_argument(
         "--paper",
@@ -106,17 +119,61 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         WattscanError: the source, the run or the folder is not usable.
     """
-    report = collect(args.source, args.run, _assumptions(args))
+    assumptions, require = _assumptions(args), args.require
+    sources = _sources(args)
+    if len(sources) > 1:
+        return _several(args, sources, assumptions)
+    report = collect(*sources[0], assumptions)
     sys.stdout.write(report.paper() if args.paper else report.markdown())
     if args.out:
         # The tables are on standard output.
-        written = write(report, args.out)
-        sys.stderr.write(f"All tables: {written[0]}\nReport: {written[-1]}\n")
+        _tell_written(write(report, args.out))
+    return 1 if require and _short(report.measured, require) else 0
+
+
+def _sources(args: argparse.Namespace) -> list[tuple[str, str | None]]:
+    """Each source, and the run in it that is named. Raises: WattscanError."""
+    sources = [place_of(source) for source in args.source]
+    if not args.run:
+        return sources
+    if len(sources) > 1 or sources[0][1]:
+        raise WattscanError(
+            "--run is of a single --source: name the run of each source behind it, such as "
+            "http://127.0.0.1:9090#ID, and leave out --run"
+        )
+    return [(sources[0][0], args.run)]
+
+
+def _several(
+    args: argparse.Namespace,
+    sources: Sequence[tuple[str, str | None]],
+    assumptions: Assumptions,
+) -> int:
+    """The same of several sources. Raises: WattscanError."""
+    found = collect_across(sources, assumptions)
+    if args.paper:
+        for target in found.targets:
+            sys.stdout.write(f"# {escaped(target.name)}\n\n{target.report.paper()}\n")
+    else:
+        sys.stdout.write(page(found))
+    if args.out:
+        write_runs(found, args.out)
+        _tell_written(write_across(found, args.out))
     if not args.require:
         return 0
-    least = VERDICTS.index(args.require)
-    short = [cell for cell in report.measured.cells if VERDICTS.index(cell.verdict) > least]
+    met = [not _short(t.measured, args.require, f"{t.name}: ") for t in found.targets]
+    return 0 if all(met) else 1
+
+
+def _tell_written(files: Sequence[Path]) -> None:
+    sys.stderr.write(f"All tables: {files[0]}\nReport: {files[-1]}\n")
+
+
+def _short(measured: Measured, require: Verdict, who: str = "") -> bool:
+    """Whether a cell's verdict is worse than what is required; each such cell is told."""
+    least = VERDICTS.index(require)
+    short = [cell for cell in measured.cells if VERDICTS.index(cell.verdict) > least]
     for cell in short:
         codes = ", ".join(reason.code for reason in cell.reasons)
-        sys.stderr.write(f"{cell.task} {cell.precision} is {cell.verdict}: {codes}\n")
-    return 1 if short else 0
+        sys.stderr.write(f"{who}{cell.task} {cell.precision} is {cell.verdict}: {codes}\n")
+    return bool(short)

@@ -36,21 +36,31 @@ def why_not_one_machine(a: Measured, b: Measured) -> str:
     return "" if len(sensors) == 1 else "the sensors differ"
 
 
-def why_energy_differs_in_kind(a: Measured, b: Measured, of_a: Cell, of_b: Cell) -> str:
-    """Why the energies of a cell are not to be compared, "" where they are."""
+def why_energy_differs_in_kind(
+    a: Measured, b: Measured, of_a: Cell, of_b: Cell, names: tuple[str, str] = ("A", "B")
+) -> str:
+    """Why the energies of a cell are not to be compared, "" where they are. `names` are what the
+    two runs are called."""
+    first, second = names
     one, other = a.device.table, b.device.table
     if one is None or other is None:
         return "energy was not measured in both"
     if (one.method == "modelled") != (other.method == "modelled"):
-        return f"the energy of A is {one.method}, that of B {other.method}"
+        return f"the energy of {first} is {one.method}, that of {second} {other.method}"
     if one.scope != other.scope:
-        return f"A has the energy of {_named(one)}, B of {_named(other)}: scopes are not compared"
+        return (
+            f"{first} has the energy of {_named(one)}, {second} of {_named(other)}: scopes are not "
+            "compared"
+        )
     if one.domain != other.domain and one.scope != _WHOLE:
-        return f"A has the energy of {_named(one)}, B of {_named(other)}"
+        return f"{first} has the energy of {_named(one)}, {second} of {_named(other)}"
     devices = devices_of(of_a.models), devices_of(of_b.models)
     if all(devices) and devices[0] != devices[1] and not covers_all(one):
-        ran = (" and ".join(sorted(each)) for each in devices)
-        return f"it ran on the {' in A, on the '.join(ran)} in B, which {one.domain} does not cover"
+        ran = [" and ".join(sorted(each)) for each in devices]
+        return (
+            f"it ran on the {ran[0]} in {first}, on the {ran[1]} in {second}, which {one.domain} "
+            "does not cover"
+        )
     return ""
 
 

@@ -79,7 +79,7 @@ def load_differences(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
 
 def _facts(measured: Measured) -> Iterator[tuple[_Fact, str]]:
     run = measured.run
-    for name, text in _load_facts(run):
+    for name, text in load_facts(run):
         yield (LOAD, name, ""), text
     yield ("run", "tasks", ""), ", ".join(map(title_of, measured.tasks))
     yield ("run", "variants", ""), ", ".join(map(title_of, run.variants))
@@ -97,7 +97,7 @@ def _facts(measured: Measured) -> Iterator[tuple[_Fact, str]]:
     yield from _sensor(measured)
 
 
-def _load_facts(run: Any) -> Iterator[tuple[str, str]]:
+def load_facts(run: Any) -> Iterator[tuple[str, str]]:
     """Every field of a run that is not known to leave the load as it is, and what is in it."""
     for field in fields(run):
         if field.name not in _NOT_LOAD:

@@ -63,7 +63,7 @@ _COLUMNS = (
     Column("net_verdict", "verdict on net", shown=False),
     Column("reasons", "reasons", shown=False),
 )
-_NOTES = (
+NOTES = (
     f"{ONE_SCAN} J/image is joules for one scan.",
     "Gross is the load's whole energy over the images answered; net is that less the mean idle "
     "power before it. A figure is the mean over the repeats.",
@@ -84,7 +84,7 @@ def build(measured: Measured) -> Table:
             for column in _COLUMNS
         ),
         rows=tuple(_row(measured, cell) for cell in measured.cells),
-        notes=(*_NOTES, *_together(measured), *_clocks(measured.clocks)),
+        notes=(*NOTES, *intervals_together(measured), *_clocks(measured.clocks)),
         reasons=_reasons(measured),
     )
 
@@ -96,7 +96,8 @@ def ratio_name(measured: Measured) -> str:
     return f"{title_of(measured.reference)}/{variant}"
 
 
-def _together(measured: Measured) -> tuple[str, ...]:
+def intervals_together(measured: Measured) -> tuple[str, ...]:
+    """A note where several ratios hold together; none where there is one."""
     if len(measured.compared) < 2:
         return ()
     return (

@@ -57,7 +57,7 @@ class _Tile:
 
 
 @dataclass(frozen=True)
-class _Explained:
+class ExplainedReason:
     """One reason, and the cells for which it holds, each with its sentence."""
 
     code: str
@@ -66,7 +66,7 @@ class _Explained:
 
 
 @dataclass(frozen=True)
-class _Shown:
+class ShownTable:
     """A table as the template takes it: a key beside each heading and each cell, "" for none."""
 
     name: str
@@ -112,14 +112,14 @@ def html(measured: Measured, tables: Sequence[Table], warnings: Sequence[str] = 
             (title_of(name), plots.colour_number(measured, name)) for name in measured.run.variants
         ],
         tiles=[_tile(measured, task) for task in measured.tasks],
-        tables=[_shown(table) for table in tables],
-        reasons=_explained(measured),
+        tables=[shown(table) for table in tables],
+        reasons=explained(measured),
         plots=safe,
         empty=_empty(measured),
-        facts=_facts(measured),
+        facts=run_facts(measured),
         machine=facts.machine(measured.device),
-        details=[_shown(part(measured)) for part in (details.cells, details.windows)],
-        models=_shown(details.models(measured)),
+        details=[shown(part(measured)) for part in (details.cells, details.windows)],
+        models=shown(details.models(measured)),
         how=method.how(measured),
         command=method.command(measured),
         target_title=measured.target_title,
@@ -177,19 +177,20 @@ def _joules(cell: Cell | None) -> str:
     return f"{number(joules, 3)} J" + (" (invalid)" if cell.verdict == "invalid" else "")
 
 
-def _shown(table: Table) -> _Shown:
-    shown = table.shown
+def shown(table: Table) -> ShownTable:
+    """A table as the template `show` takes it."""
+    layout = table.shown
     if table.layout is None:
         columns = [column for column in table.columns if column.shown]
         keys = [column.key if not column.unit else "number" for column in columns]
     else:
-        keys = ["paper" if h.startswith(PAPERS_OWN) else "" for h in shown.headings]
-    return _Shown(
+        keys = ["paper" if h.startswith(PAPERS_OWN) else "" for h in layout.headings]
+    return ShownTable(
         name=table.name,
         title=table.title,
         caption=table.caption,
-        headings=tuple(zip(map(_heading, shown.headings), keys, strict=True)),
-        body=tuple(tuple(zip(row, _keys(row, keys), strict=True)) for row in shown.body),
+        headings=tuple(zip(map(_heading, layout.headings), keys, strict=True)),
+        body=tuple(tuple(zip(row, _keys(row, keys), strict=True)) for row in layout.body),
         notes=table.notes,
     )
 
@@ -204,13 +205,16 @@ def _heading(text: str) -> str:
     return re.sub(" (?=%)|(?<=±) ", "\N{NO-BREAK SPACE}", text)
 
 
-def _explained(measured: Measured) -> list[_Explained]:
+def explained(measured: Measured) -> list[ExplainedReason]:
+    """Every reason that holds, the worst first."""
     found: dict[str, tuple[Verdict, list[tuple[str, str]]]] = {}
     for cell in measured.cells:
         for reason in (*cell.reasons, *cell.net_reasons):
             entry = found.setdefault(reason.code, (reason.verdict, []))
             entry[1].append((f"{title_of(cell.task)} {title_of(cell.precision)}", reason.sentence))
-    every = [_Explained(code, grade, _grouped(cells)) for code, (grade, cells) in found.items()]
+    every = [
+        ExplainedReason(code, grade, _grouped(cells)) for code, (grade, cells) in found.items()
+    ]
     return sorted(every, key=lambda reason: -VERDICTS.index(reason.verdict))
 
 
@@ -220,7 +224,8 @@ def _grouped(cells: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple((", ".join(name for name, said in cells if said == s), s) for s in sentences)
 
 
-def _facts(measured: Measured) -> list[tuple[str, str]]:
+def run_facts(measured: Measured) -> list[tuple[str, str]]:
+    """What the run was, each fact with its heading."""
     run, zone = measured.run, measured.device.zone
     begun = datetime.fromtimestamp(run.start, timezone.utc)
     return [

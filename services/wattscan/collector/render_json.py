@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from wattscan.collector.cells import KINDS, Cell, Figure, WindowFigures
+from wattscan.collector.cells import KINDS, Cell, Figure, TaskRatio, WindowFigures
 from wattscan.collector.clocks import Clocks
 from wattscan.collector.headline import headline, verdict
 from wattscan.collector.measure import Measured
@@ -32,8 +32,7 @@ def json_document(
     measured: Measured, tables: tuple[Table, ...], source: str, warnings: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """The report as what `json` takes."""
-    run, table, zone = measured.run, measured.device.table, measured.device.zone
-    names = ("sensor", "domain", "scope", "method", "uncertainty_ratio")
+    run, zone = measured.run, measured.device.zone
     document = {
         "schema_version": SCHEMA_VERSION,
         "source": source,
@@ -58,19 +57,12 @@ def json_document(
         "verdict": verdict(measured),
         "headline": headline(measured, warnings),
         "warnings": list(warnings),
-        "energy_source": {name: getattr(table, name) for name in names} if table else None,
+        "energy_source": energy_source(measured),
         "temperature_zone": {"sensor": zone.sensor, "zone": zone.zone} if zone else None,
         "cells": [_cell(cell) for cell in measured.cells],
         "ratios": [
-            {
-                "task": ratio.task,
-                "precision": ratio.precision or None,
-                "gross": _ratio(ratio.gross),
-                "net": _ratio(ratio.net),
-                "verdict": measured.verdict_of_ratio(ratio),
-                "net_verdict": measured.net_verdict_of_ratio(ratio),
-                "note": ratio.note,
-            }
+            {"task": ratio.task, "precision": ratio.precision or None}
+            | ratio_figures(measured, ratio)
             for ratio in measured.ratios
         ],
         "tables": [_table(table) for table in tables],
@@ -79,7 +71,34 @@ def json_document(
     return cleaned
 
 
+def energy_source(measured: Measured) -> dict[str, Any] | None:
+    """Where the energy of the tables comes from; None where none was measured."""
+    table = measured.device.table
+    names = ("sensor", "domain", "scope", "method", "uncertainty_ratio")
+    return {name: getattr(table, name) for name in names} if table else None
+
+
+def ratio_figures(measured: Measured, ratio: TaskRatio) -> dict[str, Any]:
+    """The reference over a variant, and what that is worth."""
+    return {
+        "gross": one_ratio(ratio.gross),
+        "net": one_ratio(ratio.net),
+        "verdict": measured.verdict_of_ratio(ratio),
+        "net_verdict": measured.net_verdict_of_ratio(ratio),
+        "note": ratio.note,
+    }
+
+
 def _cell(cell: Cell) -> dict[str, Any]:
+    return {
+        **cell_figures(cell),
+        "models": [asdict(model) for model in cell.models],
+        "windows": [_window(window) for window in cell.windows],
+    }
+
+
+def cell_figures(cell: Cell) -> dict[str, Any]:
+    """A cell without its models and windows."""
     energies = {kind: _figure(cell.joules(kind)) for kind in KINDS}
     return {
         "task": cell.task,
@@ -96,8 +115,6 @@ def _cell(cell: Cell) -> dict[str, Any]:
             for name, ratio in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))
         },
         "queries_timed": cell.latency.total if cell.latency else None,
-        "models": [asdict(model) for model in cell.models],
-        "windows": [_window(window) for window in cell.windows],
     }
 
 
@@ -146,7 +163,8 @@ def _clocks(clocks: Clocks | None) -> dict[str, Any] | None:
     return {name: getattr(clocks, name) for name in names} if clocks else None
 
 
-def _ratio(ratio: Ratio | None) -> dict[str, Any] | None:
+def one_ratio(ratio: Ratio | None) -> dict[str, Any] | None:
+    """A ratio with its interval; None where there is none."""
     if ratio is None:
         return None
     return {**asdict(ratio), "shows_a_difference": ratio.shows_a_difference}
