@@ -36,6 +36,7 @@ SYSTEM_PACKAGES := prometheus victoria-metrics chromium dcmtk faketime mosquitto
 BENCH ?=
 PYTEST ?=
 SERVING ?= --write
+LOADGEN ?=
 TELEMETRY ?=
 COLLECT ?=
 VERIFY ?=
@@ -46,7 +47,7 @@ FUZZ_READY := .venv/.ready-fuzz
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train setup-board run test test-boards test-peers test-tflite-runtime check format lint types layers \
 	generated generate models models-notice benchmark-models benchmark-serving benchmark-telemetry \
-	benchmark-batching benchmark-collect simulate \
+	benchmark-batching benchmark-loadgen benchmark-collect simulate \
 	$(TASKS:%=models-%) clients $(CLIENTS:%=clients-%) verify-nvidia fuzz lock system-packages peer-packages \
 	wheel wheel-environment clean FORCE
 
@@ -139,6 +140,9 @@ benchmark-serving: $(READY) $(PEERS:%=build/benchmark/peers/%/.ready) ## This se
 benchmark-batching: $(READY) ## What it saves to compute waiting images together (4 minutes)
 	$(BIN)/wattscan models tune
 	$(BIN)/python tests/benchmark/batching.py $(BATCHING)
+
+benchmark-loadgen: $(READY) build/clients/loadgen/.ready ## Our load generator beside MLPerf's LoadGen (20 minutes)
+	PYTHONPATH=. $(BIN)/python tests/benchmark/loadgen.py --python build/clients/loadgen/bin/python $(LOADGEN)
 
 benchmark-telemetry: $(READY) ## The error of each class of power source, and what sampling costs
 	$(BIN)/python -m wattscan.bench.telemetry --write docs/telemetry-benchmark.md $(TELEMETRY)

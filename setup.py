@@ -4,8 +4,10 @@ from setuptools import find_packages, setup
 
 # In a folder of its own: Locust loads the file by its path, which puts that folder on sys.path.
 LOAD_GENERATOR = "wattscan.load.loadtest"
+PROTOCOLS = f"{LOAD_GENERATOR}.protocols"
 
 setup(
-    packages=[*find_packages("services"), LOAD_GENERATOR],
-    package_dir={"": "services", LOAD_GENERATOR: "loadtest"},
+    packages=[*find_packages("services"), LOAD_GENERATOR, PROTOCOLS],
+    package_dir={"": "services", LOAD_GENERATOR: "loadtest", PROTOCOLS: "loadtest/protocols"},
+    package_data={LOAD_GENERATOR: ["workloads/*.toml"]},
 )

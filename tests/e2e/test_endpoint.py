@@ -161,6 +161,12 @@ def test_several_boxes_are_measured_one_after_the_other(start_service, tmp_path)
     assert done.returncode == 0, done.stderr
     for service in services:
         assert f"Measuring {NERVE} at {service.ready['grpc']}" in done.stderr
+    (folder,) = (tmp_path / "runs").iterdir()
+    page = (folder / "report.html").read_text()
+    for service in services:
+        # Two of one name are told apart by their addresses.
+        assert service.ready["metrics"].split("/")[2] in page
+    assert len(list(folder.glob("*/report.html"))) == 2
 
 
 @pytest.mark.parametrize(

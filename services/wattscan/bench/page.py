@@ -22,5 +22,6 @@ def read_page(url: str, tls: Tls | None = None) -> list[Sample]:
         with http_opener(url, *handlers).open(url, timeout=_TIMEOUT) as answer:
             text = answer.read().decode()
         return [s for family in text_string_to_metric_families(text) for s in family.samples]
-    except (OSError, HTTPException, ValueError) as error:
+    except (OSError, HTTPException, ValueError, LookupError) as error:  # what the parser makes
+        # of a page that is none, too
         raise WattscanError(f"the page {url} cannot be read: {error}") from None
