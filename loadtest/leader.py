@@ -7,7 +7,7 @@ import sys
 import uuid
 from argparse import Namespace
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from loadtest.thermometer import Thermometer
 from wattscan.client.options import tls_of
 from wattscan.contracts import WattscanError
 from wattscan.workload_options import one_scenario, workload_of
+from wattscan.workloads import IN_FLIGHT
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +119,7 @@ class Leader:
             connection.close()
         chosen = choose(options, workload, served, address)
         workload = with_reference(workload, list(chosen.values()))
+        workload = replace(workload, in_flight=workload.in_flight or IN_FLIGHT)
         plan = Plan(
             run=self._new_run(),
             target=options.target,

@@ -3,7 +3,8 @@
     locust -f loadtest/locustfile.py --headless --host 127.0.0.1:8001 SingleStream
 
 Its `/metrics` page has the phases, the queries and their latencies, as the metric contract says.
-With workers it is the master that leads the run and has that page (docs/loadtest.md).
+With workers it is the master that leads the run and has that page (docs/loadtest.md). Run as a
+program, this file prints every option, Locust's and ours.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import gevent
 import grpc.experimental.gevent
 from locust import User, events, task
+from locust.argument_parser import parse_options
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
@@ -82,3 +84,8 @@ def prepare(environment: Environment, **_: Any) -> None:
         sys.exit(2)
     events.test_start.add_listener(lambda **_: leader.begin())
     events.test_stop.add_listener(lambda **_: leader.stop())
+
+
+if __name__ == "__main__":
+    # `locust --help` does not read a locustfile: it shows no options of ours.
+    parse_options(["--help"])

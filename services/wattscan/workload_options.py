@@ -16,6 +16,9 @@ from wattscan.workloads import (
     workload_names,
 )
 
+# Each task in FP32 and in INT8.
+_SHIPPED = 6
+
 # Options that change one setting of a workload: name, reader, metavar, help.
 _SETTINGS: tuple[tuple[str, Callable[[str], Any], str | None, str], ...] = (
     (
@@ -96,7 +99,8 @@ def add_workload_arguments(add: Callable[..., object]) -> None:
         "send at that (scenario Server)",
     )
     profiles = "; ".join(
-        f"{name}: {p.repeats} x {p.load:g} s of load for each variant"
+        f"{name}: {p.repeats} x {p.load:g} s of load for each variant, at most "
+        f"{_SHIPPED * p.repeats * p.window_seconds / 60:.0f} min for the {_SHIPPED} shipped models"
         for name, p in PROFILES.items()
     )
     add(

@@ -30,6 +30,9 @@ PHANTOM, DRAWN = "phantom", "drawn"
 STREAMS = 8
 """Images in a query of MultiStream, as MLPerf Inference has them."""
 
+IN_FLIGHT = 32
+"""Queries at once where neither workload nor target says."""
+
 _MOST_CLIENTS, _MOST_IN_FLIGHT, _MOST_BATCH = 1024, 100_000, 1024
 _MOST_SECONDS = 86_400.0
 
@@ -45,7 +48,8 @@ class Workload:
         protocol: one of `PROTOCOLS`.
         clients: connections that the queries are spread over.
         rate: queries a second (`Server`); the mean, where `shape` is given.
-        in_flight: queries at once: as many as there are (`Offline`), at most (`Server`).
+        in_flight: queries at once: as many as there are (`Offline`), at most (`Server`); 0 is left
+            to whoever sends: what the target's queue takes, or `IN_FLIGHT`.
         batch: images in one request of a tensor protocol; those of a query in `MultiStream` are
             put into as few requests as they fill.
         images: `phantom`, `drawn`, or a folder with a folder for each task or model.
@@ -66,7 +70,7 @@ class Workload:
     protocol: str = "wattscan.v1"
     clients: int = 1
     rate: float = 20.0
-    in_flight: int = 32
+    in_flight: int = 0
     batch: int = 1
     images: str = PHANTOM
     seed: int = 2022
@@ -226,6 +230,10 @@ def _whole(most: int) -> _Reader:
     return lambda data, key: whole_number(data, key, 1, most)
 
 
+def _whole_or_none(most: int) -> _Reader:
+    return lambda data, key: 0 if data[key] == 0 else whole_number(data, key, 1, most)
+
+
 def _count(data: Mapping[str, Any], key: str) -> int:
     return 0 if data[key] == 0 and not isinstance(data[key], bool) else whole_number(data, key, 1)
 
@@ -285,7 +293,7 @@ _READERS: Mapping[str, _Reader] = {
     "protocol": _choice(PROTOCOLS),
     "clients": _whole(_MOST_CLIENTS),
     "rate": _rate,
-    "in_flight": _whole(_MOST_IN_FLIGHT),
+    "in_flight": _whole_or_none(_MOST_IN_FLIGHT),
     "batch": _whole(_MOST_BATCH),
     "images": text,
     "seed": _seed,

@@ -52,7 +52,7 @@ def test_the_busiest_hour_has_a_tenth_of_the_day():
         ("rate = 0", "rate must be above 0"),
         ("rate = nan", "rate must be "),
         ('rate = "fast"', "rate must be a number"),
-        ("in_flight = 0", "in_flight must be a whole number from 1 on"),
+        ("in_flight = -1", "in_flight must be a whole number from 1 on"),
         ("clients = 1.5", "clients must be a whole number"),
         ("seed = true", "seed must be a whole number"),
         ('tasks = "brain-mri"', "tasks must be a list of different names"),

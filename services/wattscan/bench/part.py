@@ -113,7 +113,11 @@ class Part:
     def _generator(self, reached: Reached) -> Child:
         asked = self._asked
         workload = self._folder / "workload.toml"
-        write_workload(asked.load, workload)
+        load = asked.load
+        if not load.in_flight and self._target is not None:
+            # MLPerf's Offline holds as many in flight as the server takes.
+            load = replace(load, in_flight=self._target.batching.queue_limit)
+        write_workload(load, workload)
         command = [sys.executable, "-m", "locust", "-f", str(locustfile())]
         command += ["--headless", "--users", "1", "--only-summary", "--exit-code-on-error", "0"]
         command += ["--host", reached.grpc, "--workload", str(workload)]

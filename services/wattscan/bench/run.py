@@ -79,9 +79,6 @@ def record(options: Options, held: ExitStack) -> Path:
     every = [name for names in variants.values() for name in names]
     if workload.reference not in every:  # of one plain model there is none
         workload = replace(workload, reference=every[0])
-    if target is not None and workload.in_flight == Workload().in_flight:
-        # MLPerf's Offline holds as many in flight as the server takes.
-        workload = replace(workload, in_flight=target.batching.queue_limit)
     asked = _asked(options, workload, variants)
     progress = Progress()
     warnings = _announce(progress, target, asked, options.out, Past(""))

@@ -235,7 +235,7 @@ def run_facts(measured: Measured) -> list[tuple[str, str]]:
         ("Load generator", run.generator_instance or "not stated"),
         ("Profile", run.profile),
         ("Scenario", run.scenario),
-        *([("Workload", described(run.workload))] if described(run.workload) else []),
+        *([("Workload", load)] if (load := described(run.workload, run.scenario)) else []),
         ("Seed", run.seed),
         ("Wattscan version", run.version),
         ("Energy", measured_by(measured.device.table)),

@@ -89,9 +89,11 @@ def read_workload(source: Source, run: str) -> RunWorkload:
     )
 
 
-def described(workload: RunWorkload) -> str:
+def described(workload: RunWorkload, scenario: str) -> str:
     """In a few words, what is not as it is by default; the workload's name first."""
     known = dict(workload.settings)
+    for key in _OF_OTHER_SCENARIOS.get(scenario, ()):
+        known.pop(key, None)
     name = known.pop("name", "")
     said = [name] if name and name != "custom" else []
     said += [f"{_words(key)} {value}" for key, value in known.items() if value not in _USUAL[key]]
@@ -100,6 +102,11 @@ def described(workload: RunWorkload) -> str:
     return ", ".join(said)
 
 
+# What shapes no load of a scenario.
+_OF_OTHER_SCENARIOS: Mapping[str, tuple[str, ...]] = {
+    "SingleStream": ("rate", "in_flight"), "MultiStream": ("rate", "in_flight"),
+    "Offline": ("rate",),
+}  # fmt: skip
 # What is told by its absence.
 _USUAL: Mapping[str, tuple[str, ...]] = {
     "name": (), "protocol": (), "clients": ("1",), "rate": (), "in_flight": (), "batch": ("1",),
