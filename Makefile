@@ -34,6 +34,9 @@ PEER_PROGRAMS := nginx haproxy caddy curl node npm
 PEER_CLIENTS := build/clients/peers/.ready build/clients/triton/.ready build/clients/node/.ready
 SYSTEM_PACKAGES := prometheus victoria-metrics chromium dcmtk faketime mosquitto nghttp2-client umockdev
 BENCH ?=
+BASE ?=
+HEAD ?=
+CHECK_ENERGY ?=
 PYTEST ?=
 SERVING ?= --write
 LOADGEN ?=
@@ -45,7 +48,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_READY := .venv/.ready-fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-board run test test-boards test-peers test-tflite-runtime check format lint types layers \
+.PHONY: help setup setup-train setup-board run check-energy test test-boards test-peers test-tflite-runtime check format lint types layers \
 	generated generate models models-notice benchmark-models benchmark-serving benchmark-telemetry \
 	benchmark-batching benchmark-loadgen benchmark-collect simulate \
 	$(TASKS:%=models-%) clients $(CLIENTS:%=clients-%) verify-nvidia fuzz lock system-packages peer-packages \
@@ -58,6 +61,10 @@ setup: $(READY) ## Make the environment: .venv, with .venv/bin/wattscan
 
 run: $(READY) ## The main job: measure this machine (quick profile) and print the energy table
 	$(BIN)/wattscan bench --target cpu --run-profile quick $(BENCH)
+
+check-energy: $(READY) ## Did energy, latency or quality get worse since BASE=REV? (13 minutes a task; CHECK_ENERGY='--task NAME')
+	@test -n "$(BASE)" || { echo "Name the revision to compare with: make check-energy BASE=main"; exit 1; }
+	$(BIN)/python -m wattscan.bench.check_energy --base "$(BASE)" $(if $(HEAD),--head "$(HEAD)") $(CHECK_ENERGY)
 
 test: $(READY) ## Run all tests (PYTEST='-k name' for some)
 	$(BIN)/python -m pytest $(PYTEST)

@@ -47,6 +47,7 @@ class Profile:
 
 PROFILES = {
     "quick": Profile(idle=5, warmup=3, load=10, cooldown=5, repeats=2),
+    "check": Profile(idle=5, warmup=5, load=15, cooldown=5, repeats=6),
     "standard": Profile(idle=30, warmup=10, load=60, cooldown=120, repeats=6),
     "formal": Profile(idle=60, warmup=30, load=600, cooldown=600, repeats=6),
 }

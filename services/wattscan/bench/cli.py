@@ -23,7 +23,7 @@ from wattscan.contracts import WattscanError
 from wattscan.metrics import SCENARIOS
 from wattscan.serving.cli import add_target_arguments
 from wattscan.workload_options import add_workload_arguments, workload_of
-from wattscan.workloads import changed
+from wattscan.workloads import Workload, changed
 
 _MOST_PROCESSES = 256
 
@@ -31,30 +31,16 @@ _MOST_PROCESSES = 256
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of a run."""
     add_target_arguments(parser)
-    load = parser.add_argument_group("what shapes the load (docs/loadtest.md)").add_argument
-    load(
-        "--scenario",
-        choices=SCENARIOS,
-        help="MLPerf Inference's scenario (default SingleStream)",
-    )
-    add_workload_arguments(load)
-    load(
-        "--variants",
-        type=_names,
-        default=None,
-        metavar="NAMES",
-        help="the variants to measure, comma-separated, such as fp32,fp16,int8; the reference is "
-        "measured too (default all that there are of a task)",
-    )
-    load(
+    add_load_arguments(parser)
+    _add_endpoints(parser.add_argument_group("a service that runs elsewhere").add_argument)
+    add = parser.add_argument
+    add(
         "--processes",
         type=int,
         default=1,
         metavar="N",
         help="processes that send the load, where one cannot send it all (default 1)",
     )
-    _add_endpoints(parser.add_argument_group("a service that runs elsewhere").add_argument)
-    add = parser.add_argument
     add(
         "--same-engine",
         action="store_true",
@@ -76,6 +62,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also write RUN.tar.gz: recording, tables, report, versions and how to cite it",
     )
+
+
+def add_load_arguments(parser: argparse.ArgumentParser) -> None:
+    """What shapes the load of a run, and which variants it measures."""
+    load = parser.add_argument_group("what shapes the load (docs/loadtest.md)").add_argument
+    load(
+        "--scenario",
+        choices=SCENARIOS,
+        help="MLPerf Inference's scenario (default SingleStream)",
+    )
+    add_workload_arguments(load)
+    load(
+        "--variants",
+        type=_names,
+        default=None,
+        metavar="NAMES",
+        help="the variants to measure, comma-separated, such as fp32,fp16,int8; the reference is "
+        "measured too (default all that there are of a task)",
+    )
+
+
+def load_of(args: argparse.Namespace) -> Workload:
+    """What those arguments ask for. Raises: WattscanError."""
+    return changed(workload_of(args, args.scenario), variants=args.variants)
 
 
 def _add_endpoints(add: Callable[..., object]) -> None:
@@ -107,11 +117,9 @@ def run(args: argparse.Namespace) -> int:
         raise WattscanError(f"--processes must be from 1 to {_MOST_PROCESSES}")
     if args.same_engine and args.backend:
         raise WattscanError("--backend names the engine: leave out --same-engine")
-    workload = workload_of(args, args.scenario)
-    workload = changed(workload, variants=args.variants)
     options = Options(
         target=args.target,
-        workload=workload,
+        workload=load_of(args),
         models=args.models,
         out=args.out,
         sysfs=args.sysfs,

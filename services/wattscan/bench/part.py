@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from wattscan.bench.progress import Progress
 from wattscan.bench.record import Record, write_record
 from wattscan.bench.recorder import Page, Recorder
 from wattscan.bench.resume import Past
-from wattscan.bench.service import DistantService, OwnService, Reached, Service
+from wattscan.bench.service import INSTALLED, Code, DistantService, OwnService, Reached, Service
 from wattscan.client.options import tls_of_words
 from wattscan.collector.run_folder import RECORDING, WARNINGS
 from wattscan.contracts import Target, WattscanError
@@ -44,20 +44,30 @@ _SLACK_SECONDS = 300.0
 _MOST_TIMES, _SEARCH_SECONDS = 10, 7500.0
 
 
+@dataclass(frozen=True)
+class Setup:
+    """A run that is ready to be measured. `target` is that of a service that is started here, with
+    the code `code`."""
+
+    target: Target | None
+    asked: Record
+    folder: Path
+    progress: Progress
+    code: Code = INSTALLED
+
+
 class Part:
     """One part of a run; `past` is what earlier parts have left."""
 
-    def __init__(
-        self, target: Target | None, asked: Record, folder: Path, progress: Progress, past: Past
-    ) -> None:
-        """`target`: of a service that is started here."""
-        self._target = target
-        self._asked = asked
-        self._folder = folder
+    def __init__(self, setup: Setup, past: Past) -> None:
+        self._target = setup.target
+        self._asked = setup.asked
+        self._folder = setup.folder
+        self._code = setup.code
         self._past = past
-        self._progress = progress
-        self._tls = tls_of_words(asked.generator) if asked.endpoint else None
-        self._recorder = Recorder(folder / RECORDING)
+        self._progress = setup.progress
+        self._tls = tls_of_words(setup.asked.generator) if setup.asked.endpoint else None
+        self._recorder = Recorder(setup.folder / RECORDING)
         self._doing = "the load generator to begin"
         # Variables that are a service's options are not the run's.
         own = {k: v for k, v in os.environ.items() if not k.startswith("WATTSCAN_")}
@@ -90,7 +100,7 @@ class Part:
         if self._asked.endpoint:
             return DistantService(self._asked, self._progress.say)
         log = self._folder / "serve.log"
-        return OwnService(self._asked, log, self._env, self._progress.say)
+        return OwnService(self._asked, log, self._code, self._env, self._progress.say)
 
     def _settle_engines(self) -> None:
         if self._target is None or self._asked.load.models:

@@ -17,7 +17,7 @@ from wattscan.addresses import host_of
 from wattscan.bench.engines import target_of
 from wattscan.bench.lock import locked
 from wattscan.bench.offered import at_endpoint, in_folder
-from wattscan.bench.part import Part, keep_warnings
+from wattscan.bench.part import Part, Setup, keep_warnings
 from wattscan.bench.preflight import look
 from wattscan.bench.progress import Progress, duration
 from wattscan.bench.record import Record, read_record, write_record
@@ -73,6 +73,18 @@ def record(options: Options, held: ExitStack) -> Path:
             ended early.
         KeyboardInterrupt: interrupted; the recording says that it is incomplete.
     """
+    setup = begin(options, held)
+    held.push(partial(_tell_if_interrupted, setup.folder))
+    Part(setup, Past(setup.asked.run)).go()
+    return setup.folder
+
+
+def begin(options: Options, held: ExitStack, label: str = "") -> Setup:
+    """Check what was asked for, announce it, and make the run's folder, whose name ends in `label`;
+    it stays locked until `held` is closed.
+
+    Raises: WattscanError: the options are wrong, or this machine can give no figure.
+    """
     target = None if options.endpoint else target_of(options.target, options.backend)
     workload = options.workload
     variants = _chosen(options)
@@ -84,16 +96,14 @@ def record(options: Options, held: ExitStack) -> Path:
     warnings = _announce(progress, target, asked, options.out, Past(""))
     started = stamp()
     name = target.name if target else host_of(asked.endpoint)
-    folder = new_folder(options.out, f"{started}-{name}-{workload.profile}")
+    folder = new_folder(options.out, f"{started}-{name}-{workload.profile}{label}")
     held.enter_context(locked(folder))
-    held.push(partial(_tell_if_interrupted, folder))
     asked = replace(asked, run=folder.name, version=__version__)
     # From here on the run can go on, wherever it is cut short.
     write_record(folder, asked)
     keep_warnings(folder, "When the run began", warnings)
     progress.say(f"The run's folder: {folder}")
-    Part(target, asked, folder, progress, Past(folder.name)).go()
-    return folder
+    return Setup(target, asked, folder, progress)
 
 
 def resume(folder: Path, held: ExitStack) -> None:
@@ -120,7 +130,7 @@ def resume(folder: Path, held: ExitStack) -> None:
     warnings = _announce(progress, target, asked, folder, past)
     keep_warnings(folder, f"When part {asked.parts} began", warnings)
     progress.say(f"The run's folder: {folder}")
-    Part(target, asked, folder, progress, past).go()
+    Part(Setup(target, asked, folder, progress), past).go()
 
 
 def _chosen(options: Options) -> dict[str, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -48,18 +49,44 @@ class Service(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Code:
+    """The code that serves: an interpreter, and the folder of the package `wattscan` where it is
+    not the one that the interpreter has installed."""
+
+    python: str = sys.executable
+    services: Path | None = None
+
+    def env(self, env: Mapping[str, str]) -> dict[str, str]:
+        """The variables of a process that runs it: its folder comes first on the path."""
+        if self.services is None:
+            return dict(env)
+        former = env.get("PYTHONPATH")
+        path = os.pathsep.join([str(self.services), *([former] if former else [])])
+        return {**env, "PYTHONPATH": path}
+
+
+INSTALLED = Code()
+"""That of this process."""
+
+
 class OwnService:
     """`wattscan serve` on this machine, for the run alone."""
 
     def __init__(
-        self, asked: Record, log: Path, env: Mapping[str, str], say: Callable[[str], None]
+        self,
+        asked: Record,
+        log: Path,
+        code: Code,
+        env: Mapping[str, str],
+        say: Callable[[str], None],
     ) -> None:
-        command = [sys.executable, "-m", "wattscan", "serve", "--target", asked.target]
+        command = [code.python, "-m", "wattscan", "serve", "--target", asked.target]
         command += ["--models", asked.models, "--sysfs", asked.sysfs]
         command += ["--grpc-port", "0", "--metrics-port", "0"]
         if asked.backend:
             command += ["--backend", asked.backend]
-        self._child = Child("the service", command, log, env)
+        self._child = Child("the service", command, log, code.env(env))
         self._say = say
 
     @property

@@ -26,6 +26,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "API. After it, #ID names one of several runs there (http://127.0.0.1:9090#ID); the "
             f"newest if left out (a bearer token is taken from {TOKEN_VARIABLE})",
         )
+    add_judgement(parser)
+    parser.add_argument(
+        "--two-machines",
+        action="store_true",
+        help="the runs are of two machines, though their facts are alike: the error of each "
+        "machine's sensor counts",
+    )
+
+
+def add_judgement(parser: argparse.ArgumentParser) -> None:
+    """The arguments that say what counts as worse, and how that is told."""
     for name, what in (
         ("energy", "gross joules of an image may rise"),
         ("latency", "p50, p90 and p99 may rise"),
@@ -44,12 +55,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="exit with 1 also where a figure lies beyond its threshold without that being shown, "
         "and where a cell or a figure is not compared",
-    )
-    parser.add_argument(
-        "--two-machines",
-        action="store_true",
-        help="the runs are of two machines, though their facts are alike: the error of each "
-        "machine's sensor counts",
     )
     parser.add_argument("--json", action="store_true", help="print JSON in place of the page")
 

@@ -92,13 +92,16 @@ class Requests:
         end = (phase.start if phase.end is None else phase.end) + self._settle
         if self._page[-1] < end:
             return float("inf")  # the server was not asked again
+        pages_before = self._page[: int(self._page.searchsorted(phase.start, "right"))]
         for series in several:
             before = int(series.times.searchsorted(phase.start, "right")) - 1
             after = int(series.times.searchsorted(end, "left"))
             if after >= series.times.size:
                 return float("inf")  # the server was not asked again
-            # A labelled counter is born with its first request.
-            start = float(series.values[before]) if before >= 0 else 0.0
+            # A labelled counter is born with its first request. One that the last page before the
+            # phase lacks is born in it, though a service from before a restart may have had it.
+            is_there = before >= 0 and series.times[before] == pages_before[-1]
+            start = float(series.values[before]) if is_there else 0.0
             counted = float(series.values[after]) - start
             if counted < 0:
                 return float("inf")  # it was reset

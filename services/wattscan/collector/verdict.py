@@ -57,6 +57,12 @@ def _profile_quick(evidence: Evidence) -> str | None:
     return "The quick profile is there to see it work; it gives no interval."
 
 
+def _profile_check(evidence: Evidence) -> str | None:
+    if evidence.run.profile != "check":
+        return None
+    return "The check profile is there to compare two versions of the code; its windows are short."
+
+
 def _profile_unknown(evidence: Evidence) -> str | None:
     if evidence.profile:
         return None
@@ -364,6 +370,7 @@ _CHECKS: _Checks = (
     ("int8_computed_in_fp32", "indicative", _int8_computed_in_fp32),
     ("fp16_computed_in_fp32", "indicative", _fp16_computed_in_fp32),
     ("profile_quick", "indicative", _profile_quick),
+    ("profile_check", "indicative", _profile_check),
     ("profile_unknown", "indicative", _profile_unknown),
     ("modelled_power", "indicative", _modelled_power),
     ("generator_on_device", "indicative", _generator_on_device),

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from wattscan.bench import part as part_module
-from wattscan.bench.part import Part
+from wattscan.bench.part import Part, Setup
 from wattscan.bench.processes import Child
 from wattscan.bench.progress import Progress
 from wattscan.bench.record import Record
@@ -39,7 +39,7 @@ def test_a_generator_that_says_nothing_is_not_waited_for_for_ever(
     tmp_path, monkeypatch, says, waited_for
 ):
     monkeypatch.setattr(part_module, "_SLACK_SECONDS", 1.0)
-    part = Part(None, ASKED, tmp_path, Progress(), Past("r"))
+    part = Part(Setup(None, ASKED, tmp_path, Progress()), Past("r"))
     code = f"import time; {says or 'pass'}; time.sleep(60)"
     generator = Child("the load generator", [sys.executable, "-c", code], tmp_path / "log", {})
     generator.start()
@@ -57,5 +57,5 @@ def test_a_generator_that_says_nothing_is_not_waited_for_for_ever(
 @pytest.mark.parametrize(("workload", "least"), [({}, 92), ({"min_seconds": 60.0}, 292)])
 def test_the_limit_is_beyond_what_the_run_can_take(tmp_path, workload, least):
     asked = Record(**{**vars(ASKED), "workload": workload})
-    part = Part(None, asked, tmp_path, Progress(), Past("r"))
+    part = Part(Setup(None, asked, tmp_path, Progress()), Past("r"))
     assert least < part._longest() < least + 1200

@@ -17,9 +17,10 @@ TARGET_FACTS = {"title": "CPU", "precision": "", "domain": "", "zone": ""}
 LOADGEN = {"job": "wattscan-loadgen", "instance": "driver:8003"}
 PHASE_SECONDS = {
     "quick": {"idle": 5.0, "warmup": 3.0, "load": 10.0, "cooldown": 2.0},
+    "check": {"idle": 5.0, "warmup": 5.0, "load": 15.0, "cooldown": 2.0},
     "standard": {"idle": 30.0, "warmup": 10.0, "load": 60.0, "cooldown": 20.0},
 }
-REPEATS = {"quick": 2, "standard": 6}
+REPEATS = {"quick": 2, "check": 6, "standard": 6}
 SOURCE = {"sensor": "rapl", "domain": "package-0", "scope": "chip", "method": "counter"}
 MODELLED = {
     "sensor": "cpu_model",

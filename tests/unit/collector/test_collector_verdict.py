@@ -10,6 +10,7 @@ from synthetic import (
     SOURCE,
     Spec,
     changed,
+    images,
     recording,
     spans,
     valued,
@@ -231,6 +232,7 @@ PLANTED = {
     "sensor_state_not_recorded": Spec(edits=(without("wattscan_sensor_up"),)),
     "uncertainty_not_recorded": Spec(edits=(without("wattscan_sensor_uncertainty_ratio"),)),
     "profile_quick": Spec(profile="quick"),
+    "profile_check": Spec(profile="check"),
     "profile_unknown": Spec(profile="my-own"),
     "modelled_power": Spec(source=MODELLED),
     "temperature_not_measured": Spec(edits=(without("wattscan_temperature_celsius"),)),
@@ -796,6 +798,25 @@ def test_a_server_that_served_less_than_was_sent():
     spec = Spec(served=True, edits=(counted_more(-700, FIRST.start, FIRST.end),))
     found = cells(spec)["fp32"]
     assert "fewer than the generator sent" in " ".join(r.sentence for r in found.reasons)
+
+
+def test_a_service_started_anew_whose_first_request_is_of_the_load():
+    """Its counter is not on the pages before; what the last service counted is not its start."""
+    spec = Spec(served=True)
+    load = next(s for s in LOADS if (s.precision, s.repeat) == (FIRST.precision, 2))
+    mine = [s for s in spans(spec) if s.precision == load.precision and s.end <= load.start]
+    before = sum(images(spec, s) for s in mine if s.phase in ("warmup", "load"))
+
+    def anew(sample):
+        return sample._replace(value=sample.value - round(before))
+
+    whose = {"precision": load.precision}
+    edits = (
+        valued(REQUESTS, 100.0, FIRST.end + 5, load.start - 60, **whose),
+        without(REQUESTS, load.start - 60, load.start, **whose),
+        changed(REQUESTS, anew, load.start, **whose),
+    )
+    assert codes(Spec(served=True, edits=edits)) == set()
 
 
 def test_one_idle_phase_that_differs_from_the_others():

@@ -1,0 +1,1 @@
+"""Two revisions of this repository, measured in turns and compared: `make check-energy`."""
