@@ -15,6 +15,7 @@ from rig import NERVE, PLAIN, TINY, TINY_MODEL, Rig, write_target
 
 from commands import WATTSCAN
 from wattscan.installation import models_folder
+from wattscan.metrics import PROFILES, Profile
 from wattscan.wire import open_inference_pb2_grpc as oip_rpc
 from wattscan.wire import wattscan_v1_pb2_grpc as rpc
 
@@ -68,6 +69,18 @@ def service(tmp_path_factory):
     assert service.stop() == 0
 
 
+# The quick profile, a third of its length; `test_wheels.py` runs the whole one.
+QUICK = Profile(idle=2, warmup=1, load=4, cooldown=1, repeats=2)
+SHORTER = {"PYTHONPATH": str(Path(__file__).parent / "quick_profile")}
+
+
+@pytest.fixture(autouse=True)
+def shorter_quick_profile(monkeypatch):
+    """Here, and in every process that a test starts."""
+    monkeypatch.setitem(PROFILES, "quick", QUICK)
+    monkeypatch.setenv("PYTHONPATH", SHORTER["PYTHONPATH"])
+
+
 @pytest.fixture(scope="session")
 def quick_run(tmp_path_factory):
     """The folder and the output of one `wattscan bench`, as `make run` does it."""
@@ -76,7 +89,7 @@ def quick_run(tmp_path_factory):
         [*WATTSCAN, "bench", "--target", "cpu", "--run-profile", "quick", "--out", str(out)],
         capture_output=True,
         text=True,
-        env=os.environ,
+        env={**os.environ, **SHORTER},
         timeout=580,
     )
     assert done.returncode == 0, done.stderr

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 import pytest
+from rig import TINY_MODEL
 
 from commands import WATTSCAN
 from wattscan.artifacts import sha256
@@ -71,3 +72,32 @@ def test_what_the_folder_does_not_have_is_named(models, tmp_path, options, told)
     done = bench(models, "--out", str(tmp_path), *options)
     assert done.returncode == 2 and told in done.stderr
     assert not any(tmp_path.iterdir())
+
+
+def test_models_that_are_no_tasks(tmp_path):
+    """`lesion` in two variants, and one whose name tells none."""
+    folder = tmp_path / "models"
+    for name in ("lesion-fp32", "lesion-int8", "solo"):
+        shutil.copytree(TINY_MODEL, folder / name)
+    with (folder / "lesion-int8" / "1" / "model.onnx").open("ab") as model:
+        model.write(b"\x32\x03abc")  # another file
+    named = ("--model", "lesion", "--model", "solo", "--protocol", "oip", "--images", "drawn")
+    command = [*WATTSCAN, "bench", "--models", str(folder), "--out", str(tmp_path / "runs"), *named]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "Measuring lesion, solo on cpu, FP32 against INT8: 6 windows" in done.stderr
+    (run,) = (tmp_path / "runs").iterdir()
+    report = json.loads((run / "tables.json").read_text())
+    found = [(cell["task"], cell["precision"]) for cell in report["cells"]]
+    assert found == [("lesion", "fp32"), ("lesion", "int8"), ("solo", "")]
+    for cell in report["cells"]:
+        codes = {reason["code"] for reason in cell["reasons"]}
+        assert not codes & {"other_client", "images_not_counted", "model_not_recorded"}, codes
+        assert cell["joules_per_image"]["gross"]["mean"] > 0
+    assert "(solo) in one variant" in done.stdout
+    gone = subprocess.run(
+        [*WATTSCAN, "bench", "--models", str(folder), "--model", "lesio", "--protocol", "oip"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert gone.returncode != 0
+    assert "has no model of 'lesio'; it has: lesion, solo" in gone.stderr

@@ -64,11 +64,12 @@ class Progress:
 
     def _text(self, elapsed: float) -> str:
         p = self._phase or {}
+        variant = f"{p['task']} {p['precision'].upper()}".rstrip()
         timing = f"{p['seconds']:.0f} s"
         if self._live:
             timing = f"{min(elapsed, p['seconds']):.0f} of {timing}"
         return (
-            f"[window {p['window']} of {p['of']}] {p['task']} {p['precision'].upper()}, repeat "
+            f"[window {p['window']} of {p['of']}] {variant}, repeat "
             f"{p['repeat']}: {_PHASES[p['phase']]}, {timing}; "
             f"at most {duration(max(0.0, self._left - elapsed))} left"
         )

@@ -17,6 +17,8 @@ from wattscan.workloads import Workload, changed
 
 _FILE = "run.json"
 _SETTINGS = {each.name for each in fields(Workload)}
+# Of a plain model whose name tells no variant.
+_NO_NAME = ""
 _FORMER_VARIANTS = ("fp32", "int8")
 
 
@@ -185,7 +187,9 @@ def _are_tasks(value: object) -> bool:
 
 
 def _are_variants(value: object) -> bool:
-    return isinstance(value, dict) and all(_is_name(k) and _are_tasks(v) for k, v in value.items())
+    return isinstance(value, dict) and all(
+        _is_name(k) and (_are_tasks(v) or v == [_NO_NAME]) for k, v in value.items()
+    )
 
 
 def _are_texts(value: object) -> bool:

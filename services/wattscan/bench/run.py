@@ -264,9 +264,9 @@ def _window_seconds(asked: Record) -> float:
 def _against(asked: Record) -> str:
     """Such as `FP32 against INT8`."""
     every = dict.fromkeys(name for names in asked.measured.values() for name in names)
-    others = [name.upper() for name in every if name != asked.reference]
-    if list(every) == [""]:
-        return "one model alone"
+    others = [name.upper() for name in every if name not in ("", asked.reference)]
+    if set(every) == {""}:
+        return "in one variant"
     return " against ".join([asked.reference.upper(), *([", ".join(others)] if others else [])])
 
 

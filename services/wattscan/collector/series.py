@@ -116,7 +116,12 @@ class Source(Protocol):
 
 
 def label(labels: Labels, name: str) -> str:
-    """A label that the metric contract promises. Raises: WattscanError where it is not there."""
+    """A label that the metric contract promises. Raises: WattscanError where it is not there.
+
+    A model whose name tells no variant has an empty `precision`, which Prometheus leaves out.
+    """
+    if name == "precision":
+        return labels.get(name, "")
     if name not in labels:
         raise WattscanError(f"a series lacks its label {name!r}: {dict(labels)}")
     return labels[name]

@@ -110,7 +110,7 @@ class Requests:
 
 
 def _is_of(series: Series, window: Window) -> bool:
-    names = (series.labels.get("task"), series.labels.get("precision"))
+    names = (series.labels.get("task"), series.labels.get("precision", ""))
     return names == (window.task, window.precision)
 
 
