@@ -13,8 +13,10 @@ _SPELLED = {
 
 
 def title_of(label: str) -> str:
-    """A task's or a variant's label: `chest-xray` is chest X-ray, `int8-ptq` INT8 PTQ. A model whose
-    name tells no variant has an empty one."""
+    """A task's or a variant's label: `chest-xray` is chest X-ray, `int8-ptq` INT8 PTQ.
+
+    A model whose name tells no variant has an empty one.
+    """
     if not label:
         return "one variant"
     return " ".join(_SPELLED.get(word, word) for word in label.split("-"))

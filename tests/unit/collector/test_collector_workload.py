@@ -1,5 +1,6 @@
 """What shapes a run's load is read, told, and repeated by the command of the report."""
 
+import itertools
 import shlex
 
 import pytest
@@ -38,7 +39,7 @@ def test_the_command_repeats_the_load():
         scenario="Server", protocol="oip", batch=4, rate=12.5, latency_bound=0.5, clients=3
     ).settings
     words = shlex.split(command(report(Spec(workload=settings)).measured))
-    pairs = dict(zip(words, words[1:], strict=False))
+    pairs = dict(itertools.pairwise(words))
     assert (pairs["--protocol"], pairs["--batch"], pairs["--rate"]) == ("oip", "4", "12.5")
     assert (pairs["--latency-bound"], pairs["--clients"]) == ("0.5", "3")
     assert pairs["--run-profile"] == "standard" and "--images" not in words
