@@ -15,7 +15,7 @@ from wattscan.contracts import WattscanError
 from wattscan.metrics import DEFAULT_REFERENCE, PROFILES, SCENARIOS
 from wattscan.workloads import Workload, changed
 
-_FILE = "run.json"
+RECORD_FILE = "run.json"
 _SETTINGS = {each.name for each in fields(Workload)}
 # Of a plain model whose name tells no variant.
 _NO_NAME = ""
@@ -75,12 +75,12 @@ class Record:
 
 def write_record(folder: Path, record: Record) -> None:
     """Write it into the run's folder, whole or not at all. Raises: OSError."""
-    fresh = folder / f"{_FILE}.new"
+    fresh = folder / f"{RECORD_FILE}.new"
     with fresh.open("w", encoding="utf-8") as file:
         file.write(json.dumps(asdict(record), indent=2) + "\n")
         file.flush()
         os.fsync(file.fileno())
-    fresh.replace(folder / _FILE)
+    fresh.replace(folder / RECORD_FILE)
 
 
 def read_record(folder: Path) -> Record:
@@ -92,12 +92,12 @@ def read_record(folder: Path) -> Record:
     """
     if not folder.is_dir():
         raise WattscanError(f"there is no run in {folder}: give the folder of one, below runs/")
-    path = folder / _FILE
+    path = folder / RECORD_FILE
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise WattscanError(
-            f"{folder} has no {_FILE}, which says how its run was made: it cannot go on"
+            f"{folder} has no {RECORD_FILE}, which says how its run was made: it cannot go on"
         ) from None
     except OSError as error:
         raise WattscanError(f"{path} cannot be read: {error.strerror}") from None

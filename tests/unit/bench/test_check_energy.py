@@ -78,6 +78,7 @@ def test_each_turn_measures_its_own_windows_with_its_own_code(parts, tmp_path):
     with ExitStack() as held:
         folders = turns.measure(two_sides(tmp_path), options(tmp_path / "runs"), held)
     base, head = folders
+    assert all(read_record(folder).run == folder.name for folder in folders)
     assert base.name.endswith("-cpu-check-base") and head.name.endswith("-cpu-check-head")
     of_both = {}
     for setup, past in parts:
@@ -105,6 +106,20 @@ def test_what_a_part_notes_is_there_in_the_next(parts, tmp_path, monkeypatch):
     with ExitStack() as held:
         turns.measure(two_sides(tmp_path), options(tmp_path / "runs"), held)
     assert [setup.asked.target_instance for setup, _ in parts[:4]] == ["", "", *2 * ["127.0.0.1:1"]]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, WattscanError])
+def test_a_run_that_ended_early_cannot_go_on_with_another_code(parts, tmp_path, monkeypatch, error):
+    def fail(_):
+        if len(parts) == 3:
+            raise error
+
+    monkeypatch.setattr(turns.Part, "go", fail)
+    with pytest.raises(error), ExitStack() as held:
+        turns.measure(two_sides(tmp_path), options(tmp_path / "runs"), held)
+    for folder in (tmp_path / "runs").iterdir():
+        with ExitStack() as held, pytest.raises(WattscanError, match=r"no run\.json.*cannot go on"):
+            run.resume(folder, held)
 
 
 @pytest.fixture

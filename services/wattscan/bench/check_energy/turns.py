@@ -10,7 +10,7 @@ from pathlib import Path
 from wattscan.bench.check_energy.sides import Side
 from wattscan.bench.part import Part, Setup
 from wattscan.bench.progress import Progress
-from wattscan.bench.record import Record, read_record
+from wattscan.bench.record import RECORD_FILE, Record, read_record
 from wattscan.bench.resume import Past, WindowKey
 from wattscan.bench.run import Options, begin
 from wattscan.metrics import PROFILES
@@ -38,7 +38,18 @@ def measure(sides: Sequence[Side], options: Options, held: ExitStack) -> list[Pa
 
     Raises: as `wattscan.bench.run.record`.
     """
-    setups = {side.name: _begun(side, options, held) for side in sides}
+    setups: dict[str, Setup] = {}
+    with ExitStack() as failed:
+        for side in sides:
+            setup = setups[side.name] = _begun(side, options, held)
+            # `bench --resume` would go on with another code: without a record it refuses.
+            failed.callback((setup.folder / RECORD_FILE).unlink, missing_ok=True)
+        _take_turns(setups)
+        failed.pop_all()
+    return [setups[side.name].folder for side in sides]
+
+
+def _take_turns(setups: Mapping[str, Setup]) -> None:
     turns = list(turns_of({name: setup.asked for name, setup in setups.items()}))
     for number, turn in enumerate(turns, 1):
         progress = Progress()
@@ -46,9 +57,7 @@ def measure(sides: Sequence[Side], options: Options, held: ExitStack) -> list[Pa
             f"Turn {number} of {len(turns)}: {turn.side}, {turn.task}, repeat {turn.repeat}"
         )
         parts = sum(other.side == turn.side for other in turns[:number])
-        setup = replace(setups[turn.side], progress=progress)
-        _measure(setup, turn, parts)
-    return [setups[side.name].folder for side in sides]
+        _measure(replace(setups[turn.side], progress=progress), turn, parts)
 
 
 def turns_of(asked: Mapping[str, Record]) -> Iterator[Turn]:
