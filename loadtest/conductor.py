@@ -69,6 +69,7 @@ class Conductor:
 
     def _run_window(self, window: Window, number: int, of: int) -> None:
         profile = self.plan.profile
+        self._crew.muster()
         with self._phase(window, "idle", profile.idle, number, of):
             self._thermometer.wait_idle(profile.idle)
         with self._phase(window, "warmup", profile.warmup, number, of):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gevent
@@ -49,16 +49,31 @@ class Crew:
     def prepare(self, description: Mapping[str, Any]) -> None:
         """Have all make the requests of a run. Raises: WattscanError: one of them cannot."""
         self._description, self._prepared = dict(description), {}
-        self._muster()
+        self._ask(self.members)
+        for name, error in self._prepared.items():
+            if error:
+                raise WattscanError(error if name == _LOCAL else f"the worker {name}: {error}")
         if not self._prepared:
             raise WattscanError("there is no worker: start some with --worker, or --processes N")
 
+    def muster(self) -> None:
+        """Before a window: whoever has come since makes the requests too, or is left out."""
+        fresh = [name for name in self.members if name not in self._prepared]
+        if not fresh:
+            return
+        self._ask(fresh)
+        for name in fresh:
+            error = self._prepared.get(name)
+            if error:
+                log.warning("the worker %s is left out: %s", name, error)
+            elif error is not None:
+                log.warning("the worker %s came late and takes part from this window on", name)
+
     def send(self, gate: Mapping[str, Any], alone: bool, counted: Counted) -> int:
         """Open a gate for all, or for one `alone`; returns how many send."""
-        self._muster()
         self._gate += 1
         self._counted = counted
-        ready = sorted(name for name in self.members if name in self._prepared)
+        ready = sorted(name for name in self.members if self._prepared.get(name) == "")
         chosen = ready[:1] if alone else ready
         self._sending = set(chosen)
         for number, name in enumerate(chosen):
@@ -89,11 +104,6 @@ class Crew:
             self.cpu.pop(name, None)
         return len(gone)
 
-    @property
-    def is_sending(self) -> bool:
-        """Whether anyone still sends."""
-        return bool(self._sending)
-
     def forget(self) -> None:
         """Have all end what they do for the run."""
         self._sending = set()
@@ -119,24 +129,18 @@ class Crew:
         if data["run"] == self._description.get("run"):
             self.refused(data["error"])
 
-    def _muster(self) -> None:
-        """Whoever has come since makes the requests too. Raises: WattscanError."""
-        fresh = [name for name in self.members if name not in self._prepared]
-        if self._prepared and fresh:
-            log.warning("%s came late and takes part from this window on", ", ".join(fresh))
-        for name in fresh:
+    def _ask(self, names: Sequence[str]) -> None:
+        """Have them make the requests, and wait for it. Raises: WattscanError: one takes too long."""
+        for name in names:
             self._tell(PREPARE, self._description, name)
         deadline = time.monotonic() + _PREPARE_SECONDS
-        while not set(fresh) & set(self.members) <= self._prepared.keys():
+        while not set(names) & set(self.members) <= self._prepared.keys():
             if time.monotonic() > deadline:
-                missing = ", ".join(sorted(set(fresh) - self._prepared.keys()))
+                missing = ", ".join(sorted(set(names) - self._prepared.keys()))
                 raise WattscanError(
                     f"{missing} did not make the requests within {_PREPARE_SECONDS:g} s"
                 )
             gevent.sleep(0.01)
-        for name, error in self._prepared.items():
-            if error:
-                raise WattscanError(error if name == _LOCAL else f"the worker {name}: {error}")
 
     def _tell(self, kind: str, data: Mapping[str, Any], name: str) -> None:
         if isinstance(self._runner, MasterRunner):

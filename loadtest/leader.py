@@ -190,7 +190,9 @@ def _done(file: Path | None) -> frozenset[Window]:
     if not file:
         return frozenset()
     try:
-        lines = [line.split() for line in Path(file).read_text(encoding="utf-8").splitlines()]
+        # A model whose name tells no variant has an empty one.
+        text = Path(file).read_text(encoding="utf-8")
+        lines = [line.rsplit(" ", 2) for line in text.splitlines()]
         return frozenset(Window(task, precision, int(repeat)) for task, precision, repeat in lines)
     except OSError as error:
         raise WattscanError(f"{file} cannot be read: {error.strerror}") from None
