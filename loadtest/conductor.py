@@ -149,7 +149,9 @@ class Conductor:
     def _find_rates(self) -> None:
         """For each task the highest rate of each variant; its windows are sent at the least of
         them, so that all variants carry the same load. Raises: WattscanError: no rate is kept."""
-        workload = self.plan.workload
+        workload, profile = self.plan.workload, self.plan.profile
+        # The search heats the device: what it was before is what cooldowns go back to.
+        self._thermometer.wait_idle(profile.idle)
         for task, variants in self.plan.variants.items():
             rates = {}
             for variant in variants:
@@ -164,6 +166,7 @@ class Conductor:
                     f"{workload.latency_percentile:g} at any rate: give a longer latency bound"
                 )
             self.plan.rates[task] = min(rates.values())
+        self._thermometer.wait_cool(profile.cooldown)
 
     def _attempt_of(self, window: Window) -> Callable[[float, Callable[[Tally], bool]], Tally]:
         def attempt(rate: float, decided: Callable[[Tally], bool]) -> Tally:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import gevent
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -38,11 +40,17 @@ class Input:
 def files_of(workload: Workload, subject: str) -> list[bytes]:
     """The files of a task, in the seed's order, sent as they are. Raises: WattscanError."""
     if workload.images == PHANTOM:
-        found = phantom_files(plugins.task(subject))
+        found = list(_phantoms(subject))
     else:
         found = [_read(path) for path in _paths(workload, subject)]
     random.Random(workload.seed).shuffle(found)  # noqa: S311
     return found
+
+
+@cache
+def _phantoms(task: str) -> tuple[bytes, ...]:
+    # The same for every variant, and a second's work.
+    return tuple(phantom_files(plugins.task(task)))
 
 
 def samples_of(
@@ -88,6 +96,7 @@ def _preprocessed(
     task = plugins.task(subject)
     for data in files_of(workload, subject):
         yield task.preprocess(decode(data, windowed=task.windowed), normalisation)
+        gevent.sleep(0)  # a worker must be heard meanwhile
 
 
 def _named(name: str, tensors: Iterator[Array]) -> Iterator[Sample]:

@@ -67,6 +67,7 @@ class Sender:
                 for variant in variants:
                     found = speaks.requests(self._workload, subject, variant)
                     self._requests[subject.name, variant] = found
+                    gevent.sleep(0)  # a worker must be heard meanwhile
         except WattscanError as wrong:
             error = str(wrong)
         except grpc.RpcError as failed:
