@@ -130,7 +130,7 @@ class Crew:
             self.refused(data["error"])
 
     def _ask(self, names: Sequence[str]) -> None:
-        """Have them make the requests, and wait for it. Raises: WattscanError: one takes too long."""
+        """Have them make the requests, and wait. Raises: WattscanError: one takes too long."""
         for name in names:
             self._tell(PREPARE, self._description, name)
         deadline = time.monotonic() + _PREPARE_SECONDS
