@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import math
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from wattscan.contracts import WattscanError
-from wattscan.workloads import Workload
+from wattscan.workloads import Workload, read_schedule
 
 
 def arrivals(workload: Workload, rate: float, seconds: float, seed: str) -> Iterator[float]:
@@ -32,27 +30,6 @@ def arrivals(workload: Workload, rate: float, seconds: float, seed: str) -> Iter
 def share_of(due: Iterator[float], number: int, of: int) -> Iterator[float]:
     """Every `of`-th one: what one of several generators sends, so that together they send all."""
     return itertools.islice(due, number, None, of)
-
-
-def read_schedule(path: Path) -> list[float]:
-    """A file of seconds, one a line, in order. Raises: WattscanError."""
-    try:
-        due = [
-            float(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
-        ]
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise WattscanError(f"the schedule {path} cannot be read: {why}") from None
-    if not due or not all(a <= b < math.inf for a, b in itertools.pairwise([0.0, *due])):
-        raise WattscanError(
-            f"the schedule {path} must have seconds from 0 on, one a line, in order"
-        )
-    return due
-
-
-def last_due(workload: Workload) -> float:
-    """When the last query of its schedule is due, s; 0 without one. Raises: WattscanError."""
-    return read_schedule(Path(workload.schedule))[-1] if workload.schedule else 0.0
 
 
 def _stretched(gaps: Iterator[float], rates: Sequence[float], length: float) -> Iterator[float]:

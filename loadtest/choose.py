@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from loadtest.options import check_variants, variants_of
 from loadtest.protocols import Subject
 from loadtest.protocols.tensors import named_models
-from wattscan.contracts import WattscanError
+from wattscan.contracts import WattscanError, split_name
 from wattscan.workloads import Workload
 
 
@@ -28,7 +28,8 @@ def _subjects(workload: Workload, served: Mapping[str, Subject], address: str) -
     if workload.models:
         # A server that lists none has what it is asked for.
         known = served or named_models(workload.models)
-        wanted, kind = workload.models, "model"
+        asked = [name if name in known else split_name(name)[0] for name in workload.models]
+        wanted, kind = tuple(dict.fromkeys(asked if not served else workload.models)), "model"
     else:
         known = {name: subject for name, subject in served.items() if subject.kind}
         wanted, kind = workload.tasks or tuple(sorted(known)), "task"

@@ -16,7 +16,7 @@ from gevent.event import Event
 from loadtest.crew import Crew
 from loadtest.ledger import Ledger
 from loadtest.plan import Plan, Window
-from loadtest.rates import Trial, highest_rate
+from loadtest.rates import TRIAL_SECONDS, Trial, highest_rate
 from loadtest.scenarios import BY_NAME
 from loadtest.tally import Tally
 from loadtest.thermometer import Thermometer
@@ -24,7 +24,6 @@ from wattscan.contracts import WattscanError
 
 _LAST_SCRAPES = 2
 _LAST_SCRAPES_SECONDS = 15.0
-_TRIAL_SECONDS = 300.0
 # A phase that waits for its least number of queries ends after so many times its length.
 _MOST_TIMES = 10
 
@@ -54,6 +53,7 @@ class Conductor:
         self._crew = crew
         self._refused = Event()
         self._sentence = ""
+        self._lost_before = 0
         crew.refused = self._note_refused
 
     def run(self) -> None:
@@ -127,8 +127,9 @@ class Conductor:
             "seconds": seconds,
             "rate": opening.rate,
         }
-        alone = BY_NAME[self.plan.workload.scenario].streams
-        self.ledger.senders = self._crew.send(gate, alone, counted)
+        streams = BY_NAME[self.plan.workload.scenario].streams
+        most = 1 if streams else self.plan.workload.in_flight
+        self.ledger.senders = self._crew.send(gate, most, counted)
         begun, lost = time.monotonic(), 0
         while (passed := time.monotonic() - begun) < opening.at_most:
             if passed >= seconds and opening.enough(tally):
@@ -141,8 +142,10 @@ class Conductor:
             self.ledger.cpu = max(self._crew.cpu.values(), default=0.0)
         more, unanswered = self._crew.close()
         self.ledger.cpu = 0.0
+        lost += more + self._lost_before
+        self._lost_before = 0 if opening.counts else lost
         if opening.counts:
-            tally.incidents.update({"worker_lost": lost + more, "not_answered": unanswered})
+            tally.incidents.update({"worker_lost": lost, "not_answered": unanswered})
         if self._refused.is_set():
             raise WattscanError(self._sentence)
 
@@ -150,9 +153,13 @@ class Conductor:
         """For each task the highest rate of each variant; its windows are sent at the least of
         them, so that all variants carry the same load. Raises: WattscanError: no rate is kept."""
         workload, profile = self.plan.workload, self.plan.profile
+        if self.plan.variants.keys() <= self.plan.rates.keys():
+            return
         # The search heats the device: what it was before is what cooldowns go back to.
         self._thermometer.wait_idle(profile.idle)
         for task, variants in self.plan.variants.items():
+            if task in self.plan.rates:  # an earlier part of the run has found it
+                continue
             rates = {}
             for variant in variants:
                 window = Window(task, variant, 0)
@@ -166,13 +173,21 @@ class Conductor:
                     f"{workload.latency_percentile:g} at any rate: give a longer latency bound"
                 )
             self.plan.rates[task] = min(rates.values())
+            self._tell(event="rate", phase="search", task=task, rate=self.plan.rates[task])
         self._thermometer.wait_cool(profile.cooldown)
 
     def _attempt_of(self, window: Window) -> Callable[[float, Callable[[Tally], bool]], Tally]:
         def attempt(rate: float, decided: Callable[[Tally], bool]) -> Tally:
             tally = Tally(self._bound)
-            seconds = self.plan.profile.warmup
-            self._open(window, _Opening(rate, seconds, True, decided, _TRIAL_SECONDS), tally)
+            # As long as a load: a queue that grows must have the time to show.
+            seconds = self.plan.load_seconds
+            at_most = max(TRIAL_SECONDS, seconds)
+            self._open(window, _Opening(rate, seconds, True, decided, at_most), tally)
+            if any(tally.incidents.values()):
+                raise WattscanError(
+                    f"the search for the highest rate of {window.task} {window.precision} was "
+                    f"interrupted: {', '.join(kind for kind, n in tally.incidents.items() if n)}"
+                )
             return tally
 
         return attempt

@@ -122,4 +122,6 @@ def told(address: str, error: grpc.RpcError) -> str:
     call: Any = error
     if call.code() is grpc.StatusCode.UNAVAILABLE:
         return f"the server at {address} does not answer{grpc_proxy_told(address)}: UNAVAILABLE"
+    if call.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return f"the server at {address} does not answer within {TIMEOUT_SECONDS:g} s"
     return f"the server at {address} refuses: {call.code().name}: {call.details()}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import gevent
@@ -58,23 +59,27 @@ class Crew:
 
     def muster(self) -> None:
         """Before a window: whoever has come since makes the requests too, or is left out."""
+        for name in self._prepared.keys() - set(self.members):
+            log.warning("the worker %s is gone", name)
+            del self._prepared[name]
         fresh = [name for name in self.members if name not in self._prepared]
         if not fresh:
             return
-        self._ask(fresh)
+        with suppress(WattscanError):  # whoever takes too long is left out
+            self._ask(fresh)
         for name in fresh:
-            error = self._prepared.get(name)
+            error = self._prepared.setdefault(name, "it takes too long to make the requests")
             if error:
                 log.warning("the worker %s is left out: %s", name, error)
-            elif error is not None:
+            else:
                 log.warning("the worker %s came late and takes part from this window on", name)
 
-    def send(self, gate: Mapping[str, Any], alone: bool, counted: Counted) -> int:
-        """Open a gate for all, or for one `alone`; returns how many send."""
+    def send(self, gate: Mapping[str, Any], most: int, counted: Counted) -> int:
+        """Open a gate for `most` of them; returns how many send."""
         self._gate += 1
         self._counted = counted
         ready = sorted(name for name in self.members if self._prepared.get(name) == "")
-        chosen = ready[:1] if alone else ready
+        chosen = ready[:most]
         self._sending = set(chosen)
         for number, name in enumerate(chosen):
             share = {"gate": self._gate, "share": [number, len(chosen)]}
@@ -131,8 +136,10 @@ class Crew:
 
     def _ask(self, names: Sequence[str]) -> None:
         """Have them make the requests, and wait. Raises: WattscanError: one takes too long."""
-        for name in names:
-            self._tell(PREPARE, self._description, name)
+        clients = self._description["workload"]["clients"]
+        for number, name in enumerate(names):
+            mine = max(1, clients // len(names) + (number < clients % len(names)))
+            self._tell(PREPARE, {**self._description, "clients": mine}, name)
         deadline = time.monotonic() + _PREPARE_SECONDS
         while not set(names) & set(self.members) <= self._prepared.keys():
             if time.monotonic() > deadline:

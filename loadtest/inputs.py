@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -156,10 +157,11 @@ def _draw(random_: np.random.Generator, each: Input) -> Array:
 
 def _loaded(path: Path, inputs: Sequence[Input]) -> Sample:
     try:
-        loaded = np.load(path, allow_pickle=False)
+        loaded = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
         arrays = dict(loaded) if path.suffix.lower() == ".npz" else {inputs[0].name: loaded}
-    except (OSError, ValueError, EOFError) as error:
-        raise WattscanError(f"{path} cannot be read: {error}") from None
+        arrays = {name: np.asarray(array) for name, array in arrays.items()}
+    except Exception as error:  # of NumPy, zipfile and zlib, and of headers that lie
+        raise WattscanError(f"{path} cannot be read as NumPy's: {error}") from None
     expected = {each.name for each in inputs}
     if arrays.keys() != expected:
         raise WattscanError(
@@ -172,7 +174,8 @@ def _loaded(path: Path, inputs: Sequence[Input]) -> Sample:
 def _fitted(path: Path, each: Input, array: Array) -> Array:
     if array.dtype != each.dtype:
         raise WattscanError(f"{path} is {array.dtype}, and {each.name} takes {each.dtype}")
-    rows = array[np.newaxis] if each.shape[:1] == (-1,) and array.ndim < len(each.shape) else array
+    lacks_axis = each.shape[:1] in ((-1,), (1,)) and array.ndim == len(each.shape) - 1
+    rows = array[np.newaxis] if lacks_axis else array
     fits = rows.ndim == len(each.shape) and all(
         want in (-1, have) for want, have in zip(each.shape, rows.shape, strict=True)
     )

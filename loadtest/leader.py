@@ -6,6 +6,7 @@ import logging
 import sys
 import uuid
 from argparse import Namespace
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,7 +18,6 @@ from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import MasterRunner
 
-from loadtest.arrivals import last_due
 from loadtest.choose import choose
 from loadtest.conductor import Conductor
 from loadtest.connection import told
@@ -33,7 +33,7 @@ from loadtest.thermometer import Thermometer
 from wattscan.client.options import tls_of
 from wattscan.contracts import WattscanError
 from wattscan.workload_options import one_scenario, workload_of
-from wattscan.workloads import IN_FLIGHT
+from wattscan.workloads import IN_FLIGHT, last_due
 
 log = logging.getLogger(__name__)
 
@@ -129,6 +129,7 @@ class Leader:
             parts=options.parts,
             done=_done(options.done),
             schedule_seconds=last_due(workload),
+            rates=_rates(options.found_rate),
         )
         subjects = [[asdict(subject), list(variants)] for subject, variants in chosen.items()]
         data = {"run": plan.run, "address": address, "workload": described(workload)}
@@ -183,6 +184,14 @@ def _passed_to(note: Any) -> Any:
         note(msg.node_id, msg.data)
 
     return take
+
+
+def _rates(texts: Sequence[str]) -> dict[str, float]:
+    """Raises: WattscanError."""
+    try:
+        return {task: float(rate) for task, _, rate in (text.rpartition("=") for text in texts)}
+    except ValueError:
+        raise WattscanError("--found-rate takes TASK=QUERIES-A-SECOND") from None
 
 
 def _done(file: Path | None) -> frozenset[Window]:

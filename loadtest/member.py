@@ -43,9 +43,7 @@ class Member:
     def _prepare(self, msg: Message, **_: object) -> None:
         self.end()
         try:
-            self._connection = connect(
-                self._environment, msg.data["address"], msg.data["workload"]["clients"]
-            )
+            self._connection = connect(self._environment, msg.data["address"], msg.data["clients"])
         except WattscanError as error:
             self._report(PREPARED, {"run": msg.data["run"], "error": str(error)})
             return

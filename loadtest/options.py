@@ -58,6 +58,14 @@ def _add_run(add: Callable[..., object]) -> None:
         help="windows that are measured already and left out: TASK PRECISION REPEAT a line",
     )
     add(
+        "--found-rate",
+        action="append",
+        default=[],
+        metavar="TASK=N",
+        help="of a run that goes on: the rate that --find-rate has found for a task, queries a "
+        "second; may be repeated",
+    )
+    add(
         "--metrics-port",
         type=int,
         default=8003,

@@ -132,7 +132,9 @@ class Offline(Scenario):
         """Keep the pool full until the gate closes."""
         pool = Pool(_of_share(self._workload.in_flight, gate.share))
         while gate.is_open:
-            pool.spawn(self.query, gate, self._requests.images)
+            # Not for ever: the gate may close while no query ends.
+            if pool.wait_available(_SLEEP_AT_MOST) and gate.is_open:
+                pool.spawn(self.query, gate, self._requests.images)
             self._outage.wait()
         pool.join()
 

@@ -5,6 +5,7 @@ It is led by messages of Locust's runner, from the master or from the same proce
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,7 +15,6 @@ from typing import Any, Protocol
 import gevent
 import grpc
 
-from loadtest.arrivals import read_schedule
 from loadtest.connection import Connection, told
 from loadtest.outage import MOST_REFUSED, Outage
 from loadtest.plan import Window
@@ -22,7 +22,7 @@ from loadtest.protocols import PROTOCOLS, Requests, Subject
 from loadtest.scenarios import BY_NAME, Gate
 from loadtest.tally import Tally
 from wattscan.contracts import WattscanError
-from wattscan.workloads import Workload
+from wattscan.workloads import Workload, read_schedule
 
 PREPARE, OPEN, CLOSE, FORGET = (
     f"wattscan-{each}" for each in ("prepare", "open", "close", "forget")
@@ -30,6 +30,8 @@ PREPARE, OPEN, CLOSE, FORGET = (
 PREPARED, COUNTED, REFUSED = (f"wattscan-{each}" for each in ("prepared", "counted", "refused"))
 
 _REPORT_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
 
 
 class Reports(Protocol):
@@ -72,6 +74,9 @@ class Sender:
             error = str(wrong)
         except grpc.RpcError as failed:
             error = told(self._connection.address, failed)
+        except Exception as unforeseen:  # whoever leads the run waits for an answer
+            log.exception("the requests cannot be made")
+            error = f"the requests cannot be made: {unforeseen!r}"
         self._report(PREPARED, {"run": data["run"], "error": error})
 
     def open(self, data: Mapping[str, Any]) -> None:

@@ -37,17 +37,22 @@ class OpenInference:
     def requests(self, workload: Workload, subject: Subject, variant: str) -> Requests:
         """A batch in each."""
         model = subject.models[variant]
-        size, samples = tensor_batches(workload, subject, self.metadata(model)[0])
+        size, samples = tensor_batches(workload, subject, self.inputs(model))
         requests = (request(model, sample).SerializeToString() for sample in samples)
         return Requests(f"{SERVICE}ModelInfer", size, tuple(requests))
 
-    def metadata(self, model: str) -> tuple[list[Input], list[Input]]:
-        """Its inputs and outputs. Raises: grpc.RpcError; WattscanError: a type that is not sent."""
+    def inputs(self, model: str) -> list[Input]:
+        """Raises: grpc.RpcError; WattscanError: a type that is not sent, or none at all."""
+        found = tensors_of(model, self.metadata(model).inputs)
+        if not found:
+            raise WattscanError(f"{model} has no input: there is nothing to send")
+        return found
+
+    def metadata(self, model: str) -> pb.ModelMetadataResponse:
+        """What the service says of a model. Raises: grpc.RpcError."""
         asked = pb.ModelMetadataRequest(name=model).SerializeToString()
-        answer = pb.ModelMetadataResponse.FromString(
-            self._connection.ask(f"{SERVICE}ModelMetadata", asked)
-        )
-        return _tensors(model, answer.inputs), _tensors(model, answer.outputs)
+        answer = self._connection.ask(f"{SERVICE}ModelMetadata", asked)
+        return pb.ModelMetadataResponse.FromString(answer)
 
 
 def request(model: str, sample: Sample) -> pb.ModelInferRequest:
@@ -59,9 +64,10 @@ def request(model: str, sample: Sample) -> pb.ModelInferRequest:
     return message
 
 
-def _tensors(
+def tensors_of(
     model: str, metadata: Iterable[pb.ModelMetadataResponse.TensorMetadata]
 ) -> list[Input]:
+    """Raises: WattscanError: a type that is not sent."""
     found = []
     for each in metadata:
         if each.datatype not in DTYPES:

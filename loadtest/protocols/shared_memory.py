@@ -14,7 +14,7 @@ import numpy as np
 
 from loadtest.connection import Connection
 from loadtest.inputs import Input, Sample
-from loadtest.protocols.open_inference import SERVICE, OpenInference
+from loadtest.protocols.open_inference import SERVICE, OpenInference, tensors_of
 from loadtest.protocols.requests import Requests, Subject
 from loadtest.protocols.tensors import tensor_batches
 from wattscan.contracts import WattscanError
@@ -30,7 +30,16 @@ class Region:
         """Raises: WattscanError: the service does not take it."""
         self._connection = connection
         self.name = name
-        self._block = Block(create=True, size=size)
+        self._block = Block(create=True, size=max(1, size))
+        try:
+            # Without a place for its bytes, writing to it would end this process.
+            os.posix_fallocate(self._block._fd, 0, max(1, size))  # type: ignore[attr-defined]
+        except OSError as error:
+            self._free()
+            raise WattscanError(
+                f"{size / 1e6:.0f} MB of shared memory cannot be had ({error.strerror}): mount a "
+                "larger one, or send fewer at once with --in-flight"
+            ) from None
         asked = pb.SystemSharedMemoryRegisterRequest(
             name=name, key=f"/{self._block.name.lstrip('/')}", byte_size=size
         )
@@ -80,7 +89,7 @@ class SharedMemory(OpenInference):
     def requests(self, workload: Workload, subject: Subject, variant: str) -> Requests:
         """As many as there may be at once, or more: a request's place is taken by it alone."""
         model = subject.models[variant]
-        inputs, outputs = self.metadata(model)
+        inputs, outputs = self.inputs(model), tensors_of(model, self.metadata(model).outputs)
         size, samples = tensor_batches(workload, subject, inputs)
         lengths = [_length(each, size) for each in outputs]
         count = max(len(samples), workload.in_flight)

@@ -66,6 +66,9 @@ class TensorFlowServing:
             self._connection.ask(f"{_SERVICE}GetModelMetadata", asked.SerializeToString())
         )
         signatures = pb.SignatureDefMap.FromString(answer.metadata["signature_def"].value)
+        if _SIGNATURE not in signatures.signature_def:
+            have = ", ".join(sorted(signatures.signature_def)) or "none"
+            raise WattscanError(f"{model} has no signature {_SIGNATURE}; it has: {have}")
         found = []
         for name, tensor in sorted(signatures.signature_def[_SIGNATURE].inputs.items()):
             if tensor.dtype not in _DTYPES:

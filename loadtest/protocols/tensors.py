@@ -12,6 +12,8 @@ from wattscan.contracts import Normalisation, WattscanError, split_name
 from wattscan.installation import models_folder
 from wattscan.workloads import STREAMS, Workload
 
+_IMAGES_NDIM = 4
+
 
 def named_models(names: Sequence[str]) -> dict[str, Subject]:
     """Models that are no task's: `lesion-fp32` and `lesion-int8` are variants of `lesion`."""
@@ -32,10 +34,12 @@ def tensor_batches(
         raise WattscanError(
             f"{subject.name} takes one image a request, {list(inputs[0].shape)}: leave out batch"
         )
-    size = wanted if takes else 1
+    # A model of a fixed batch takes no fewer.
+    fixed = inputs[0].shape[0] if len(inputs[0].shape) == _IMAGES_NDIM else 1
+    size = wanted if takes else max(1, fixed)
     normalisation = _normalisation(subject) if subject.kind else None
     samples = samples_of(workload, subject.name, inputs, normalisation)
-    return size, batches(samples, size, subject.name)
+    return size, batches(samples, size if takes else 1, subject.name)
 
 
 def _normalisation(subject: Subject) -> Normalisation:

@@ -9,16 +9,21 @@ import ipaddress
 import os
 import re
 import socket
+import time
+from collections.abc import Mapping
 from typing import Any
 from urllib.request import (
     OpenerDirector,
     ProxyHandler,
+    Request,
     build_opener,
     getproxies,
     proxy_bypass,
 )
 
 LOOPBACK = "localhost"
+MOST_PAGE_BYTES = 64_000_000
+_PIECE = 1 << 16
 _LOOPBACKS = ("", LOOPBACK, "localhost.localdomain", "ip6-localhost", "ip6-loopback")
 # Of a gRPC address: these say no more than that it is one.
 _SCHEME = re.compile(r"(?:http|grpc)://", re.IGNORECASE)
@@ -83,6 +88,27 @@ def http_opener(url: str, *handlers: Any) -> OpenerDirector:
     """Opens that URL, by the environment's proxy where one is to be asked."""
     own = (ProxyHandler({}),) if _is_direct(host_of(url)) else ()
     return build_opener(*own, *handlers)
+
+
+def fetch(
+    url: str, *handlers: Any, seconds: float = 5.0, headers: Mapping[str, str] | None = None
+) -> str:
+    """The text of a page, within that time and `MOST_PAGE_BYTES`, however it comes.
+
+    Raises: OSError, HTTPException, UnicodeDecodeError.
+    """
+    end = time.monotonic() + seconds
+    request = Request(url, headers=dict(headers or {}))  # noqa: S310
+    with http_opener(url, *handlers).open(request, timeout=seconds) as page:
+        parts, size = [], 0
+        while part := page.read1(_PIECE):
+            parts.append(part)
+            size += len(part)
+            if time.monotonic() > end:
+                raise TimeoutError(f"it takes more than {seconds:g} s")
+            if size > MOST_PAGE_BYTES:
+                raise OSError(f"it has more than {MOST_PAGE_BYTES / 1e6:.0f} MB")
+    return b"".join(parts).decode()
 
 
 def grpc_proxy_told(address: str) -> str:

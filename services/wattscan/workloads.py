@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -113,7 +114,10 @@ class Workload:
         """What shapes the load, as labels have it."""
         told = {name: _label(getattr(self, name)) for name in WORKLOAD_SETTINGS}
         # A path says where somebody keeps their images.
-        return {**told, **{key: Path(told[key]).name for key in ("images", "schedule")}}
+        told["schedule"] = Path(told["schedule"]).name
+        if self.images not in (PHANTOM, DRAWN):
+            told["images"] = f"folder {Path(self.images).name}"
+        return told
 
 
 def _label(value: object) -> str:
@@ -165,6 +169,28 @@ def read_workload(path: Path) -> Workload:
         return Workload(**named)
     except WattscanError as error:
         raise WattscanError(f"the workload {path} is wrong: {error}") from None
+
+
+def read_schedule(path: Path) -> list[float]:
+    """A file of seconds, one a line, in order. Raises: WattscanError."""
+    try:
+        due = [
+            float(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
+        ]
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise WattscanError(f"the schedule {path} cannot be read: {why}") from None
+    if not due or not all(a <= b <= _MOST_SECONDS for a, b in itertools.pairwise([0.0, *due])):
+        raise WattscanError(
+            f"the schedule {path} must have seconds from 0 to {_MOST_SECONDS:g}, one a line, in "
+            "order"
+        )
+    return due
+
+
+def last_due(workload: Workload) -> float:
+    """When the last query of its schedule is due, s; 0 without one. Raises: WattscanError."""
+    return read_schedule(Path(workload.schedule))[-1] if workload.schedule else 0.0
 
 
 def write_workload(workload: Workload, path: Path) -> None:

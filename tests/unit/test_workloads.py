@@ -94,7 +94,7 @@ def test_paths_of_a_file_are_beside_it(tmp_path):
     assert found.images == str(tmp_path / "frames")
     assert found.schedule == str(tmp_path / "due.txt")
     # Where somebody keeps their images is nobody's business.
-    assert (found.settings["images"], found.settings["schedule"]) == ("frames", "due.txt")
+    assert (found.settings["images"], found.settings["schedule"]) == ("folder frames", "due.txt")
 
 
 names = st.text(min_size=1).filter(lambda text: text.strip() and "\0" not in text)
@@ -160,3 +160,9 @@ def test_one_scenario_is_chosen():
         one_scenario(SCENARIOS, False)
     with pytest.raises(WattscanError, match="2 scenarios are chosen"):
         one_scenario(["Server", "Offline"], True)
+
+
+@pytest.mark.parametrize("name", ["phantom", "drawn"])
+def test_a_folder_of_that_name_is_no_phantom(name):
+    assert Workload(images=name, protocol="oip").settings["images"] == name
+    assert Workload(images=f"/data/{name}").settings["images"] == f"folder {name}"

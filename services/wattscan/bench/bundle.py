@@ -6,16 +6,18 @@ import io
 import json
 import os
 import tarfile
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import distributions
 from pathlib import Path
 
 from wattscan import __version__, plugins
+from wattscan.bench.record import RECORD_FILE, read_record
 from wattscan.collector.run_folder import RECORDING, WARNINGS
 from wattscan.contracts import WattscanError
 from wattscan.telemetry.machine import machine_facts
 
-_FILES = ("run.json", WARNINGS, RECORDING, "tables.md", "tables.json", "cells.om", "report.html")
+_FILES = (RECORD_FILE, WARNINGS, RECORDING, "tables.md", "tables.json", "cells.om", "report.html")
 _LOGS = ("serve.log", "loadgen.log")
 
 
@@ -37,11 +39,14 @@ def write_bundle(folder: Path, run: str | None = None) -> Path:
     fresh = archive.with_name(f"{archive.name}.new")
     names = [*_FILES, *(csv.name for csv in sorted(folder.glob("*.csv"))), *_LOGS]
     texts = {"versions.json": _versions(), "CITATION.md": _citation(run or folder.name)}
+    hidden = _private(folder)
     try:
         # A link to what stays here would lead nowhere there.
         with tarfile.open(fresh, "w:gz", dereference=True) as packed:
             for name in names:
-                if (folder / name).is_file():
+                if (folder / name).is_file() and name in (RECORD_FILE, *_LOGS):
+                    texts[name] = _without((folder / name).read_text(errors="replace"), hidden)
+                elif (folder / name).is_file():
                     packed.add(folder / name, f"{folder.name}/{name}")
             for name, text in texts.items():
                 entry = tarfile.TarInfo(f"{folder.name}/{name}")
@@ -55,6 +60,24 @@ def write_bundle(folder: Path, run: str | None = None) -> Path:
         with suppress(OSError):
             fresh.unlink(missing_ok=True)
     return archive
+
+
+def _private(folder: Path) -> list[str]:
+    """Paths of the user's that the run's record names. Longer ones first."""
+    try:
+        told = read_record(folder)
+    except WattscanError:
+        return []
+    paths = [told.models, told.workload.get("images", ""), told.workload.get("schedule", "")]
+    paths += [told.target, *told.generator]
+    return sorted({path for path in paths if Path(path).is_absolute()}, key=len, reverse=True)
+
+
+def _without(text: str, paths: Sequence[str]) -> str:
+    """Of each path the name alone: an archive is published, and its maker's disk is nobody's."""
+    for path in paths:
+        text = text.replace(path, Path(path).name)
+    return text
 
 
 def _versions() -> str:

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from wattscan.addresses import ip_of
 from wattscan.bench.bundle import write_bundle
 from wattscan.bench.engines import SAME
 from wattscan.bench.record import read_record
@@ -160,9 +161,12 @@ def _endpoints(args: argparse.Namespace) -> list[Endpoint]:
 
 
 def _host(address: str) -> str:
-    """Of `host:port`, as it was written."""
-    host = address.partition("://")[2] or address
-    return host.rpartition(":")[0] or host
+    """Of `host:port`, as it was written; an IPv6 address in brackets."""
+    plain = (address.partition("://")[2] or address).rpartition("@")[2]
+    if ip_of(plain.strip("[]")):
+        return f"[{plain.strip('[]')}]" if ":" in plain else plain
+    host = plain.rpartition(":")[0] or plain
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def _connection(args: argparse.Namespace) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from http.client import HTTPException
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from wattscan.addresses import http_opener
+from wattscan.addresses import fetch
 from wattscan.client.connection import Tls
 from wattscan.contracts import WattscanError
 from wattscan.units import Seconds
@@ -19,8 +19,7 @@ def read_page(url: str, tls: Tls | None = None) -> list[Sample]:
     """Every sample of the page. Raises: WattscanError, where it does not answer."""
     handlers = () if tls is None else (tls.opener(),)
     try:
-        with http_opener(url, *handlers).open(url, timeout=_TIMEOUT) as answer:
-            text = answer.read().decode()
+        text = fetch(url, *handlers, seconds=_TIMEOUT)
         return [s for family in text_string_to_metric_families(text) for s in family.samples]
     except (OSError, HTTPException, ValueError, LookupError) as error:  # what the parser makes
         # of a page that is none, too

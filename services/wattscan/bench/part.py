@@ -39,9 +39,10 @@ _WATCH_SECONDS = 0.5
 # Beside what the generator says that it does, for what it does without saying: making requests,
 # waiting for the last answers, for the last scrapes.
 _SLACK_SECONDS = 300.0
-# A load phase that waits for its least number of queries lasts at most so many times its length,
-# and a search for the highest rate so many seconds for each variant.
-_MOST_TIMES, _SEARCH_SECONDS = 10, 7500.0
+# As the load generator's: a load phase that waits for its least number of queries lasts at most so
+# many times its length; a search for the highest rate has so many trials, each of at most so many
+# seconds; what is open at a load's end is waited for.
+_MOST_TIMES, _TRIALS, _TRIAL_SECONDS, _DRAIN_SECONDS = 10, 24, 600.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,8 @@ class Part:
         command += ["--target-instance", asked.target_instance]
         command += ["--target-metrics", reached.metrics, "--metrics-port", "0"]
         command += ["--parts", str(asked.parts), *asked.generator]
+        for task, rate in asked.rates.items():
+            command += ["--found-rate", f"{task}={rate!r}"]
         if self._past.done:
             done = self._folder / "done.txt"
             done.write_text("".join(f"{' '.join(key)}\n" for key in sorted(self._past.done)))
@@ -159,6 +162,10 @@ class Part:
                 self._progress.phase(event, self._left(event))
             elif event["event"] == "trial":
                 self._tell_trial(event)
+            elif event["event"] == "rate":
+                rates = {**self._asked.rates, event["task"]: event["rate"]}
+                self._asked = replace(self._asked, rates=rates)
+                write_record(self._folder, self._asked)
             elif event["event"] == "end":
                 # The figures of a phase are read at its edge, not up to a second later.
                 self._recorder.scrape()
@@ -170,15 +177,14 @@ class Part:
     def _longest(self) -> float:
         """Seconds after which the run hangs, whatever it does."""
         load, profile = self._asked.load, PROFILES[self._asked.profile]
-        windows = sum(map(len, self._asked.measured.values())) * profile.repeats
-        phase = max(profile.load, load.min_seconds)
+        variants, phase = sum(map(len, self._asked.measured.values())), self._asked.load_seconds
         times = _MOST_TIMES if load.min_queries else 1
-        search = _SEARCH_SECONDS * sum(map(len, self._asked.measured.values()))
-        window = profile.window_seconds - profile.load + phase * times + 60
-        return _SLACK_SECONDS + windows * window + search * load.find_rate
+        window = profile.window_seconds - profile.load + phase * times + _DRAIN_SECONDS
+        search = variants * _TRIALS * (max(_TRIAL_SECONDS, phase) + _DRAIN_SECONDS)
+        return _SLACK_SECONDS + variants * profile.repeats * window + search * load.find_rate
 
     def _tell_trial(self, event: Mapping[str, Any]) -> None:
-        told = "kept" if event["kept"] else "missed"
+        told = {True: "kept", False: "missed", None: "not judged"}[event["kept"]]
         self._doing = f"the search for the highest rate of {event['task']} {event['precision']}"
         self._progress.say(
             f"{event['task']} {event['precision'].upper()} at {event['rate']:.4g} queries/s: the "
@@ -214,7 +220,7 @@ class Part:
 
     def _left(self, event: Mapping[str, Any]) -> float:
         p = PROFILES[self._asked.profile]
-        load = max(p.load, self._asked.load.min_seconds)
+        load = self._asked.load_seconds
         phases = {"idle": p.idle, "warmup": p.warmup, "load": load, "cooldown": p.cooldown}
         order = list(phases)
         rest = sum(phases[phase] for phase in order[order.index(event["phase"]) :])

@@ -13,7 +13,7 @@ from typing import Any
 from wattscan import __version__
 from wattscan.contracts import WattscanError
 from wattscan.metrics import DEFAULT_REFERENCE, PROFILES, SCENARIOS
-from wattscan.workloads import Workload, changed
+from wattscan.workloads import Workload, changed, last_due
 
 RECORD_FILE = "run.json"
 _SETTINGS = {each.name for each in fields(Workload)}
@@ -31,7 +31,7 @@ class Record:
     `variants` are those of each task, the reference first; a record from before they were written
     has none. `workload` are the settings of its load that have no field of their own. `endpoint`
     and `target_metrics` are the addresses of a service that runs elsewhere; `generator` are further
-    options of the load generator."""
+    options of the load generator, and `rates` what it has found for each task."""
 
     target: str
     profile: str
@@ -53,6 +53,7 @@ class Record:
     endpoint: str = ""
     target_metrics: str = ""
     generator: tuple[str, ...] = ()
+    rates: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def load(self) -> Workload:
@@ -66,6 +67,12 @@ class Record:
         if not self.workload.get("models"):
             own["tasks"] = self.tasks
         return changed(Workload(), **own)
+
+    @property
+    def load_seconds(self) -> float:
+        """What a load phase lasts at least. Raises: WattscanError: its schedule cannot be read."""
+        load = self.load
+        return max(PROFILES[self.profile].load, load.min_seconds, last_due(load))
 
     @property
     def measured(self) -> Mapping[str, tuple[str, ...]]:
@@ -213,6 +220,10 @@ def _is_rate(value: object) -> bool:
         return False
 
 
+def _are_rates(value: object) -> bool:
+    return isinstance(value, dict) and all(_is_name(k) and _is_rate(v) for k, v in value.items())
+
+
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
@@ -240,4 +251,5 @@ _RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "endpoint": (_is_text, "a text"),
     "target_metrics": (_is_text, "a text"),
     "generator": (_are_texts, "a list of texts"),
+    "rates": (_are_rates, "a rate above 0 for each task"),
 }

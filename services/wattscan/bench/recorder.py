@@ -11,9 +11,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import TextIO
 from urllib.error import URLError
-from urllib.request import Request
 
-from wattscan.addresses import http_opener
+from wattscan.addresses import fetch
 from wattscan.bench.resume import reopen
 from wattscan.client.connection import Tls
 from wattscan.contracts import WattscanError
@@ -110,10 +109,8 @@ class Recorder:
         labels = f'job="{page.job}",instance="{page.instance}"'
         begun = time.monotonic()
         try:
-            request = Request(page.url, headers=_ACCEPT)  # noqa: S310
             handlers = () if page.tls is None else (page.tls.opener(),)
-            with http_opener(page.url, *handlers).open(request, timeout=_TIMEOUT_SECONDS) as answer:
-                text = answer.read().decode()
+            text = fetch(page.url, *handlers, seconds=_TIMEOUT_SECONDS, headers=_ACCEPT)
         except (URLError, OSError, HTTPException, UnicodeDecodeError, WattscanError):
             text = None
         # As Prometheus tells of each scrape.

@@ -28,7 +28,7 @@ from wattscan.collector.run_folder import RECORDING
 from wattscan.contracts import Target, WattscanError
 from wattscan.installation import program
 from wattscan.metrics import PROFILES
-from wattscan.workloads import Workload
+from wattscan.workloads import DRAWN, PHANTOM, Workload
 
 # What `wattscan.collector.report.write` writes last.
 REPORT = "report.html"
@@ -152,8 +152,11 @@ def _asked(options: Options, workload: Workload, variants: Mapping[str, tuple[st
         if name not in _OWN_FIELDS and value != getattr(default, name)
     }
     for name in ("images", "schedule"):  # the run may go on in another work folder
-        if name in settings and Path(settings[name]).exists():
-            settings[name] = str(Path(settings[name]).absolute())
+        path = settings.get(name, PHANTOM)
+        if path not in (PHANTOM, DRAWN):
+            if not Path(path).exists():
+                raise WattscanError(f"there is nothing at {path}, which {name} names")
+            settings[name] = str(Path(path).absolute())
     return Record(
         # A file of the user's may lie elsewhere when the run goes on.
         target=str(Path(options.target).absolute())
@@ -258,7 +261,7 @@ def _windows(asked: Record) -> int:
 
 def _window_seconds(asked: Record) -> float:
     profile = PROFILES[asked.profile]
-    return profile.window_seconds + max(0.0, asked.load.min_seconds - profile.load)
+    return profile.window_seconds - profile.load + asked.load_seconds
 
 
 def _against(asked: Record) -> str:

@@ -17,6 +17,9 @@ from wattscan.client.options import tls_of_words
 from wattscan.contracts import WattscanError
 from wattscan.metrics import TARGET_INFO
 
+# TensorRT builds its engines at the first start.
+_START_SECONDS = 1800.0
+
 
 @dataclass(frozen=True)
 class Reached:
@@ -88,6 +91,7 @@ class OwnService:
             command += ["--backend", asked.backend]
         self._child = Child("the service", command, log, code.env(env))
         self._say = say
+        self._log = log
 
     @property
     def running(self) -> bool:
@@ -98,7 +102,13 @@ class OwnService:
         """Returns when its models are loaded."""
         self._say("Starting the service ...")
         self._child.start()
-        line = self._child.line()
+        try:
+            line = self._child.line(_START_SECONDS)
+        except TimeoutError:
+            raise WattscanError(
+                f"the service was not ready within {_START_SECONDS / 60:.0f} minutes; its log is "
+                f"{self._log}"
+            ) from None
         if line is None:
             raise self._child.failure()
         ready: dict[str, Any] = json.loads(line)

@@ -20,6 +20,10 @@ def choose(offered: Offered, workload: Workload, where: str) -> dict[str, tuple[
         WattscanError: it lacks one of them.
     """
     asked = workload.models or workload.tasks or tuple(sorted(offered))
+    if not asked:
+        raise WattscanError(
+            f"{where} has no clinical task; --model NAME --protocol oip measures any other model"
+        )
     return {name: _of_one(offered, name, workload, where) for name in asked}
 
 

@@ -77,8 +77,8 @@ def metadata(address: str, token: str | None, tls: Tls | None) -> tuple[tuple[st
         raise WattscanError("the token has a character that no token has: a newline at its end?")
     if token and tls is None and host_of(address) != LOOPBACK:
         raise WattscanError(
-            f"the token for {address} would go over the network in the clear: give "
-            "tls=wattscan.Tls(ca=...)"
+            f"the token for {address} would go over the network in the clear: ask over TLS, by "
+            "--ca or --tls, from Python by tls=wattscan.Tls(ca=...)"
         )
     return (("authorization", f"Bearer {token}"),) if token else ()
 

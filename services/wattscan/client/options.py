@@ -40,8 +40,11 @@ def token_of(options: argparse.Namespace) -> str | None:
     if not options.token_file:
         return None
     try:
-        return Path(options.token_file).read_text(encoding="utf-8").strip()
+        token = Path(options.token_file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise WattscanError(
             f"the token file {options.token_file} cannot be read: {error}"
         ) from None
+    if not token:
+        raise WattscanError(f"the token file {options.token_file} is empty")
+    return token

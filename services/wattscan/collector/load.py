@@ -39,10 +39,14 @@ class Queries:
     whole: bool = True
 
     @property
+    def total(self) -> float:
+        """All of them."""
+        return self.ok + self.error + self.dropped
+
+    @property
     def lost_ratio(self) -> float:
         """Errors and drops over all queries; 0 where there were none."""
-        total = self.ok + self.error + self.dropped
-        return (self.error + self.dropped) / total if total else 0.0
+        return (self.error + self.dropped) / self.total if self.total else 0.0
 
 
 @dataclass(frozen=True)

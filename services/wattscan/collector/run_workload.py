@@ -46,6 +46,11 @@ class RunWorkload:
         """In percent."""
         return _number(self.settings.get("latency_percentile", "")) or 99.0
 
+    @property
+    def min_queries(self) -> int:
+        """Queries of a load phase at least."""
+        return int(_number(self.settings.get("min_queries", "")))
+
     def images_per_query(self, scenario: str) -> float:
         """Images that each query brings."""
         if scenario == "MultiStream":

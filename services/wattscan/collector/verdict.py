@@ -219,6 +219,14 @@ def _bound_kept(evidence: Evidence) -> tuple[bool | None, float, float]:
     return kept, over + lost, queries
 
 
+def _min_queries_not_reached(evidence: Evidence) -> str | None:
+    least = evidence.run.workload.min_queries
+    few = [w for w in evidence.windows if w.queries and w.queries.total < least]
+    if not few:
+        return None
+    return f"The load of {repeats(few)} had fewer queries than the workload's {least}."
+
+
 def _latency_bound_missed(evidence: Evidence) -> str | None:
     bound = evidence.run.workload.latency_bound
     if bound is None:
@@ -367,6 +375,7 @@ _CHECKS: _Checks = (
     ("clocks_apart", "invalid", _clocks_apart),
     ("error_bound_too_large", "indicative", _bound_too_large),
     ("latency_bound_not_shown", "indicative", _latency_bound_not_shown),
+    ("min_queries_not_reached", "indicative", _min_queries_not_reached),
     ("int8_computed_in_fp32", "indicative", _int8_computed_in_fp32),
     ("fp16_computed_in_fp32", "indicative", _fp16_computed_in_fp32),
     ("profile_quick", "indicative", _profile_quick),

@@ -88,8 +88,9 @@ def test_a_folder_in_its_place_is_told(tmp_path):
             (name, value)
             for name in GOOD
             for value in (None, {}, [[]], True)
-            if (name, value) not in (("variants", {}), ("workload", {}))
+            if (name, value) not in (("variants", {}), ("workload", {}), ("rates", {}))
         ),
+        *(("rates", {"a": rate}) for rate in (0, "1", float("nan"))),
         *(("variants", {"a": names}) for names in ([], [1], "fp32", ["a", "a"])),
         ("variants", {"": ["fp32"]}),
         *((name, 5) for name, value in GOOD.items() if isinstance(value, str)),

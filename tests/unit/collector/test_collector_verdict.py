@@ -251,6 +251,7 @@ PLANTED = {
     ),
     "load_interrupted": Spec(more=(befell("worker_lost"),)),
     "latency_bound_missed": Spec(workload=bounded(0.04)),
+    "min_queries_not_reached": Spec(workload={"min_queries": "1000000"}),
     "latency_bound_not_shown": Spec(workload=bounded(0.06, "99.999")),
     "clocks_apart": Spec(edits=(generator_clock(lambda s: 3e-3 * (s.at - FIRST.start)),)),
     "clocks_not_recorded": Spec(

@@ -59,7 +59,7 @@ def test_a_schedule_is_sent_as_it_is(tmp_path):
     assert list(arrivals(planned, 20.0, 10.0, "s")) == [0.0, 0.5, 0.5, 2.0]
 
 
-@pytest.mark.parametrize("text", ["", "1\n0.5\n", "-1\n", "soon\n", "nan\n1\n"])
+@pytest.mark.parametrize("text", ["", "1\n0.5\n", "-1\n", "soon\n", "nan\n1\n", "1e300\n"])
 def test_a_schedule_that_is_none_is_told(text, tmp_path):
     path = tmp_path / "due.txt"
     path.write_text(text)

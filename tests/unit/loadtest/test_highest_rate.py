@@ -4,6 +4,7 @@ import pytest
 
 from loadtest.rates import PRECISION_RATIO, highest_rate
 from loadtest.tally import Tally
+from wattscan.contracts import WattscanError
 from wattscan.workloads import Workload
 
 WORKLOAD = Workload(
@@ -59,3 +60,16 @@ def test_a_share_that_never_shows_it_ends_the_trial():
     attempt, sent = service(1e9, share_over=0.01)
     assert highest_rate(WORKLOAD, attempt, lambda _: None) == 0
     assert max(queries for _, queries in sent) <= 5 * 459
+
+
+def test_a_rate_too_low_to_be_judged_is_told():
+    def attempt(rate, decided):
+        tally = Tally(0.1)
+        for _ in range(30):  # all that the time of a trial brings
+            tally.answered(1, 0.05)
+        return tally
+
+    told = []
+    with pytest.raises(WattscanError, match=r"at 20 queries/s, 600 s bring 30 queries, and p99 "):
+        highest_rate(WORKLOAD, attempt, told.append)
+    assert [trial.kept for trial in told] == [None]

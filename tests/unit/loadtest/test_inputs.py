@@ -71,7 +71,7 @@ def test_npz_files_have_every_input(tmp_path):
         (np.ones((3, 4, 1)), "is float64, and x takes float32"),
         (np.ones((3, 5, 1), "f4"), r"has the shape \[3, 5, 1\], and x takes \[-1, 3, 4, 1\]"),
         (np.ones((2, 3, 4, 1), "f4"), "holds 2 images: give each a file"),
-        (np.array(["a"], dtype=object), "cannot be read"),
+        (np.array(["a"], dtype=object), "cannot be read as NumPy's"),
     ],
 )
 def test_a_file_that_does_not_fit_is_told(tmp_path, array, told):
@@ -79,6 +79,38 @@ def test_a_file_that_does_not_fit_is_told(tmp_path, array, told):
     np.save(tmp_path / "m" / "a.npy", array, allow_pickle=True)
     with pytest.raises(WattscanError, match=told):
         samples_of(tensors(tmp_path), "m", FLOATS)
+
+
+@pytest.mark.parametrize("suffix", ["npz", "npy"])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and no more", b"\x93NUMPY\x01\x00v\x00{"])
+def test_a_damaged_file_is_named(tmp_path, suffix, content):
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / f"a.{suffix}").write_bytes(content)
+    with pytest.raises(WattscanError, match=rf"a\.{suffix} cannot be read as NumPy's: "):
+        samples_of(tensors(tmp_path), "m", FLOATS)
+
+
+def test_a_file_of_the_other_kind_is_told(tmp_path):
+    (tmp_path / "m").mkdir()
+    np.savez(tmp_path / "m" / "a.npz", x=np.ones((3, 4, 1), "f4"))
+    (tmp_path / "m" / "a.npz").rename(tmp_path / "m" / "a.npy")
+    with pytest.raises(WattscanError, match=r"a\.npy"):
+        samples_of(tensors(tmp_path), "m", FLOATS)
+
+
+def test_a_model_of_a_fixed_batch_counts_all_its_images(tmp_path):
+    (tmp_path / "m").mkdir()
+    np.save(tmp_path / "m" / "a.npy", np.ones((4, 3, 4, 1), "f4"))
+    inputs = [Input("x", np.dtype("<f4"), (4, 3, 4, 1))]
+    size, samples = tensor_batches(tensors(tmp_path), Subject("m", "", {}), inputs)
+    assert size == 4 and samples[0]["x"].shape == (4, 3, 4, 1)
+
+
+def test_a_file_may_lack_an_axis_of_one(tmp_path):
+    (tmp_path / "m").mkdir()
+    np.save(tmp_path / "m" / "a.npy", np.ones((3, 4, 1), "f4"))
+    (found,) = samples_of(tensors(tmp_path), "m", [Input("x", np.dtype("<f4"), (1, 3, 4, 1))])
+    assert found["x"].shape == (1, 3, 4, 1)
 
 
 def test_kinds_are_not_mixed(tmp_path):
