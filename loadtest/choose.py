@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
+from dataclasses import replace
 
 from loadtest.options import check_variants, variants_of
 from loadtest.protocols import Subject
 from loadtest.protocols.tensors import named_models
 from wattscan.contracts import WattscanError, split_name
-from wattscan.workloads import Workload
+from wattscan.workloads import Workload, pick_variants
 
 
 def choose(
@@ -18,10 +19,11 @@ def choose(
     """The variants of each, the reference first. Raises: WattscanError."""
     subjects = _subjects(workload, served, address)
     check_variants(options, [subject.name for subject in subjects])
-    return {
-        subject: _variants(subject, workload, variants_of(options, workload, subject.name))
-        for subject in subjects
-    }
+    chosen = {}
+    for subject in subjects:
+        asked = replace(workload, variants=variants_of(options, workload, subject.name))
+        chosen[subject] = pick_variants(asked, subject.name, subject.models, "the server")
+    return chosen
 
 
 def _subjects(workload: Workload, served: Mapping[str, Subject], address: str) -> list[Subject]:
@@ -41,18 +43,3 @@ def _subjects(workload: Workload, served: Mapping[str, Subject], address: str) -
             f"serves: {every}. --task and --model name what to measure"
         )
     return [known[name] for name in wanted]
-
-
-def _variants(subject: Subject, workload: Workload, asked: tuple[str, ...]) -> tuple[str, ...]:
-    there = sorted(subject.models)
-    if not subject.kind and len(there) == 1 and not asked:
-        return tuple(there)
-    wanted = dict.fromkeys([workload.reference, *(asked or there)])
-    missing = [name for name in wanted if name not in there]
-    if missing:
-        raise WattscanError(
-            f"the server has no {' and no '.join(missing)} of {subject.name}; it has: "
-            f"{', '.join(there)}. --variants names those to measure, --reference the one that the "
-            "others are compared with"
-        )
-    return tuple(wanted)

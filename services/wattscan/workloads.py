@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -191,6 +191,37 @@ def read_schedule(path: Path) -> list[float]:
 def last_due(workload: Workload) -> float:
     """When the last query of its schedule is due, s; 0 without one. Raises: WattscanError."""
     return read_schedule(Path(workload.schedule))[-1] if workload.schedule else 0.0
+
+
+def pick_variants(
+    workload: Workload, name: str, there: Iterable[str], where: str
+) -> tuple[str, ...]:
+    """The variants of a task or model to measure, the reference first.
+
+    Args:
+        workload: its `variants` are those that were asked for; none: all.
+        name: the task's or model's.
+        there: the variants that there are.
+        where: what has them, in a message.
+
+    Raises: WattscanError: one is not there.
+    """
+    have = sorted(set(there))
+    if workload.models and len(have) == 1 and not workload.variants:
+        return tuple(have)
+    # A report has FP32 in capitals: it may be typed so.
+    asked = [
+        n if n in have else n.lower() for n in (workload.reference, *(workload.variants or have))
+    ]
+    wanted = tuple(dict.fromkeys(asked))
+    missing = [n for n in wanted if n not in have]
+    if missing:
+        raise WattscanError(
+            f"{where} has no {' and no '.join(missing)} model of {name!r}; it has: "
+            f"{', '.join(have)}. --variants names those to measure, --reference the one that the "
+            "others are compared with"
+        )
+    return wanted
 
 
 def write_workload(workload: Workload, path: Path) -> None:

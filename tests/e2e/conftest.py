@@ -11,6 +11,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from load import Load
 from rig import NERVE, PLAIN, TINY, TINY_MODEL, Rig, write_target
 
 from commands import WATTSCAN
@@ -95,6 +96,20 @@ def quick_run(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     (folder,) = out.iterdir()
     return folder, done.stdout, done.stderr
+
+
+@pytest.fixture
+def load():
+    """Starts load generators; none is left."""
+    loads = []
+
+    def start(*arguments, **keywords):
+        loads.append(Load(*arguments, **keywords))
+        return loads[-1]
+
+    yield start
+    for each in loads:
+        each.kill()
 
 
 @pytest.fixture

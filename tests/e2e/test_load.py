@@ -9,25 +9,12 @@ import urllib.request
 
 import numpy as np
 import pytest
-from load import SHORT, Load
+from load import SHORT
 from rig import TINY
 
 NERVE = "nerve-ultrasound"
 CLIENT, IMAGES = "wattscan_client_requests_total", "wattscan_client_images_total"
 ONE_VARIANT = ("--task", NERVE, "--variants", "int8", "--reference", "int8")
-
-
-@pytest.fixture
-def load():
-    loads = []
-
-    def start(*arguments, **keywords):
-        loads.append(Load(*arguments, **keywords))
-        return loads[-1]
-
-    yield start
-    for each in loads:
-        each.kill()
 
 
 def requests(service, protocol):
@@ -152,7 +139,7 @@ def test_the_highest_rate_is_found_and_sent_at(service, load):
         ((), "no scenario is chosen: name one of SingleStream, MultiStream, Server, Offline"),
         (("Server", "Offline"), "2 scenarios are chosen"),
         (("Server", "--task", "toe-xray"), "does not serve toe-xray; it serves: brain-mri, "),
-        (("Server", "--variants", "fp64"), "the server has no fp64 of brain-mri; it has: fp32, "),
+        (("Server", "--variants", "fp64"), "the server has no fp64 model of 'brain-mri'; it has: "),
         (("Server", "--workload", "nope"), "there is no workload called 'nope'; there is: "),
         (("Server", "--images", "nowhere"), "there is no image in nowhere/"),
         (("Server", "--model", "m"), "models are asked for over a tensor protocol"),

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from load import Load
 
 from commands import WATTSCAN
 
@@ -19,19 +18,6 @@ NERVE = "nerve-ultrasound"
 CLIENT = "wattscan_client_requests_total"
 ONE_VARIANT = ("--task", NERVE, "--variants", "int8", "--reference", "int8")
 SHORT_PROFILES = {"PYTHONPATH": str(Path(__file__).parent / "short_profiles")}
-
-
-@pytest.fixture
-def load():
-    loads = []
-
-    def start(*arguments, **keywords):
-        loads.append(Load(*arguments, **keywords))
-        return loads[-1]
-
-    yield start
-    for each in loads:
-        each.kill()
 
 
 def free_port():

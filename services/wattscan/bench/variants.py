@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wattscan.bench.offered import Offered
 from wattscan.contracts import WattscanError
-from wattscan.workloads import Workload
+from wattscan.workloads import Workload, pick_variants
 
 
 def choose(offered: Offered, workload: Workload, where: str) -> dict[str, tuple[str, ...]]:
@@ -31,19 +31,4 @@ def _of_one(offered: Offered, name: str, workload: Workload, where: str) -> tupl
     if name not in offered:
         have = ", ".join(sorted(offered)) or "none"
         raise WattscanError(f"{where} has no model of {name!r}; it has: {have}")
-    there = sorted(set(offered[name]))
-    if workload.models and len(there) == 1 and not workload.variants:
-        return tuple(there)
-    # A report has FP32 in capitals: it may be typed so.
-    asked = [
-        n if n in there else n.lower() for n in (workload.reference, *(workload.variants or there))
-    ]
-    wanted = tuple(dict.fromkeys(asked))
-    missing = [n for n in wanted if n not in there]
-    if missing:
-        raise WattscanError(
-            f"{where} has no {' and no '.join(missing)} model of {name!r}; it has: "
-            f"{', '.join(there)}. --task and --variants name what to measure, --reference the "
-            "variant that the others are compared with"
-        )
-    return wanted
+    return pick_variants(workload, name, offered[name], where)

@@ -14,9 +14,8 @@ from wattscan.collector.across_text import cautions, headline
 from wattscan.collector.projection import NOTHING_ASSUMED, Assumptions
 from wattscan.collector.render_csv import csv_table
 from wattscan.collector.render_markdown import markdown
-from wattscan.collector.report import collect, write
+from wattscan.collector.report import collect, write, write_files
 from wattscan.collector.tables import Table
-from wattscan.contracts import WattscanError
 
 JSON = "targets.json"
 _UNFIT = re.compile(r"[^\w.+:@-]+")
@@ -86,13 +85,7 @@ def write_across(found: Across, out: Path) -> list[Path]:
     files |= {f"{table.name}.csv": csv_table(table) for table in tables}
     files[JSON] = across_json(found, folders)
     files["report.html"] = html(found, tables_of(found), folders)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (out / name).write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise WattscanError(f"{out} cannot be written to: {error.strerror}") from None
-    return [out / name for name in files]
+    return write_files(files, out)
 
 
 def write_runs(found: Across, out: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -111,6 +112,11 @@ def write(report: Report, out: Path) -> list[Path]:
     files["tables.json"] = json_text(measured, report.tables, report.source, report.warnings)
     files["cells.om"] = openmetrics(measured)
     files["report.html"] = html(measured, report.tables, report.warnings)
+    return write_files(files, out)
+
+
+def write_files(files: Mapping[str, str], out: Path) -> list[Path]:
+    """Write texts by their names into a folder; returns their paths. Raises: WattscanError."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
