@@ -6,6 +6,7 @@ import pytest
 
 from wattscan.bench import bundle
 from wattscan.bench.bundle import write_bundle
+from wattscan.bench.record import Record, write_record
 from wattscan.contracts import WattscanError
 
 
@@ -63,3 +64,18 @@ def test_one_that_cannot_be_written_leaves_the_earlier_one(folder, monkeypatch):
         write_bundle(folder)
     assert archive.read_bytes() == before
     assert {path.name for path in folder.parent.iterdir()} == {"one", "one.tar.gz"}
+
+
+def test_it_says_nothing_of_its_makers_disk(folder):
+    record = Record(
+        target="cpu", profile="quick", scenario="SingleStream", tasks=("chest-xray",), seed=1,
+        models="/home/somebody/models", rate=20.0, sysfs="/sys",
+        workload={"images": "/data/patients/mueller"},
+        generator=("--token-file", "/home/somebody/secret/token"),
+    )  # fmt: skip
+    write_record(folder, record)
+    (folder / "loadgen.log").write_text("there is no image in /data/patients/mueller/chest-xray\n")
+    archive = write_bundle(folder)
+    told = content(archive, "one/run.json") + content(archive, "one/loadgen.log")
+    assert "/data/patients" not in told and "/home/somebody" not in told
+    assert '"images": "mueller"' in told and "no image in mueller/chest-xray" in told

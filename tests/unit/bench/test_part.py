@@ -9,8 +9,9 @@ from wattscan.bench import part as part_module
 from wattscan.bench.part import Part, Setup
 from wattscan.bench.processes import Child
 from wattscan.bench.progress import Progress
-from wattscan.bench.record import Record
+from wattscan.bench.record import Record, read_record
 from wattscan.bench.resume import Past
+from wattscan.bench.service import Reached
 from wattscan.contracts import WattscanError
 
 ASKED = Record(
@@ -59,3 +60,35 @@ def test_the_limit_is_beyond_what_the_run_can_take(tmp_path, workload, least):
     asked = Record(**{**vars(ASKED), "workload": workload})
     part = Part(Setup(None, asked, tmp_path, Progress()), Past("r"))
     assert least < part._longest() < least + 1200
+
+
+def test_the_limit_counts_what_a_schedule_and_a_search_take(tmp_path):
+    due = tmp_path / "due.txt"
+    due.write_text("0\n3600\n")
+    for workload, least in (
+        ({"schedule": str(due)}, 4 * 3600),
+        ({"find_rate": True, "latency_bound": 0.1}, 2 * 24 * 600),
+    ):
+        asked = Record(**{**vars(ASKED), "scenario": "Server", "workload": workload})
+        part = Part(Setup(None, asked, tmp_path, Progress()), Past("r"))
+        assert part._longest() > least
+
+
+def test_rates_that_were_found_are_kept_and_given_to_the_next_part(tmp_path, monkeypatch):
+    told = 'print(\'{"event": "rate", "task": "nerve-ultrasound", "rate": 12.5}\', flush=True)'
+    monkeypatch.setattr(part_module, "_SLACK_SECONDS", 1.0)
+    part = Part(Setup(None, ASKED, tmp_path, Progress()), Past("r"))
+    code = f"import time; {told}; time.sleep(60)"
+    generator = Child("the load generator", [sys.executable, "-c", code], tmp_path / "log", {})
+    generator.start()
+    try:
+        with pytest.raises(WattscanError, match="lasted longer"):
+            part._follow(generator, Service(), ASKED.target_metrics)
+    finally:
+        generator.stop()
+        part._recorder.stop(False)
+    kept = read_record(tmp_path)
+    assert kept.rates == {"nerve-ultrasound": 12.5}
+    again = Part(Setup(None, kept, tmp_path, Progress()), Past("r"))
+    command = again._generator(Reached("h:1", ASKED.target_metrics, "cpu"))._command
+    assert "--found-rate nerve-ultrasound=12.5" in " ".join(command)
