@@ -13,7 +13,7 @@ from wattscan.workloads import Workload
 class Subject:
     """A clinical task, or another model, and the service's models of it by variant.
 
-    `kind` is `segmentation` or `classification`; of a model that is no task's, empty.
+    `kind` is `segmentation` or `classification`; empty for a model without a task.
     """
 
     name: str

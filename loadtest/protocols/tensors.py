@@ -16,7 +16,7 @@ _IMAGES_NDIM = 4
 
 
 def named_models(names: Sequence[str]) -> dict[str, Subject]:
-    """Models that are no task's: `lesion-fp32` and `lesion-int8` are variants of `lesion`."""
+    """Models without a clinical task: `lesion-fp32` and `lesion-int8` are variants of `lesion`."""
     found: dict[str, dict[str, str]] = {}
     for name in names:
         stem, variant = split_name(name)

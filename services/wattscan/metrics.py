@@ -299,7 +299,7 @@ RUN_INCIDENTS = _metric(
     "wattscan_run_incidents_total",
     "counter",
     "run target task precision repeat kind",
-    "What befell a window: server_lost (it could not be reached), worker_lost (a process that sent "
+    "Incidents in a window: server_lost (it could not be reached), worker_lost (a sender "
     "is gone, and what it counted with it), not_answered (processes whose queries were still open "
     "a minute after the load).",
 )

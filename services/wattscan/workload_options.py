@@ -88,7 +88,7 @@ def add_workload_arguments(add: Callable[..., object]) -> None:
         "--model",
         action="append",
         default=[],
-        help="a model that is no task's, over a tensor protocol; may be repeated",
+        help="a model without a clinical task, over a tensor protocol; may be repeated",
     )
     for name, reader, metavar, text in _SETTINGS:
         add(f"--{name.replace('_', '-')}", type=reader, metavar=metavar, default=None, help=text)

@@ -49,8 +49,8 @@ class Workload:
         protocol: one of `PROTOCOLS`.
         clients: connections that the queries are spread over.
         rate: queries a second (`Server`); the mean, where `shape` is given.
-        in_flight: queries at once: as many as there are (`Offline`), at most (`Server`); 0 is left
-            to whoever sends: what the target's queue takes, or `IN_FLIGHT`.
+        in_flight: queries at once: as many as there are (`Offline`), at most (`Server`); 0: what
+            the target's queue takes, or `IN_FLIGHT` where that is not known.
         batch: images in one request of a tensor protocol; those of a query in `MultiStream` are
             put into as few requests as they fill.
         images: `phantom`, `drawn`, or a folder with a folder for each task or model.

@@ -74,7 +74,7 @@ def _private(folder: Path) -> list[str]:
 
 
 def _without(text: str, paths: Sequence[str]) -> str:
-    """Of each path the name alone: an archive is published, and its maker's disk is nobody's."""
+    """Replace each path by its name: the archive is published, private paths are not."""
     for path in paths:
         text = text.replace(path, Path(path).name)
     return text

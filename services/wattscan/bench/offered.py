@@ -18,7 +18,7 @@ from wattscan.wire import wattscan_v1_pb2_grpc as typed_rpc
 _SECONDS = 10.0
 
 Offered = Mapping[str, Sequence[str]]
-"""The variants of each task, or of each model that is no task's."""
+"""The variants of each task, or of each model without one."""
 
 
 def in_folder(models: Path, plain: bool) -> Offered:

@@ -149,7 +149,7 @@ class DistantService:
         return Reached(self._asked.endpoint, page, targets[0])
 
     def failure(self) -> WattscanError:
-        """It is nobody's child here."""
+        """It was not started here, so its exit code and log are not known."""
         return WattscanError(f"the service at {self._asked.endpoint} has ended")
 
     def stop(self) -> None:

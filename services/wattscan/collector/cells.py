@@ -47,8 +47,8 @@ class WindowFigures:
     `start_temperature` the last one at or before the idle phase's end. `counted_twice`: the counter
     accounts for more than the whole of idle or load; `gauge_ratio` is the power gauge over the
     counter's power where the two disagree; `served` is what contradicts the generator, `unsettled`
-    says how the generator's counts contradict themselves, or "", `incidents` what befell the
-    window, by kind. `state_told`, `model_told` and
+    says how the generator's counts contradict themselves, or "", `incidents` how often
+    each kind of incident interrupted the window. `state_told`, `model_told` and
     `source_told`: the sensor's state at the edges, the model, and the domain that tables read, are
     on record. `gross_bound` and `net_bound` are how far off energy may be by what the record does
     not resolve. None: not measured, and of `gauge_ratio`: they agree.

@@ -107,7 +107,7 @@ class Load:
     unsettled: Mapping[WindowKey, str]
     """Windows whose counts fell, or went on after the load had ended, and which of the two."""
     incidents: Mapping[WindowKey, Mapping[str, float]]
-    """What befell a window, by kind."""
+    """Incidents in a window, by kind."""
 
 
 def read_load(source: Source, run: Run) -> Load:

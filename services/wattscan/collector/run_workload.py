@@ -1,4 +1,4 @@
-"""What shaped a run's load, as its generator told it: the workload, its rates, what befell it."""
+"""What shaped a run's load, as its generator told it: the workload and its rates."""
 
 from __future__ import annotations
 
