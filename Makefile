@@ -44,12 +44,17 @@ TELEMETRY ?=
 COLLECT ?=
 VERIFY ?=
 VERIFY_PYTHON ?= python3
+CONTAINER_PACKAGES := podman runc netavark aardvark-dns iptables debootstrap prometheus gcc libc6-dev
+IMAGES ?=
+IMAGE ?=
+SITE ?=
 FUZZ_SECONDS ?= 60
 FUZZ_READY := .venv/.ready-fuzz
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train setup-board run check-energy test test-boards test-peers test-tflite-runtime check format lint types layers \
 	generated generate models models-notice benchmark-models benchmark-serving benchmark-telemetry \
+	container-packages container-images test-containers sbom site-secrets edge-tpu-delegate \
 	benchmark-batching benchmark-loadgen benchmark-collect simulate \
 	$(TASKS:%=models-%) clients $(CLIENTS:%=clients-%) verify-nvidia fuzz lock system-packages peer-packages \
 	wheel wheel-environment clean FORCE
@@ -158,6 +163,25 @@ benchmark-telemetry: $(READY) ## The error of each class of power source, and wh
 # and, for the load on the GPU, PyTorch. Of the repository it needs all but models/*-fp32 (23 MB without them).
 verify-nvidia: ## Verify an NVIDIA GPU's sensors, on a bare machine with PyTorch (3 minutes; VERIFY_PYTHON=python3)
 	PYTHONPATH=services $(VERIFY_PYTHON) -m wattscan.telemetry verify --target nvidia $(VERIFY)
+
+container-packages: ## Install what builds and runs the images here: podman, debootstrap ... (root)
+	$(MAKE) system-packages SYSTEM_PACKAGES="$(CONTAINER_PACKAGES)"
+
+container-images: $(READY) ## Build the images with podman, on a base made here (IMAGES='cpu collector'; 8 minutes)
+	$(BIN)/python tests/containers/build_images.py $(IMAGES)
+
+test-containers: $(READY) build/clients/images/.ready container-images ## The images, run as a site would run them
+	$(BIN)/python -m pytest tests/containers $(PYTEST)
+
+sbom: build/clients/images/.ready ## Write an image's bill of materials (IMAGE=wattscan/cpu:0.1.0)
+	@test -n "$(IMAGE)" || { echo "Name the image: make sbom IMAGE=wattscan/cpu:0.1.0"; exit 1; }
+	build/clients/images/bin/python docker/sbom.py --image "$(IMAGE)"
+
+site-secrets: ## Make TLS certificates and tokens for a site (SITE='edge1.example 192.0.2.7', its names)
+	docker/site-secrets $(SITE)
+
+edge-tpu-delegate: ## Fetch the Edge TPU's libedgetpu.so.1, and check its digest
+	docker/edge-tpu-delegate
 
 simulate: $(READY) ## Whether the printed intervals hold the truth, over 2,000 made-up runs
 	$(BIN)/python tests/benchmark/simulate.py $(SIMULATE)

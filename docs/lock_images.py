@@ -24,6 +24,10 @@ CUDA_12 = (
     "nvidia-cudnn-cu12==9.10.*",
 )  # fmt: skip
 PASCAL = "onnxruntime-gpu==1.20.*"
+LEFT_OUT = {
+    # A second copy of OpenVINO, which the images that need it have already.
+    "onnxruntime-ep-openvino",
+}
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def resolved(lock: Lock, machine: str) -> dict[str, list[str]]:
     return {
         entry.split()[0]: sorted(set(re.findall(r"--hash=(\S+)", entry)))
         for entry in re.split(r"\n(?=\S)", text)
-        if "==" in entry.split("\n")[0]
+        if "==" in entry.split("\n")[0] and entry.partition("==")[0] not in LEFT_OUT
     }
 
 

@@ -68,12 +68,22 @@ def make_base() -> None:
         shutil.rmtree(root, ignore_errors=True)
         command = ["debootstrap", "--variant=minbase", SUITE, root]
         _run([*command], FOLDER / "debootstrap.log")
+        _slim(root)
         part = archive.with_suffix(".part")
         kept = ["--exclude=./var/cache/apt/archives/*.deb", "--exclude=./var/lib/apt/lists/*"]
         _run(["tar", "-C", root, *kept, "-cf", part, "."], FOLDER / "tar.log")
         part.rename(archive)
         shutil.rmtree(root)
     podman("import", archive, base_name(), timeout=300)
+
+
+def _slim(root: Path) -> None:
+    """What Debian's slim images leave out: manuals and translations, and no licence."""
+    for folder in ("man", "info", "locale", "lintian"):
+        shutil.rmtree(root / "usr/share" / folder, ignore_errors=True)
+    for file in (root / "usr/share/doc").rglob("*"):
+        if file.name != "copyright" and not file.is_dir():
+            file.unlink()
 
 
 def build(name: str) -> None:
