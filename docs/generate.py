@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import page_size
 import serving_reference
 import targets_reference
 from page_table import table
@@ -31,7 +32,7 @@ BEGIN, END = "<!-- generated -->", "<!-- end of what is generated -->"
 def main() -> int:
     """Make, or check; returns the exit code."""
     made = {
-        METRICS: page(METRICS, _metrics()),
+        METRICS: page(METRICS, f"{_metrics()}\n{page_size.size()}"),
         MODELS: page(MODELS, _models()),
         SERVING: page(SERVING, serving_reference.tables()),
         TARGETS: page(TARGETS, targets_reference.tables()),
