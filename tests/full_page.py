@@ -1,8 +1,10 @@
 """The `/metrics` page of a busy service with three tasks in two variants, without its engines."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, disable_created_metrics
+from prometheus_client.core import Metric
 
 from wattscan import plugins
 from wattscan.artifacts import find_cards
@@ -59,7 +61,7 @@ class Zones:
         return [TemperatureReading(zone, Celsius(47.0)) for zone in ("Package id 0", "Tctl")]
 
 
-def registry():
+def registry() -> CollectorRegistry:
     """What a page is made of. It has a sensor of two domains, another of two zones, every protocol,
     and four statuses of each."""
     disable_created_metrics()
@@ -105,7 +107,7 @@ def _answer(model, observations, ledger):
             observations.finished(*model.labels, protocol, code)
 
 
-def series(collected):
+def series(collected: Iterable[Metric]) -> dict[str, int]:
     """Family, by its name in the contract -> its series on the page."""
     names = {
         metric.name.removesuffix("_total"): metric.name for g in GROUPS.values() for metric in g
