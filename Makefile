@@ -55,7 +55,7 @@ FUZZ_READY := .venv/.ready-fuzz
 .PHONY: help setup setup-train setup-board run check-energy test test-boards test-peers test-tflite-runtime check format lint types layers \
 	generated generate models models-notice benchmark-models benchmark-serving benchmark-telemetry \
 	container-packages container-images test-containers sbom site-secrets edge-tpu-delegate \
-	benchmark-batching benchmark-loadgen benchmark-collect simulate \
+	benchmark-batching benchmark-loadgen benchmark-collect benchmark-scrape simulate \
 	$(TASKS:%=models-%) clients $(CLIENTS:%=clients-%) verify-nvidia fuzz lock system-packages peer-packages \
 	wheel wheel-environment clean FORCE
 
@@ -188,6 +188,9 @@ simulate: $(READY) ## Whether the printed intervals hold the truth, over 2,000 m
 
 benchmark-collect: $(READY) ## How long `wattscan collect` takes from a day in Prometheus
 	$(BIN)/python tests/benchmark/collect.py $(COLLECT)
+
+benchmark-scrape: $(READY) ## The CPU time of one scrape of the metrics page (10 s)
+	$(BIN)/python tests/benchmark/scrape.py $(SCRAPE)
 
 clients: $(CLIENTS:%=clients-%) ## The stock clients that tests use, each in its own environment (1.8 GB)
 

@@ -1,6 +1,7 @@
 """Makes the generated files: the protobuf stubs, and the tables of `docs/metrics.md` (from
 `metrics.py`), of `docs/models.md` (from the models' cards), of `docs/serving.md` (from the
-server) and of `docs/targets.md` (from the targets), and the example in `docs/plugins.md`.
+server), of `docs/targets.md` (from the targets) and of `docs/dashboards.md`, the dashboards of
+Grafana, and the example in `docs/plugins.md`.
 
 With `--check`, compares instead, and fails where a committed file is not what would be made.
 """
@@ -12,8 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import page_size
 import serving_reference
 import targets_reference
+from dashboards import files as dashboards
 from page_table import table
 from wattscan import metrics
 from wattscan.artifacts import find_cards
@@ -24,6 +27,7 @@ STUBS = Path("services/wattscan/wire")
 COMPILER = ROOT / "build" / "stubs" / "bin" / "python"
 METRICS, MODELS = Path("docs/metrics.md"), Path("docs/models.md")
 SERVING, TARGETS = Path("docs/serving.md"), Path("docs/targets.md")
+DASHBOARDS = Path("docs/dashboards.md")
 PLUGINS, EXAMPLE = Path("docs/plugins.md"), Path("tests/plugin_example")
 BEGIN, END = "<!-- generated -->", "<!-- end of what is generated -->"
 
@@ -31,11 +35,13 @@ BEGIN, END = "<!-- generated -->", "<!-- end of what is generated -->"
 def main() -> int:
     """Make, or check; returns the exit code."""
     made = {
-        METRICS: page(METRICS, _metrics()),
+        METRICS: page(METRICS, f"{_metrics()}\n{page_size.size()}"),
         MODELS: page(MODELS, _models()),
         SERVING: page(SERVING, serving_reference.tables()),
         TARGETS: page(TARGETS, targets_reference.tables()),
         PLUGINS: page(PLUGINS, _example()),
+        DASHBOARDS: page(DASHBOARDS, dashboards.tables()),
+        **dashboards.files(),
         **stubs(),
     }
     if "--check" not in sys.argv[1:]:
