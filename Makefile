@@ -32,6 +32,9 @@ TASKS := $(subst _,-,$(patsubst services/wattscan/tasks/%/recipe.toml,%,$(wildca
 PEER_PACKAGES := nginx-light haproxy caddy curl nodejs npm
 PEER_PROGRAMS := nginx haproxy caddy curl node npm
 PEER_CLIENTS := build/clients/peers/.ready build/clients/triton/.ready build/clients/node/.ready
+# Node.js may be here from elsewhere, and Debian's would not go beside it.
+CONTAINER_PACKAGES = prometheus victoria-metrics $(shell command -v npm > /dev/null || echo nodejs npm)
+CONTAINER_CHECKS := containers checkov operator
 SYSTEM_PACKAGES := prometheus victoria-metrics chromium dcmtk faketime mosquitto nghttp2-client umockdev
 BENCH ?=
 BASE ?=
@@ -52,6 +55,7 @@ FUZZ_READY := .venv/.ready-fuzz
 	generated generate models models-notice benchmark-models benchmark-serving benchmark-telemetry \
 	benchmark-batching benchmark-loadgen benchmark-collect simulate \
 	$(TASKS:%=models-%) clients $(CLIENTS:%=clients-%) verify-nvidia fuzz lock system-packages peer-packages \
+	test-containers container-packages \
 	wheel wheel-environment clean FORCE
 
 help: ## List the targets
@@ -71,6 +75,19 @@ test: $(READY) ## Run all tests (PYTEST='-k name' for some)
 
 test-peers: $(READY) $(PEER_CLIENTS) ## The server with real proxies and clients of other makers (before a release; 6 minutes)
 	$(BIN)/python -m pytest tests/peers --no-skips $(PYTEST)
+
+test-containers: $(READY) $(CONTAINER_CHECKS:%=build/clients/%/.ready) ## Manifests for Kubernetes, checked (PYTEST='-k name' for some)
+	$(BIN)/python -m pytest tests/containers $(PYTEST)
+
+container-packages: ## Install the Debian packages that test-containers needs (root)
+	$(MAKE) system-packages SYSTEM_PACKAGES="$(CONTAINER_PACKAGES)"
+
+build/clients/operator/.ready: tests/clients/operator/package-lock.json
+	@echo "Setting up the Prometheus operator's types: under a minute."
+	@mkdir -p $(@D)
+	@cp $(<D)/package.json $(<D)/package-lock.json $(@D)
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 peer-packages:
 	@for program in $(PEER_PROGRAMS); do command -v $$program > /dev/null || missing=1; done; \

@@ -1,6 +1,7 @@
 """Makes the generated files: the protobuf stubs, and the tables of `docs/metrics.md` (from
 `metrics.py`), of `docs/models.md` (from the models' cards), of `docs/serving.md` (from the
-server) and of `docs/targets.md` (from the targets), and the example in `docs/plugins.md`.
+server) and of `docs/targets.md` (from the targets), the example in `docs/plugins.md`, and the
+rules of `k8s/monitoring/` (from Prometheus's rule files).
 
 With `--check`, compares instead, and fails where a committed file is not what would be made.
 """
@@ -12,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import operator_rules
 import serving_reference
 import targets_reference
 from page_table import table
@@ -24,6 +26,7 @@ STUBS = Path("services/wattscan/wire")
 COMPILER = ROOT / "build" / "stubs" / "bin" / "python"
 METRICS, MODELS = Path("docs/metrics.md"), Path("docs/models.md")
 SERVING, TARGETS = Path("docs/serving.md"), Path("docs/targets.md")
+RULES = Path("k8s/monitoring/rules.yaml")
 PLUGINS, EXAMPLE = Path("docs/plugins.md"), Path("tests/plugin_example")
 BEGIN, END = "<!-- generated -->", "<!-- end of what is generated -->"
 
@@ -36,6 +39,7 @@ def main() -> int:
         SERVING: page(SERVING, serving_reference.tables()),
         TARGETS: page(TARGETS, targets_reference.tables()),
         PLUGINS: page(PLUGINS, _example()),
+        RULES: operator_rules.objects(ROOT),
         **stubs(),
     }
     if "--check" not in sys.argv[1:]:
