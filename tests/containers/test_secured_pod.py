@@ -1,4 +1,4 @@
-"""TLS, tokens and probes of `k8s/secured/cpu`, run here: its variables, its commands, its Secrets."""
+"""TLS, tokens and probes of `k8s/secured/cpu`, run here: variables, commands and Secrets."""
 
 import json
 import os
