@@ -32,6 +32,8 @@ TASKS := $(subst _,-,$(patsubst services/wattscan/tasks/%/recipe.toml,%,$(wildca
 PEER_PACKAGES := nginx-light haproxy caddy curl nodejs npm
 PEER_PROGRAMS := nginx haproxy caddy curl node npm
 PEER_CLIENTS := build/clients/peers/.ready build/clients/triton/.ready build/clients/node/.ready
+# Node.js may be here from elsewhere, and Debian's would not go beside it.
+CONTAINER_CHECKS := images containers checkov operator
 SYSTEM_PACKAGES := prometheus victoria-metrics chromium dcmtk faketime mosquitto nghttp2-client umockdev
 BENCH ?=
 BASE ?=
@@ -44,7 +46,8 @@ TELEMETRY ?=
 COLLECT ?=
 VERIFY ?=
 VERIFY_PYTHON ?= python3
-CONTAINER_PACKAGES := podman runc netavark aardvark-dns iptables debootstrap prometheus gcc libc6-dev
+CONTAINER_PACKAGES = podman runc netavark aardvark-dns iptables debootstrap openssl curl gcc libc6-dev \
+	prometheus victoria-metrics $(shell command -v npm > /dev/null || echo nodejs npm)
 IMAGES ?=
 IMAGE ?=
 SITE ?=
@@ -76,6 +79,13 @@ test: $(READY) ## Run all tests (PYTEST='-k name' for some)
 
 test-peers: $(READY) $(PEER_CLIENTS) ## The server with real proxies and clients of other makers (before a release; 6 minutes)
 	$(BIN)/python -m pytest tests/peers --no-skips $(PYTEST)
+
+build/clients/operator/.ready: tests/clients/operator/package-lock.json
+	@echo "Setting up the Prometheus operator's types: under a minute."
+	@mkdir -p $(@D)
+	@cp $(<D)/package.json $(<D)/package-lock.json $(@D)
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 peer-packages:
 	@for program in $(PEER_PROGRAMS); do command -v $$program > /dev/null || missing=1; done; \
@@ -170,7 +180,7 @@ container-packages: ## Install what builds and runs the images here: podman, deb
 container-images: $(READY) ## Build the images with podman, on a base made here (IMAGES='cpu collector'; 8 minutes)
 	$(BIN)/python tests/containers/build_images.py $(IMAGES)
 
-test-containers: $(READY) build/clients/images/.ready container-images ## The images, run as a site would run them
+test-containers: $(READY) $(CONTAINER_CHECKS:%=build/clients/%/.ready) container-images ## The images run, and the manifests checked
 	$(BIN)/python -m pytest tests/containers $(PYTEST)
 
 sbom: build/clients/images/.ready ## Write an image's bill of materials (IMAGE=wattscan/cpu:0.1.0)
