@@ -225,6 +225,7 @@ lock: $(READY) ## Resolve the dependencies anew
 	$(LOCK) --python-version 3.10 $(BOARD_EXTRAS:%=--extra %) -o requirements-board.txt
 	$(LOCK) --python-version 3.10 tests/tflite-runtime.in -o requirements-tflite-runtime.txt
 	$(BIN)/python docs/lock_train.py
+	$(BIN)/python docs/lock_images.py
 
 clean: ## Remove the environment and all that was made, runs and checkpoints too
 	rm -rf .venv .cache build runs .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -39,7 +39,9 @@ def main() -> None:
     bom = Bom(components=components(options.image))
     bom.metadata.component = Component(name=options.image, type=ComponentType.CONTAINER)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string(indent=2))
+    out.write_text(
+        make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string(indent=2)
+    )
     print(f"{out}: {len(bom.components)} packages")
 
 
@@ -50,7 +52,9 @@ def components(image: str) -> list[Component]:
     copyrights: dict[str, str] = {}
     for name, content in _files(image):
         if _STATUS.match(name):
-            debian += [BytesParser().parsebytes(part) for part in content.split(b"\n\n") if part.strip()]
+            debian += [
+                BytesParser().parsebytes(part) for part in content.split(b"\n\n") if part.strip()
+            ]
         elif _METADATA.match(name):
             python.append(BytesParser().parsebytes(content))
         elif found := _COPYRIGHT.match(name):
@@ -63,20 +67,26 @@ def components(image: str) -> list[Component]:
 
 def _files(image: str) -> Iterator[tuple[str, bytes]]:
     engine = os.environ.get("CONTAINER_ENGINE", "docker")
-    made = subprocess.run([engine, "create", image], capture_output=True, text=True, check=False)
+    create = [engine, "create", image]
+    made = subprocess.run(create, capture_output=True, text=True, check=False)  # noqa: S603
     if made.returncode:
         raise SystemExit(f"{engine} has no image {image}: {made.stderr.strip()}")
     container = made.stdout.strip()
+    export = [engine, "export", container]
     try:
-        with subprocess.Popen([engine, "export", container], stdout=subprocess.PIPE) as export:
-            with tarfile.open(fileobj=export.stdout, mode="r|") as archive:
-                for member in archive:
-                    name = member.name.removeprefix("./")
-                    if member.isreg() and any(p.match(name) for p in (_STATUS, _METADATA, _COPYRIGHT)):
-                        file = archive.extractfile(member)
-                        yield name, file.read() if file else b""
+        with (
+            subprocess.Popen(export, stdout=subprocess.PIPE) as tree,  # noqa: S603
+            tarfile.open(fileobj=tree.stdout, mode="r|") as archive,
+        ):
+            for member in archive:
+                name = member.name.removeprefix("./")
+                wanted = any(one.match(name) for one in (_STATUS, _METADATA, _COPYRIGHT))
+                file = archive.extractfile(member) if wanted and member.isreg() else None
+                if file:
+                    yield name, file.read()
     finally:
-        subprocess.run([engine, "rm", container], capture_output=True, check=False)
+        remove = [engine, "rm", container]
+        subprocess.run(remove, capture_output=True, check=False)  # noqa: S603
 
 
 def _debian(fields: Message, copyrights: dict[str, str]) -> Component:

@@ -74,9 +74,9 @@ def resolved(lock: Lock, machine: str) -> dict[str, list[str]]:
         needs, pins = Path(folder) / "needs.in", Path(folder) / "constraints.txt"
         needs.write_text("\n".join(lock.more) + "\n")
         pins.write_text("\n".join(_pins(lock)) + "\n")
-        command = [ROOT / ".venv/bin/uv", "pip", "compile", needs, "-c", pins]
+        command = [str(ROOT / ".venv/bin/uv"), "pip", "compile", str(needs), "-c", str(pins)]
         if lock != LOCKS["build"]:
-            command += [ROOT / "pyproject.toml"]
+            command += [str(ROOT / "pyproject.toml")]
         command += [word for extra in lock.extras for word in ("--extra", extra)]
         command += ["--python-version", lock.python, "--generate-hashes", "--no-annotate"]
         command += ["--python-platform", f"{machine}-manylinux_2_36", "--no-header", "--quiet"]

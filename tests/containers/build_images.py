@@ -1,6 +1,6 @@
 """Builds the images with podman, from docker/Dockerfile alone (make container-images).
 
-No registry is asked: the base is made here with debootstrap, under the name that the Dockerfile has.
+No registry is asked: the base is made here with debootstrap, under the Dockerfile's name for it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import shutil
 import subprocess
 import sys
 import time
-import tomllib
 from pathlib import Path
 
+import tomllib
 from podman_engine import FOLDER, ROOT, environment, missing, podman
 
 SUITE = "bookworm"

@@ -139,8 +139,6 @@ def test_tls_and_tokens_from_files(up, tmp_path):
     assert checked.returncode == 0
     token = (secrets / "loadtest.token").read_text()
     for name in names:
-        log = subprocess.run(
-            ["podman", "logs", name], env=site.env, capture_output=True, text=True
-        )
+        log = subprocess.run(["podman", "logs", name], env=site.env, capture_output=True, text=True)
         assert token not in log.stdout + log.stderr
     shutil.rmtree(secrets)

@@ -18,7 +18,9 @@ INSTALLERS = re.compile(r"(^|/)(pip|pip3|uv|conda|npm|git|curl|wget|ssh|gdb)$")
 CACHES = re.compile(
     r"^(root/\.cache|var/lib/apt/lists/.+_|var/cache/apt/archives/.+\.deb$|.*\.whl$|build/|wheels/)"
 )
-SECRETS = re.compile(r"\.(key|p12|pfx)$|(^|/)(\.netrc|\.npmrc|pip\.conf|id_rsa|tokens)$|certificates\.pem$")
+SECRETS = re.compile(
+    r"\.(key|p12|pfx)$|(^|/)(\.netrc|\.npmrc|pip\.conf|id_rsa|tokens)$|certificates\.pem$"
+)
 PRIVATE = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s")
 
 
@@ -32,7 +34,9 @@ def files_of(image):
     """The members of an image's whole tree, with their first bytes."""
     name = podman("create", tag(image)).stdout.strip()
     try:
-        export = subprocess.Popen(["podman", "export", name], stdout=subprocess.PIPE, env=environment())
+        export = subprocess.Popen(
+            ["podman", "export", name], stdout=subprocess.PIPE, env=environment()
+        )
         with tarfile.open(fileobj=export.stdout, mode="r|") as archive:
             for member in archive:
                 head = archive.extractfile(member).read(4096) if member.isreg() else b""

@@ -58,7 +58,9 @@ def test_sigterm_drains(start):
             begun.wait()
             for _ in range(200):
                 try:
-                    answers.append(client.segment(FRAME, task="brain-mri", variant="fp32").mask.size)
+                    answers.append(
+                        client.segment(FRAME, task="brain-mri", variant="fp32").mask.size
+                    )
                 except wattscan.RequestFailed as error:
                     answers.append(error.status)
                     return

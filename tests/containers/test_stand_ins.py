@@ -59,7 +59,9 @@ def test_the_delegate_that_is_mounted_computes_integers(start, tmp_path):
     (tmp_path / "delegate.c").write_text(DELEGATE)
     library = compiled(tmp_path / "delegate.c", tmp_path / "mounted/libedgetpu.so.1")
     box = start(
-        "edge-tpu", f"--volume={library.parent}:/opt/edge-tpu:ro", "--env=DELEGATE_LOG=/tmp/prepared"
+        "edge-tpu",
+        f"--volume={library.parent}:/opt/edge-tpu:ro",
+        "--env=DELEGATE_LOG=/tmp/prepared",
     )
     assert box.run("cat", "/tmp/prepared").count("prepared") == 3  # the INT8 models
     page = box.page()
