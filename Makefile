@@ -57,7 +57,7 @@ FUZZ_READY := .venv/.ready-fuzz
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train setup-board run check-energy test test-boards test-peers test-tflite-runtime check format lint types layers \
 	generated generate models models-notice benchmark-models benchmark-serving benchmark-telemetry \
-	container-packages container-images test-containers sbom site-secrets edge-tpu-delegate \
+	benchmark-containers container-packages container-images test-containers sbom site-secrets agent-macos edge-tpu-delegate \
 	benchmark-batching benchmark-loadgen benchmark-collect benchmark-scrape simulate \
 	$(TASKS:%=models-%) clients $(CLIENTS:%=clients-%) verify-nvidia fuzz lock system-packages peer-packages \
 	wheel wheel-environment clean FORCE
@@ -183,12 +183,18 @@ container-images: $(READY) ## Build the images with podman, on a base made here 
 test-containers: $(READY) $(CONTAINER_CHECKS:%=build/clients/%/.ready) container-images ## The images run, and the manifests checked
 	$(BIN)/python -m pytest tests/containers $(PYTEST)
 
+benchmark-containers: $(READY) ## What the images weigh, how soon they are ready, what memory they take (2 minutes)
+	$(BIN)/python tests/benchmark/containers.py
+
 sbom: build/clients/images/.ready ## Write an image's bill of materials (IMAGE=wattscan/cpu:0.1.0)
 	@test -n "$(IMAGE)" || { echo "Name the image: make sbom IMAGE=wattscan/cpu:0.1.0"; exit 1; }
 	build/clients/images/bin/python docker/sbom.py --image "$(IMAGE)"
 
 site-secrets: ## Make TLS certificates and tokens for a site (SITE='edge1.example 192.0.2.7', its names)
 	docker/site-secrets $(SITE)
+
+agent-macos: $(READY) ## On a Mac: the service as a launchd agent, since containers see neither GPU nor sensors
+	docker/macos/agent install
 
 edge-tpu-delegate: ## Fetch the Edge TPU's libedgetpu.so.1, and check its digest
 	docker/edge-tpu-delegate
