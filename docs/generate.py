@@ -1,7 +1,7 @@
-"""Makes the generated files: the protobuf stubs, and the tables of `docs/metrics.md` (from
-`metrics.py`), of `docs/models.md` (from the models' cards), of `docs/serving.md` (from the
-server) and of `docs/targets.md` (from the targets), the example in `docs/plugins.md`, and the
-rules of `k8s/monitoring/` (from Prometheus's rule files).
+"""Makes the generated files: the protobuf stubs; the tables of `docs/metrics.md` (from
+`metrics.py`), of `docs/models.md` (from the models' cards), of `docs/serving.md` (from the server),
+of `docs/targets.md` (from the targets) and of `docs/dashboards.md`; Grafana's dashboards; the example
+in `docs/plugins.md`; and the rules of `k8s/monitoring/` (from Prometheus's rule files).
 
 With `--check`, compares instead, and fails where a committed file is not what would be made.
 """
@@ -14,8 +14,10 @@ import tempfile
 from pathlib import Path
 
 import operator_rules
+import page_size
 import serving_reference
 import targets_reference
+from dashboards import files as dashboards
 from page_table import table
 from wattscan import metrics
 from wattscan.artifacts import find_cards
@@ -26,6 +28,7 @@ STUBS = Path("services/wattscan/wire")
 COMPILER = ROOT / "build" / "stubs" / "bin" / "python"
 METRICS, MODELS = Path("docs/metrics.md"), Path("docs/models.md")
 SERVING, TARGETS = Path("docs/serving.md"), Path("docs/targets.md")
+DASHBOARDS = Path("docs/dashboards.md")
 RULES = Path("k8s/monitoring/rules.yaml")
 PLUGINS, EXAMPLE = Path("docs/plugins.md"), Path("tests/plugin_example")
 BEGIN, END = "<!-- generated -->", "<!-- end of what is generated -->"
@@ -34,11 +37,13 @@ BEGIN, END = "<!-- generated -->", "<!-- end of what is generated -->"
 def main() -> int:
     """Make, or check; returns the exit code."""
     made = {
-        METRICS: page(METRICS, _metrics()),
+        METRICS: page(METRICS, f"{_metrics()}\n{page_size.size()}"),
         MODELS: page(MODELS, _models()),
         SERVING: page(SERVING, serving_reference.tables()),
         TARGETS: page(TARGETS, targets_reference.tables()),
         PLUGINS: page(PLUGINS, _example()),
+        DASHBOARDS: page(DASHBOARDS, dashboards.tables()),
+        **dashboards.files(),
         RULES: operator_rules.objects(ROOT),
         **stubs(),
     }

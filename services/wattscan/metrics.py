@@ -190,6 +190,32 @@ QUEUE_DEPTH = _metric(
     "target task precision",
     "Images waiting.",
 )
+QUEUE_LIMIT = _metric(
+    "wattscan_queue_limit",
+    "gauge",
+    "target task precision",
+    "Images that may wait; a request that would exceed it is refused.",
+)
+OUTPUT_IMAGES = _metric(
+    "wattscan_output_images_total",
+    "counter",
+    "target task precision",
+    "Images that a clinical model has answered. Counted as each request is answered.",
+)
+OUTPUT_POSITIVE = _metric(
+    "wattscan_output_positive_total",
+    "counter",
+    "target task precision",
+    "Sum, over the images of wattscan_output_images_total, of the share of outputs above one half: "
+    "of a mask's pixels, or of the findings. Divided by that count it is the mean share, which "
+    "shows whether a variant's answers drift from the reference's.",
+)
+CERTIFICATE_EXPIRY = _metric(
+    "wattscan_tls_certificate_expiry_timestamp_seconds",
+    "gauge",
+    "target",
+    "Unix time at which the server's TLS certificate expires; absent without TLS.",
+)
 INFERENCE_ENERGY_JOULES = _metric(
     "wattscan_inference_energy_joules_total",
     "counter",
@@ -382,12 +408,16 @@ GROUPS: dict[str, tuple[Metric, ...]] = {
         REQUEST_DURATION_SECONDS,
         BATCH_SIZE,
         QUEUE_DEPTH,
+        QUEUE_LIMIT,
+        OUTPUT_IMAGES,
+        OUTPUT_POSITIVE,
         INFERENCE_ENERGY_JOULES,
         IDLE_ENERGY_JOULES,
         MODEL_INFO,
         MODEL_QUALITY_RATIO,
         MODEL_PTQ_QUALITY_RATIO,
         MODEL_QUALITY_DIFFERENCE_RATIO,
+        CERTIFICATE_EXPIRY,
     ),
     "Load (exported by the load generator)": (
         RUN_INFO,

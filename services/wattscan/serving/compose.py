@@ -12,7 +12,7 @@ from wattscan.serving import cli, connection_options
 from wattscan.serving.admission import Clients
 from wattscan.serving.arrivals import Arrivals
 from wattscan.serving.memory import Memory
-from wattscan.serving.observations import ModelsCollector, Observations
+from wattscan.serving.observations import CertificateCollector, ModelsCollector, Observations
 from wattscan.serving.pipeline import Pipeline
 from wattscan.serving.protocols.oip.service import InferenceService
 from wattscan.serving.protocols.oip.shared_memory import SharedMemory
@@ -52,6 +52,8 @@ def make_server(
     )
     observations = Observations(target, registry)
     registry.register(ModelsCollector(target, models))
+    if settings.tls is not None:
+        registry.register(CertificateCollector(target, settings.tls))
     pipeline = Pipeline(models, meter, observations, target.batching.queue_limit)
     memory = SharedMemory(cli.shares_memory(options), max_bytes=limits.max_bytes)
     services = [

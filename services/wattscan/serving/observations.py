@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter as Counts
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cache, partial
 from typing import NamedTuple
@@ -13,16 +14,15 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from wattscan import metrics
-from wattscan.contracts import Target
+from wattscan.contracts import Target, WattscanError
 from wattscan.serving.backlog import Backlog
 from wattscan.serving.repository.loaded import LoadedModel
 from wattscan.serving.repository.repository import Repository
+from wattscan.serving.security.tls import TlsFiles
 
-# 0.1 ms to 26 s, three bounds an octave at first, where inference lies.
-_SECONDS = (
-    0.0001, 0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.006, 0.008, 0.012, 0.016, 0.024,
-    0.032, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0,
-)  # fmt: skip
+# 1 ms to 10 s in steps of about two: enough to see on a heat map where a stage lies, and
+# whether a p99 keeps its bound. Each bound costs 36 series with three tasks in two variants.
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _SCORES = (
     metrics.MODEL_QUALITY_RATIO,
     metrics.MODEL_PTQ_QUALITY_RATIO,
@@ -35,12 +35,20 @@ class _Finished(NamedTuple):
     labels: tuple[str, ...]
 
 
-class _Computed(NamedTuple):
-    """`batch`: the images of the batch that it counts for; 0 if another request does."""
+class Answered(NamedTuple):
+    """A request that was answered: the labels of its model, and what its stages took.
+
+    `batch`: the images of the batch that it counts for; 0 where another request of it counts.
+    `positive`: over its `images`, the sum of the share of outputs above one half; None where the
+    model is of no clinical task.
+    """
 
     labels: tuple[str, str]
     seconds: Mapping[str, float]
     batch: int
+    images: int = 1
+    positive: float | None = None
+    trace_id: str = ""
 
 
 class Observations(Collector):
@@ -53,23 +61,26 @@ class Observations(Collector):
         self._seconds = Histogram(m.name, m.help, m.labels, registry=None, buckets=_SECONDS)
         m = metrics.BATCH_SIZE
         self._batches = Histogram(m.name, m.help, m.labels, registry=None, buckets=_IMAGES)
+        m = metrics.OUTPUT_IMAGES
+        self._images = Counter(m.name, m.help, m.labels, registry=None)
+        m = metrics.OUTPUT_POSITIVE
+        self._positive = Counter(m.name, m.help, m.labels, registry=None)
         # `labels` makes texts of what are texts already, each time.
         self._requests_of = cache(partial(self._requests.labels, target.name))
         self._seconds_of = cache(partial(self._seconds.labels, target.name))
         self._batches_of = cache(partial(self._batches.labels, target.name))
-        self._backlog: Backlog[_Finished | _Computed] = Backlog(self._count)
+        self._images_of = cache(partial(self._images.labels, target.name))
+        self._positive_of = cache(partial(self._positive.labels, target.name))
+        self._backlog: Backlog[_Finished | Answered] = Backlog(self._count)
         registry.register(self)
 
     def finished(self, task: str, precision: str, protocol: str, code: str) -> None:
         """A request was answered with that status."""
         self._backlog.add(_Finished((task, precision, protocol, code)))
 
-    def computed(self, labels: tuple[str, str], seconds: Mapping[str, float], batch: int) -> None:
-        """The stages of a request to a model of those labels took so long.
-
-        `batch`: the images of the batch that was executed; 0 where another request of it counts.
-        """
-        self._backlog.add(_Computed(labels, seconds, batch))
+    def computed(self, answered: Answered) -> None:
+        """A request to a model was answered."""
+        self._backlog.add(answered)
 
     def collect(self) -> Iterator[Metric]:
         """All that is counted so far."""
@@ -83,17 +94,22 @@ class Observations(Collector):
         for metric in self._metrics():
             yield from metric.describe()
 
-    def _metrics(self) -> tuple[Counter, Histogram, Histogram]:
-        return self._requests, self._seconds, self._batches
+    def _metrics(self) -> tuple[Counter | Histogram, ...]:
+        return self._requests, self._seconds, self._batches, self._images, self._positive
 
-    def _count(self, note: _Finished | _Computed) -> None:
+    def _count(self, note: _Finished | Answered) -> None:
         if isinstance(note, _Finished):
             self._requests_of(*note.labels).inc()
             return
         for stage, duration in note.seconds.items():
-            self._seconds_of(*note.labels, stage).observe(duration)
+            traced = stage == "total" and note.trace_id
+            exemplar = {"trace_id": note.trace_id} if traced else None
+            self._seconds_of(*note.labels, stage).observe(duration, exemplar)
         if note.batch:
             self._batches_of(*note.labels).observe(note.batch)
+        if note.positive is not None:
+            self._images_of(*note.labels).inc(note.images)
+            self._positive_of(*note.labels).inc(note.positive)
 
 
 class ModelsCollector(Collector):
@@ -105,12 +121,13 @@ class ModelsCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """One series a model and figure."""
-        info, depth, *scores = (
+        info, depth, limit, *scores = (
             GaugeMetricFamily(m.name, m.help, labels=m.labels)
-            for m in (metrics.MODEL_INFO, metrics.QUEUE_DEPTH, *_SCORES)
+            for m in (metrics.MODEL_INFO, metrics.QUEUE_DEPTH, metrics.QUEUE_LIMIT, *_SCORES)
         )
         # Versions of a model share their labels, and so do their queues.
         waiting: Counts[tuple[str, ...]] = Counts()
+        allowed: Counts[tuple[str, ...]] = Counts()
         for model in {(m.labels, m.file.sha256): m for m in self._models}.values():
             labels = [self._target.name, *model.labels]
             engine = [model.backend, model.provider, model.file.format]
@@ -123,9 +140,27 @@ class ModelsCollector(Collector):
         for model in self._models:
             labels = [self._target.name, *model.labels]
             waiting[tuple(labels)] += model.batcher.waiting
+            allowed[tuple(labels)] += model.batcher.settings.queue_limit
         for key, images in waiting.items():
             depth.add_metric(key, images)
-        yield from (info, *scores, depth)
+            limit.add_metric(key, allowed[key])
+        yield from (info, *scores, depth, limit)
+
+
+class CertificateCollector(Collector):
+    """When the server's certificate expires."""
+
+    def __init__(self, target: Target, tls: TlsFiles) -> None:
+        self._target = target
+        self._tls = tls
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Of the file as it is now; nothing while it cannot be read."""
+        m = metrics.CERTIFICATE_EXPIRY
+        family = GaugeMetricFamily(m.name, m.help, labels=m.labels)
+        with suppress(WattscanError):
+            family.add_metric([self._target.name], self._tls.expiry())
+        yield family
 
 
 def _add_scores(

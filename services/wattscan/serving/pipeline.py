@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TypeVar
 
-from wattscan.contracts import UNKNOWN_ENERGY, EnergyMeter, EnergyShare
+import numpy as np
+
+from wattscan.contracts import UNKNOWN_ENERGY, Array, EnergyMeter, EnergyShare
 from wattscan.serving.batching.work import Work
 from wattscan.serving.call import Call
 from wattscan.serving.errors import Cancelled, Draining
 from wattscan.serving.jobs import Job
-from wattscan.serving.observations import Observations
+from wattscan.serving.observations import Answered, Observations
 from wattscan.serving.repository.loaded import LoadedModel
 from wattscan.serving.repository.repository import Repository
 from wattscan.serving.stages import Stages
@@ -74,7 +75,7 @@ class Pipeline:
                 raise
             call.energy = total(call.energy, stages.close(ok=True))
             call.seconds = stages.seconds
-            self._note(model, work, stages.seconds)
+            self._note(model, work, call)
             return result
 
     def _work(self, model: LoadedModel, job: Job[_Result], stages: Stages, call: Call) -> Work:
@@ -93,10 +94,14 @@ class Pipeline:
             work.wake()  # it has ended already: nobody would wake it
         return work
 
-    def _note(self, model: LoadedModel, work: Work, seconds: Mapping[str, float]) -> None:
+    def _note(self, model: LoadedModel, work: Work, call: Call) -> None:
         """Tell the metrics and the statistics what it took."""
-        self._observations.computed(model.labels, seconds, work.batch_size if work.led else 0)
-        model.statistics.succeeded(work.rows, work.batch_size, work.led, seconds)
+        positive = positive_share(work.outputs[0]) * work.rows if model.clinical else None
+        batch = work.batch_size if work.led else 0
+        self._observations.computed(
+            Answered(model.labels, call.seconds, batch, work.rows, positive, call.trace_id)
+        )
+        model.statistics.succeeded(work.rows, work.batch_size, work.led, call.seconds)
 
     def end_streams(self) -> None:
         """From now on what comes over an open stream is told to go elsewhere. Calls that have come
@@ -152,6 +157,11 @@ def total(before: EnergyShare | None, now: EnergyShare | None) -> EnergyShare | 
     if before.energy is None or now.energy is None:
         return UNKNOWN_ENERGY
     return replace(now, energy=Joules(before.energy + now.energy))
+
+
+def positive_share(logits: Array) -> float:
+    """How many of them stand for a probability above one half, 0 to 1; 0 of none."""
+    return np.count_nonzero(logits > 0) / max(1, logits.size)
 
 
 def _check_wanted(call: Call) -> None:

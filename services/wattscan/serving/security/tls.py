@@ -13,6 +13,7 @@ import grpc
 
 from wattscan.contracts import WattscanError
 from wattscan.serving.file_stamp import FileStamp, stamp
+from wattscan.serving.security.certificate import expiry
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,13 @@ class TlsFiles:
                 raise WattscanError(f"{self.client_ca} has no certificate in it") from None
             context.verify_mode = ssl.CERT_REQUIRED
         return context
+
+    def expiry(self) -> float:
+        """Unix time at which the server's own certificate expires, the first of its chain.
+
+        Raises: WattscanError.
+        """
+        return expiry(_read(self.certificate))
 
     def stamps(self) -> tuple[FileStamp | None, ...]:
         """Other files have another one. One that is missing for a moment, as while it is replaced,

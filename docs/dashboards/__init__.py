@@ -1,0 +1,1 @@
+"""The Grafana dashboards as code: `files.py` makes the JSON in `docker/grafana/dashboards/`."""
