@@ -17,6 +17,7 @@ from manifests import (
     one,
     pod_of,
     pods,
+    text,
     variables,
     wattscan,
 )
@@ -28,6 +29,8 @@ STAGES = {
 }  # fmt: skip
 # After the last answer: open streams, connections, the process's own end (serving/server.py).
 AFTER_THE_LAST_ANSWER = 5
+# The Nano's image computes on the processor. A Mac's containers see neither GPU nor sensors.
+SERVED, NO_OVERLAY = {"jetson-nano": "jetson-nano-cpu"}, {"apple-m1", "jetson-nano"}
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 each_pod = pytest.mark.parametrize(
     ("folder", "workload"),
@@ -37,11 +40,11 @@ each_pod = pytest.mark.parametrize(
 
 def test_every_target_but_the_mac_has_an_overlay_and_a_daemon_set():
     known = {path.stem for path in (ROOT / "services/wattscan/targets").glob("*.toml")}
-    assert set(TARGETS) == known - {"apple-m1"}
+    assert {SERVED.get(name, name) for name in TARGETS} == known - NO_OVERLAY
     for name in TARGETS:
         for folder, kind in ((f"targets/{name}", "Deployment"), (f"edge/{name}", "DaemonSet")):
             server = one(folder, kind)
-            assert variables(container_of(server))["WATTSCAN_TARGET"] == name
+            assert variables(container_of(server))["WATTSCAN_TARGET"] == SERVED.get(name, name)
             assert pod_of(server)["nodeSelector"] == {"wattscan.io/target": name}
             assert {each["metadata"].get("namespace") for each in objects(folder)} == {
                 None, f"wattscan-{name}",
@@ -190,6 +193,19 @@ def test_every_page_is_scraped_once():
             and "namespaceSelector" in rule["from"][0]
             for rule in rules
         )
+
+
+def test_the_jobs_are_named_as_rules_and_dashboards_name_them():
+    given = {
+        relabeling["replacement"]
+        for monitor in objects(OPERATOR, "ServiceMonitor")
+        for end in monitor["spec"]["endpoints"]
+        for relabeling in end["relabelings"]
+        if relabeling["targetLabel"] == "job"
+    }
+    texts = [text(OPERATOR), *(path.read_text() for path in (ROOT / "docker").rglob("*.json"))]
+    named = {name for each in texts for name in re.findall(r'job=\\?"(wattscan-\w+)', each)}
+    assert "wattscan-target" in named <= given
 
 
 def test_as_many_workers_are_expected_as_are_started():

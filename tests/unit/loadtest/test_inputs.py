@@ -1,11 +1,14 @@
 """What is sent: files, and tensors made of files, of images, and of the seed."""
 
 import io
+import time
 
+import gevent
 import numpy as np
 import pytest
 from PIL import Image
 
+from loadtest import inputs
 from loadtest.inputs import Input, batches, files_of, samples_of
 from loadtest.protocols.requests import Subject
 from loadtest.protocols.tensors import named_models, tensor_batches
@@ -25,6 +28,30 @@ def test_phantoms_are_shuffled_by_the_seed():
     one, other = (files_of(Workload(seed=seed), NERVE) for seed in (1, 2))
     assert len(one) == IMAGES and one != other and sorted(one) == sorted(other)
     assert one == files_of(Workload(seed=1), NERVE)
+
+
+def test_a_worker_is_heard_while_phantoms_are_made(monkeypatch):
+    def slow(task):
+        end = time.monotonic() + 0.6
+        while time.monotonic() < end:
+            pass
+        return [b""]
+
+    def beat():
+        while True:
+            gevent.sleep(0.02)
+            beats.append(time.monotonic())
+
+    monkeypatch.setattr(inputs, "phantom_files", slow)
+    inputs._phantoms.cache_clear()
+    beats = [time.monotonic()]
+    beating = gevent.spawn(beat)
+    try:
+        assert files_of(Workload(), NERVE) == [b""]
+    finally:
+        beating.kill()
+        inputs._phantoms.cache_clear()
+    assert max(np.diff(beats)) < 0.4
 
 
 def test_files_go_out_as_they_are(tmp_path):
