@@ -32,6 +32,8 @@ TASKS := $(subst _,-,$(patsubst services/wattscan/tasks/%/recipe.toml,%,$(wildca
 PEER_PACKAGES := nginx-light haproxy caddy curl nodejs npm
 PEER_PROGRAMS := nginx haproxy caddy curl node npm
 PEER_CLIENTS := build/clients/peers/.ready build/clients/triton/.ready build/clients/node/.ready
+# Node.js may be here from elsewhere, and Debian's would not go beside it.
+CONTAINER_CHECKS := images containers checkov operator
 SYSTEM_PACKAGES := prometheus victoria-metrics chromium dcmtk faketime mosquitto nghttp2-client umockdev
 BENCH ?=
 BASE ?=
@@ -44,12 +46,18 @@ TELEMETRY ?=
 COLLECT ?=
 VERIFY ?=
 VERIFY_PYTHON ?= python3
+CONTAINER_PACKAGES = podman runc netavark aardvark-dns iptables debootstrap openssl curl gcc libc6-dev \
+	prometheus victoria-metrics $(shell command -v npm > /dev/null || echo nodejs npm)
+IMAGES ?=
+IMAGE ?=
+SITE ?=
 FUZZ_SECONDS ?= 60
 FUZZ_READY := .venv/.ready-fuzz
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train setup-board run check-energy test test-boards test-peers test-tflite-runtime check format lint types layers \
 	generated generate models models-notice benchmark-models benchmark-serving benchmark-telemetry \
+	container-packages container-images test-containers sbom site-secrets edge-tpu-delegate \
 	benchmark-batching benchmark-loadgen benchmark-collect benchmark-scrape simulate \
 	$(TASKS:%=models-%) clients $(CLIENTS:%=clients-%) verify-nvidia fuzz lock system-packages peer-packages \
 	wheel wheel-environment clean FORCE
@@ -71,6 +79,13 @@ test: $(READY) ## Run all tests (PYTEST='-k name' for some)
 
 test-peers: $(READY) $(PEER_CLIENTS) ## The server with real proxies and clients of other makers (before a release; 6 minutes)
 	$(BIN)/python -m pytest tests/peers --no-skips $(PYTEST)
+
+build/clients/operator/.ready: tests/clients/operator/package-lock.json
+	@echo "Setting up the Prometheus operator's types: under a minute."
+	@mkdir -p $(@D)
+	@cp $(<D)/package.json $(<D)/package-lock.json $(@D)
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 peer-packages:
 	@for program in $(PEER_PROGRAMS); do command -v $$program > /dev/null || missing=1; done; \
@@ -159,6 +174,25 @@ benchmark-telemetry: $(READY) ## The error of each class of power source, and wh
 verify-nvidia: ## Verify an NVIDIA GPU's sensors, on a bare machine with PyTorch (3 minutes; VERIFY_PYTHON=python3)
 	PYTHONPATH=services $(VERIFY_PYTHON) -m wattscan.telemetry verify --target nvidia $(VERIFY)
 
+container-packages: ## Install what builds and runs the images here: podman, debootstrap ... (root)
+	$(MAKE) system-packages SYSTEM_PACKAGES="$(CONTAINER_PACKAGES)"
+
+container-images: $(READY) ## Build the images with podman, on a base made here (IMAGES='cpu collector'; 8 minutes)
+	$(BIN)/python tests/containers/build_images.py $(IMAGES)
+
+test-containers: $(READY) $(CONTAINER_CHECKS:%=build/clients/%/.ready) container-images ## The images run, and the manifests checked
+	$(BIN)/python -m pytest tests/containers $(PYTEST)
+
+sbom: build/clients/images/.ready ## Write an image's bill of materials (IMAGE=wattscan/cpu:0.1.0)
+	@test -n "$(IMAGE)" || { echo "Name the image: make sbom IMAGE=wattscan/cpu:0.1.0"; exit 1; }
+	build/clients/images/bin/python docker/sbom.py --image "$(IMAGE)"
+
+site-secrets: ## Make TLS certificates and tokens for a site (SITE='edge1.example 192.0.2.7', its names)
+	docker/site-secrets $(SITE)
+
+edge-tpu-delegate: ## Fetch the Edge TPU's libedgetpu.so.1, and check its digest
+	docker/edge-tpu-delegate
+
 simulate: $(READY) ## Whether the printed intervals hold the truth, over 2,000 made-up runs
 	$(BIN)/python tests/benchmark/simulate.py $(SIMULATE)
 
@@ -191,6 +225,7 @@ lock: $(READY) ## Resolve the dependencies anew
 	$(LOCK) --python-version 3.10 $(BOARD_EXTRAS:%=--extra %) -o requirements-board.txt
 	$(LOCK) --python-version 3.10 tests/tflite-runtime.in -o requirements-tflite-runtime.txt
 	$(BIN)/python docs/lock_train.py
+	$(BIN)/python docs/lock_images.py
 
 clean: ## Remove the environment and all that was made, runs and checkpoints too
 	rm -rf .venv .cache build runs .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -1,7 +1,7 @@
-"""Makes the generated files: the protobuf stubs, and the tables of `docs/metrics.md` (from
-`metrics.py`), of `docs/models.md` (from the models' cards), of `docs/serving.md` (from the
-server), of `docs/targets.md` (from the targets) and of `docs/dashboards.md`, the dashboards of
-Grafana, and the example in `docs/plugins.md`.
+"""Makes the generated files: the protobuf stubs; the tables of `docs/metrics.md` (from
+`metrics.py`), of `docs/models.md` (from the models' cards), of `docs/serving.md` (from the server),
+of `docs/targets.md` (from the targets) and of `docs/dashboards.md`; Grafana's dashboards; the example
+in `docs/plugins.md`; and the rules of `k8s/monitoring/` (from Prometheus's rule files).
 
 With `--check`, compares instead, and fails where a committed file is not what would be made.
 """
@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import operator_rules
 import page_size
 import serving_reference
 import targets_reference
@@ -28,6 +29,7 @@ COMPILER = ROOT / "build" / "stubs" / "bin" / "python"
 METRICS, MODELS = Path("docs/metrics.md"), Path("docs/models.md")
 SERVING, TARGETS = Path("docs/serving.md"), Path("docs/targets.md")
 DASHBOARDS = Path("docs/dashboards.md")
+RULES = Path("k8s/monitoring/rules.yaml")
 PLUGINS, EXAMPLE = Path("docs/plugins.md"), Path("tests/plugin_example")
 BEGIN, END = "<!-- generated -->", "<!-- end of what is generated -->"
 
@@ -42,6 +44,7 @@ def main() -> int:
         PLUGINS: page(PLUGINS, _example()),
         DASHBOARDS: page(DASHBOARDS, dashboards.tables()),
         **dashboards.files(),
+        RULES: operator_rules.objects(ROOT),
         **stubs(),
     }
     if "--check" not in sys.argv[1:]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from wattscan.targets import load_target
 
 # Providers of ONNX Runtime that compute on the processor, as the other engines do.
 _PROCESSOR = (None, "", "cpu", "openvino")
+DEFAULT_GRPC_PORT = 8001
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -33,7 +35,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     add_target_arguments(parser)
     add = arguments.adder(parser.add_argument_group("where it listens"))
     add("--address", default="127.0.0.1", help="the address to listen on")
-    add("--grpc-port", type=arguments.port, default=8001, help="0: a free one")
+    add("--grpc-port", type=arguments.port, default=DEFAULT_GRPC_PORT, help="0: a free one")
     add("--metrics-port", type=arguments.port, default=8002, help="0: a free one")
     add(
         "--grace",
@@ -187,14 +189,21 @@ def shares_memory(options: argparse.Namespace) -> bool:
 
 
 def add_health_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of a probe."""
+    """Options of a probe. The service's own environment is enough for one beside it."""
+    port = os.environ.get("WATTSCAN_GRPC_PORT") or DEFAULT_GRPC_PORT
     parser.add_argument(
-        "address", metavar="HOST:PORT", help="of its gRPC port; http:// or grpc:// may stand before"
+        "address",
+        metavar="HOST:PORT",
+        nargs="?",
+        default=f"127.0.0.1:{port}",
+        help="of its gRPC port; http:// or grpc:// may stand before it (default 127.0.0.1:"
+        f"{DEFAULT_GRPC_PORT}, or at the port WATTSCAN_GRPC_PORT)",
     )
     parser.add_argument("--timeout", type=float, default=5.0, help="seconds (default 5)")
-    parser.add_argument("--tls-ca", type=Path, metavar="FILE", help="trust these, and use TLS")
-    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="for mutual TLS")
-    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="for mutual TLS")
+    add = arguments.adder(parser)
+    add("--tls-ca", type=Path, metavar="FILE", help="trust these, and use TLS (WATTSCAN_TLS_CA)")
+    add("--tls-cert", type=Path, metavar="FILE", help="for mutual TLS (WATTSCAN_TLS_CERT)")
+    add("--tls-key", type=Path, metavar="FILE", help="for mutual TLS (WATTSCAN_TLS_KEY)")
 
 
 def run_health(args: argparse.Namespace) -> int:

@@ -144,6 +144,24 @@ def test_a_file_that_is_open_to_others_is_refused(path, mode):
         Tokens(path).load()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+def test_a_file_that_is_read_by_its_group_may_be_open_to_it(path):
+    """A Secret of Kubernetes belongs to root, and to the pod's group."""
+    os.chown(path, 12345, os.getegid())
+    path.chmod(0o440)
+    tokens = Tokens(path)
+    tokens.load()
+    assert tokens.check(f"Bearer {READER}", "infer").name == "clinic"
+    for mode in (0o444, 0o460):
+        path.chmod(mode)
+        with pytest.raises(WattscanError, match="by others: chmod 600"):
+            Tokens(path).load()
+    os.chown(path, 12345, 12345)
+    path.chmod(0o440)
+    with pytest.raises(WattscanError, match="by others: chmod 600"):
+        Tokens(path).load()
+
+
 @pytest.mark.parametrize(
     "line",
     [f"clinic {NEW}", f"clinic owner {NEW}", f"clinic infer {NEW} {NEW}", "clinic infer nnnnn",

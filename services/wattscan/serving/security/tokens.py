@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import os
 import stat
 import threading
 import time
@@ -37,7 +38,8 @@ class Tokens:
     """The clients of a file, read again when it changes. Thread-safe.
 
     A line a client: its name, its role (`infer` or `admin`) and its token, with blanks between
-    them; a word that begins with `#` begins a comment. The file must not be open to others.
+    them; a word that begins with `#` begins a comment. The file must not be open to others: to the
+    group only where it is by the group that this process reads it, as of a Kubernetes Secret.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,12 +53,12 @@ class Tokens:
         """Read the file. Raises: WattscanError, naming the line that is wrong, not its token."""
         try:
             now = stamp(self._path)
-            mode = self._path.stat().st_mode
+            found = self._path.stat()
             text = self._path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise WattscanError(f"the token file {self._path} cannot be read: {why}") from None
-        if mode & _OTHERS:
+        if _open_to(found):
             raise WattscanError(
                 f"the token file {self._path} can be read or written by others: "
                 f"chmod 600 {self._path}"
@@ -108,6 +110,13 @@ def _words(line: str) -> list[str]:
     words = line.split()
     comment = [place for place, word in enumerate(words) if word.startswith("#")]
     return words[: comment[0]] if comment else words
+
+
+def _open_to(found: os.stat_result) -> int:
+    """The permissions that let somebody else read or write the file; 0: none."""
+    is_own = found.st_uid == os.geteuid()
+    is_by_group = not is_own and found.st_gid in (os.getegid(), *os.getgroups())
+    return found.st_mode & (_OTHERS & ~stat.S_IRGRP if is_by_group else _OTHERS)
 
 
 def _parse(path: Path, text: str) -> list[tuple[bytes, Client]]:
