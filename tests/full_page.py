@@ -101,7 +101,7 @@ def _answer(model, observations, ledger):
     # One in each bucket of the total: each has an exemplar.
     for step in range(60):
         taken = {**seconds, "total": 0.00009 * 1.25**step}
-        observations.computed(Answered(model.labels, taken, 1, 1, 0.25, TRACE))
+        observations.computed(Answered(model.labels, taken, 1, 2, 0.5, TRACE))
     for protocol in PROTOCOLS:
         for code in CODES:
             observations.finished(*model.labels, protocol, code)

@@ -24,9 +24,15 @@ _NOW = Row(
         Panel(
             "stat",
             "Targets that answer",
-            "Can each target's metrics page be read? 1: yes, 0: no.",
+            "Can the page of each target that was seen in the range be read? 1: yes, 0: no.",
             "none",
-            (Query('up{job="wattscan-target", instance=~"$instance"}', "{{instance}}"),),
+            (
+                Query(
+                    'up{instance=~"$instance"} and on (job, instance) '
+                    f"present_over_time({of(metrics.TARGET_INFO, TARGET)}[$__range])",
+                    "{{instance}}",
+                ),
+            ),
             steps=ONE_IS_GOOD,
         ),
         Panel(

@@ -16,6 +16,7 @@ from grafana_foundation_sdk.models.dashboard import (
     Threshold,
     ThresholdsMode,
 )
+from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dashboards.spec import Board, Panel
@@ -23,7 +24,7 @@ from dashboards.variables import SOURCE, link_parameters
 
 Builder = series.Panel | stat.Panel | tables.Panel | statetimeline.Panel | heatmap.Panel
 _LINES = 10
-_FEW = 8
+_SHADES = 32
 
 
 def built(panel: Panel, number: int, place: GridPos, board: Board) -> Builder:
@@ -34,6 +35,8 @@ def built(panel: Panel, number: int, place: GridPos, board: Board) -> Builder:
     for letter, query in zip("ABCDEFGH", panel.queries, strict=False):
         asked = prometheus.Dataquery().ref_id(letter).expr(query.expr).datasource(SOURCE)
         asked.legend_format(query.legend or "__auto").format(_format(panel))
+        if query.exemplars:
+            asked.exemplar(True)
         builder.with_target(asked.instant() if query.now else asked.range())
     if panel.steps:
         builder.thresholds(_thresholds(panel))
@@ -102,7 +105,8 @@ def _timeline(_panel: Panel) -> statetimeline.Panel:
 
 
 def _heatmap(panel: Panel) -> heatmap.Panel:
-    colors = heatmap.HeatmapColorOptions().scheme("Blues").steps(_FEW * 4)
+    colors = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues")
+    colors.steps(_SHADES).exponent(0.5).fill("blue")
     axis = heatmap.YAxisConfig().unit(panel.unit)
     return heatmap.Panel().color(colors).y_axis(axis).show_y_histogram()
 

@@ -16,11 +16,14 @@ ONE_IS_GOOD: tuple[Step, ...] = ((None, "red"), (1, "green"))
 
 @dataclass(frozen=True)
 class Query:
-    """A query and the text of its legend. `now`: one value for the end of the range."""
+    """A query and the text of its legend. `now`: one value for the end of the range.
+    `exemplars`: with the traces of single requests, where Prometheus keeps them.
+    """
 
     expr: str
     legend: str = ""
     now: bool = False
+    exemplars: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ _TOTAL = rate(of(_DURATION, f'{MODEL}, stage="total"', "bucket"))
 
 
 def _heat_of(stage: str, title: str, answers: str, wide: bool = False) -> Panel:
-    query = Query(buckets(_DURATION, f'{MODEL}, stage="{stage}"'), "{{le}}")
+    query = Query(
+        buckets(_DURATION, f'{MODEL}, stage="{stage}"'), "{{le}}", exemplars=stage == "total"
+    )
     return Panel("heatmap", title, answers, "s", (query,), wide=wide)
 
 

@@ -200,7 +200,8 @@ OUTPUT_IMAGES = _metric(
     "wattscan_output_images_total",
     "counter",
     "target task precision",
-    "Images that a clinical model has answered. Counted as each request is answered.",
+    "Images that a clinical model has answered, counted by the hundred: so nobody can tell from "
+    "two scrapes what was found in one image.",
 )
 OUTPUT_POSITIVE = _metric(
     "wattscan_output_positive_total",

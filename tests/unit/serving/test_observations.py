@@ -36,15 +36,16 @@ def test_the_limit_of_the_queue_stands_beside_its_depth(rig):
 
 
 def test_answers_are_counted_with_their_share_of_positive_outputs(rig):
-    for _ in range(3):
-        rig.ask()
-    images = value(rig.registry, "wattscan_output_images_total")
-    positive = value(rig.registry, "wattscan_output_positive_total")
+    names = ("wattscan_output_images_total", "wattscan_output_positive_total")
     # The engine answers 1 for each pixel above 0, and -1 for the others.
-    assert (images, positive) == (3, 3)
-    rig.ask(pixels=np.zeros((420, 580), np.uint8))
-    images = value(rig.registry, "wattscan_output_images_total")
-    assert (images, value(rig.registry, "wattscan_output_positive_total")) == (4, 3)
+    for _ in range(60):
+        rig.ask()
+    for _ in range(39):
+        rig.ask(pixels=np.zeros((420, 580), np.uint8))
+    # Not before there are a hundred: what was found in one image is nobody's business.
+    assert [value(rig.registry, name) for name in names] == [None, None]
+    rig.ask()
+    assert [value(rig.registry, name) for name in names] == [100, 61]
 
 
 @pytest.mark.parametrize(
@@ -80,5 +81,5 @@ def test_the_certificates_end_is_told_and_absent_when_it_cannot_be_read(tmp_path
 def test_three_tasks_in_two_variants_have_at_most_1500_series():
     counts = full_page.series(full_page.registry().collect())
     # Every bucket of every stage, every protocol with four statuses.
-    assert counts["wattscan_request_duration_seconds"] == 6 * 6 * 16
+    assert counts["wattscan_request_duration_seconds"] == 6 * 6 * 15
     assert 500 < sum(counts.values()) <= 1500
