@@ -46,7 +46,7 @@ TELEMETRY ?=
 COLLECT ?=
 VERIFY ?=
 VERIFY_PYTHON ?= python3
-CONTAINER_PACKAGES = podman runc netavark aardvark-dns iptables debootstrap openssl curl gcc libc6-dev \
+CONTAINER_PACKAGES = podman runc catatonit netavark aardvark-dns iptables debootstrap openssl curl gcc libc6-dev \
 	prometheus victoria-metrics $(shell command -v npm > /dev/null || echo nodejs npm)
 IMAGES ?=
 IMAGE ?=

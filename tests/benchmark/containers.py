@@ -47,7 +47,9 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for image in IMAGES:
         print(room(image), flush=True)
-    print("\n| image | ready after, s | memory with one model, MB (limit 512) |\n| --- | --- | --- |")
+    print(
+        "\n| image | ready after, s | memory with one model, MB (limit 512) |\n| --- | --- | --- |"
+    )
     for image in SERVICES:
         print(f"| `{image}` | {ready(image):.1f} | {memory(image):.0f} |", flush=True)
 

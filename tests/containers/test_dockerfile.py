@@ -12,7 +12,16 @@ from wattscan.targets import target_names
 
 TOOLS = ROOT / "build/clients/images/bin"
 DOCKER = ROOT / "docker"
-STAGES = ("cpu", "edge-tpu", "jetson-nano", "jetson-orin", "nvidia", "nvidia-pascal", "loadtest", "collector")
+STAGES = (
+    "cpu",
+    "edge-tpu",
+    "jetson-nano",
+    "jetson-orin",
+    "nvidia",
+    "nvidia-pascal",
+    "loadtest",
+    "collector",
+)
 
 
 def test_hadolint_finds_nothing():
