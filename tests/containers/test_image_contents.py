@@ -49,7 +49,8 @@ def files_of(image):
 
 def test_no_compiler_no_installer_no_secret_no_cache(listing):
     image, files = listing
-    names = [member.name for member, _ in files if not member.isdir()]
+    # What was mounted for the build leaves an empty file where it was.
+    names = [m.name for m, _ in files if not m.isdir() and (m.size or not m.isreg())]
     assert f"opt/wattscan/bin/{'locust' if image == 'loadtest' else 'wattscan'}" in names
     for what in (COMPILERS, INSTALLERS, SECRETS, CACHES):
         assert [name for name in names if what.search(name)] == []
