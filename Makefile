@@ -40,6 +40,7 @@ BASE ?=
 HEAD ?=
 CHECK_ENERGY ?=
 PYTEST ?=
+RUNS ?= 50
 SERVING ?= --write
 LOADGEN ?=
 TELEMETRY ?=
@@ -55,7 +56,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_READY := .venv/.ready-fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-board run check-energy test test-boards test-peers test-tflite-runtime check format lint types layers \
+.PHONY: help setup setup-train setup-board run check-energy test test-slow test-all test-concurrency test-boards test-peers test-tflite-runtime check format lint types layers \
 	generated generate models models-notice benchmark-models benchmark-serving benchmark-telemetry \
 	benchmark-containers container-packages container-images test-containers sbom site-secrets agent-macos edge-tpu-delegate \
 	benchmark-batching benchmark-loadgen benchmark-collect benchmark-scrape simulate \
@@ -74,8 +75,19 @@ check-energy: $(READY) ## Did energy, latency or quality get worse since BASE=RE
 	@test -n "$(BASE)" || { echo "Name the revision to compare with: make check-energy BASE=main"; exit 1; }
 	$(BIN)/python -m wattscan.bench.check_energy --base "$(BASE)" $(if $(HEAD),--head "$(HEAD)") $(CHECK_ENERGY)
 
-test: $(READY) ## Run all tests (PYTEST='-k name' for some)
-	$(BIN)/python -m pytest $(PYTEST)
+test: $(READY) ## Run the tests for daily work: all but the slow ones, side by side (PYTEST='-k name' for some)
+	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile $(PYTEST)
+
+test-slow: $(READY) ## Run the slow tests, one by one: let the machine do nothing else
+	$(BIN)/python -m pytest -m slow $(PYTEST)
+
+test-all: ## Run all tests, those of the containers too
+	$(MAKE) test
+	$(MAKE) test-slow
+	$(MAKE) test-containers
+
+test-concurrency: $(READY) ## Run the tests about threads 50 times, with all cores loaded (RUNS=50)
+	$(BIN)/python tests/repeat_under_load.py --runs $(RUNS) -- -m concurrency $(PYTEST)
 
 test-peers: $(READY) $(PEER_CLIENTS) ## The server with real proxies and clients of other makers (before a release; 6 minutes)
 	$(BIN)/python -m pytest tests/peers --no-skips $(PYTEST)
@@ -223,7 +235,7 @@ wheel: $(WHEELS)/.ready ## Build the two wheels, wattscan and wattscan-models, i
 
 wheel-environment: $(WHEEL_READY) ## An environment with nothing but the two wheels and what they need; tests use it
 
-lock: $(READY) ## Resolve the dependencies anew
+lock: $(READY) ## Resolve the dependencies anew, and print which versions changed
 	@test "$(PYTHON_VERSION)" = 3.11 || { echo "The training set is resolved for Python 3.11 alone," \
 		"and .venv has $(PYTHON_VERSION): make lock PYTHON=/path/to/python3.11"; exit 1; }
 	$(BIN)/pip install --quiet uv
@@ -232,6 +244,7 @@ lock: $(READY) ## Resolve the dependencies anew
 	$(LOCK) --python-version 3.10 tests/tflite-runtime.in -o requirements-tflite-runtime.txt
 	$(BIN)/python docs/lock_train.py
 	$(BIN)/python docs/lock_images.py
+	$(BIN)/python docs/lock_changes.py
 
 clean: ## Remove the environment and all that was made, runs and checkpoints too
 	rm -rf .venv .cache build runs .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -36,8 +37,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_finish() -> None:
+    # It has gevent patch the standard library, and the tests after it would run in another world.
+    if "locust" in sys.modules:
+        raise pytest.UsageError("a test imports locust in pytest's own process: start a child")
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+    # Of tests that run side by side, each worker reports to the controller, which reports here too.
+    reason = str(report.longrepr[2]) if isinstance(report.longrepr, (tuple, list)) else ""
     # What the hardware itself rules out stays skipped everywhere, and so does a board's old Python.
     ruled_out = any(cause in reason for cause in ("this processor", "no python3.10 here"))
     if report.skipped and not ruled_out:
@@ -48,7 +56,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     yield
     shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True)
-    if session.config.getoption("--no-skips") and _skipped and not session.exitstatus:
+    is_worker = hasattr(session.config, "workerinput")
+    all_must_run = session.config.getoption("--no-skips") and not is_worker
+    if all_must_run and _skipped and not session.exitstatus:
         print("\nskipped, and --no-skips was given:", *_skipped, sep="\n  ")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

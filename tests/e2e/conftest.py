@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import signal
 import subprocess
 from pathlib import Path
 
@@ -15,27 +13,20 @@ from load import Load
 from rig import NERVE, PLAIN, TINY, TINY_MODEL, Rig, write_target
 
 from commands import WATTSCAN
+from service_process import ServiceProcess
 from wattscan.installation import models_folder
 from wattscan.metrics import PROFILES, Profile
 from wattscan.wire import open_inference_pb2_grpc as oip_rpc
 from wattscan.wire import wattscan_v1_pb2_grpc as rpc
 
 
-class Service:
-    """`wattscan serve` on free ports."""
+class Service(ServiceProcess):
+    """`wattscan serve` with a cache of its own, and a stub of the typed protocol."""
 
     def __init__(self, folder: Path, *arguments: str):
-        self.log = folder / "serve.log"
-        command = [*WATTSCAN, "serve", "--grpc-port", "0", "--metrics-port", "0", *arguments]
         # Its engines are not those that another test's run found to cost the least.
-        env = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, env=env
-            )
-        line = self.process.stdout.readline()
-        assert line, self.log.read_text()
-        self.ready = json.loads(line)
+        cache = {"XDG_CACHE_HOME": str(folder / "cache")}
+        super().__init__(folder / "serve.log", *arguments, environment=cache)
         self.channel = grpc.insecure_channel(
             self.ready["grpc"], options=[("grpc.max_send_message_length", -1)]
         )
@@ -43,11 +34,7 @@ class Service:
 
     def stop(self) -> int:
         self.channel.close()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
-        self.process.stdout.close()
-        return code
+        return self.end()
 
 
 @pytest.fixture

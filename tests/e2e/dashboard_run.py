@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from servers import free_port, running
 
 from commands import WATTSCAN
 from fake_rapl import FakeRapl
+from service_process import ServiceProcess
 from wattscan.wire import wattscan_v1_pb2 as pb
 from wattscan.wire import wattscan_v1_pb2_grpc as rpc
 
@@ -98,38 +98,24 @@ class Tls:
         self.key.write_bytes(made.private_key_pem.bytes())
 
 
-class Service:
+class Service(ServiceProcess):
     """`wattscan serve`, over TLS."""
 
     def __init__(self, folder, driver, machine, models):
         self.tls = Tls(folder)
         (folder / "clinic.toml").write_text(TARGET)
-        command = [
-            *(*WATTSCAN, "serve", "--target", str(folder / "clinic.toml"), "--grpc-port", "0"),
-            *("--metrics-port", "0", "--models", str(models), "--sysfs", str(folder / "sys")),
-            *("--tls-cert", str(self.tls.cert), "--tls-key", str(self.tls.key)),
+        arguments = [
+            *("--target", folder / "clinic.toml", "--models", models, "--sysfs", folder / "sys"),
+            *("--tls-cert", self.tls.cert, "--tls-key", self.tls.key),
         ]
         gpu = {"COUNT": "1", "WATTS_0": "60", "LEVEL": str(machine.level), "DEGREES_0": "51"}
         # 0x20: it limits its clock for heat (NVML API: ClocksEventReasonSwThermalSlowdown).
         gpu["CLOCKS_0"] = str(0x20)
-        env = {k: v for k, v in os.environ.items() if not k.startswith("NVML_")}
-        env |= {"LD_LIBRARY_PATH": str(driver), **{f"NVML_{k}": v for k, v in gpu.items()}}
+        env = {"LD_LIBRARY_PATH": str(driver), **{f"NVML_{k}": v for k, v in gpu.items()}}
         env |= {"XDG_CACHE_HOME": str(folder / "cache")}
-        self.log = folder / "serve.log"
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, env=env
-            )
-        line = self.process.stdout.readline()
-        assert line, self.log.read_text()
-        self.ready = json.loads(line)
+        super().__init__(folder / "serve.log", *arguments, environment=env)
         machine.process = psutil.Process(self.process.pid)
         self.page = urllib.parse.urlsplit(self.ready["metrics"]).netloc
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
-        self.process.stdout.close()
 
     def burst(self, clients, seconds):
         """So many clients at once, each with a trace; and one that sends what is no image."""

@@ -7,15 +7,15 @@ written to FOLDER/truth.txt, as Unix seconds and joules.
 """
 
 import contextlib
-import json
-import os
 import queue
 import socket
-import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from service_process import ServiceProcess
 
 IDLE_WATTS, BUSY_WATTS, LASTS = 20.0, 50.0, 0.25
 busy = {"until": 0.0}
@@ -89,7 +89,7 @@ def count(folder):
 
 def main():
     folder, address, delay = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
-    env = {**os.environ, **dict(pair.split("=", 1) for pair in sys.argv[4:])}
+    environment = dict(pair.split("=", 1) for pair in sys.argv[4:])
     zone = folder / "sys" / "class" / "powercap" / "intel-rapl:0"
     zone.mkdir(parents=True)
     (zone / "name").write_text("package-0")
@@ -100,19 +100,16 @@ def main():
     (heat / "type").write_text("x86_pkg_temp")
     (heat / "temp").write_text("41000")
     threading.Thread(target=count, args=(folder,), daemon=True).start()
-    command = [sys.executable, "-m", "wattscan", "serve", "--sysfs", str(folder / "sys")]
-    command += ["--grpc-port", "0", "--metrics-port", "0"]
-    with (folder / "serve.log").open("w") as log:
-        service = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=env)
+    service = ServiceProcess(
+        folder / "serve.log", "--sysfs", folder / "sys", environment=environment
+    )
     try:
-        ready = json.loads(service.stdout.readline())
-        relay(address, 8001, ready["grpc"], delay, asked)
-        relay(address, 8002, ready["metrics"].split("/")[2], delay)
+        relay(address, 8001, service.ready["grpc"], delay, asked)
+        relay(address, 8002, service.ready["metrics"].split("/")[2], delay)
         print("ready", flush=True)
         sys.stdin.read()
     finally:
-        service.terminate()
-        service.wait()
+        service.end()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from waiting import wait_until
+
 SHORT = Path(__file__).parent / "short_locustfile.py"
 
 
@@ -56,14 +58,15 @@ class Load:
 
     def wait_for(self, event, timeout=60, **fields):
         """Until the generator says so."""
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
+
+        def told():
             for each in list(self.events):
                 if each["event"] == event and fields.items() <= each.items():
                     return each
             assert self.process.poll() is None, self.said
-            time.sleep(0.02)
-        raise AssertionError(f"no {event} {fields} in {timeout} s: {self.said}")
+            return None
+
+        return wait_until(told, timeout, why=lambda: f"no {event} {fields}: {self.said}")
 
     def end(self, timeout=90):
         """Wait for it; returns its exit code."""

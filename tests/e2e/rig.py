@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import signal
-import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
@@ -16,6 +11,8 @@ import grpc
 import numpy as np
 import psutil
 
+from service_process import ServiceProcess
+from waiting import wait_until
 from wattscan.wire import open_inference_pb2 as oip
 from wattscan.wire import open_inference_pb2_grpc as oip_rpc
 from wattscan.wire import tensorflow_pb2 as tf
@@ -70,7 +67,7 @@ def write_target(folder, **settings):
     return path
 
 
-class Rig:
+class Rig(ServiceProcess):
     """A service in a process of its own, as `faulty.py` starts it.
 
     What stands before the command may be a program that starts it (`prefix`), such as prlimit.
@@ -78,17 +75,9 @@ class Rig:
 
     def __init__(self, folder, *arguments, prefix=(), stderr=None, env=None):
         self.folder = folder
-        self.log = folder / "serve.log"
-        ports = ("--grpc-port", "0", "--metrics-port", "0")
-        command = [*prefix, sys.executable, str(FAULTY), "serve", *ports, *map(str, arguments)]
-        with Path(stderr or self.log).open("w") as log:
-            self.process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **env}
-                if env else None,
-            )  # fmt: skip
-        line = self.process.stdout.readline()
-        assert line, self.log.read_text()
-        self.ready = json.loads(line)
+        log = Path(stderr or folder / "serve.log")
+        command = (*prefix, sys.executable, FAULTY)
+        super().__init__(log, *arguments, command=command, environment=env)
         self.connect()
 
     def connect(self):
@@ -157,8 +146,7 @@ class Rig:
         """It answers, has no traceback in its log, and no more files open than `files`."""
         self.ask()
         assert self.process.poll() is None
-        if self.log.exists():
-            assert "Traceback" not in self.log.read_text()
+        assert "Traceback" not in self.said
         if files is not None:
             wait_until(lambda: self.stats.num_fds() <= files)
 
@@ -167,15 +155,7 @@ class Rig:
         for path in self.folder.glob("*"):
             if path.name in ("hang", "sensor-block"):
                 path.unlink()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(40)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return self.process.wait(5)
-        finally:
-            self.process.stdout.close()
+        return self.end(40)
 
 
 def typed_request(task="nerve-ultrasound", value=9):
@@ -207,10 +187,3 @@ def code_of(call):
     except grpc.RpcError as error:
         return error.code().name
     return "OK"
-
-
-def wait_until(condition, seconds=15):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.01)

@@ -11,6 +11,8 @@ from commands import WATTSCAN
 from wattscan.artifacts import sha256
 from wattscan.installation import models_folder
 
+pytestmark = pytest.mark.slow
+
 TASK = "nerve-ultrasound"
 
 

@@ -9,6 +9,7 @@ import grpc
 import pytest
 from pydicom.data import get_testdata_file
 
+from service_process import ServiceProcess
 from wattscan.installation import models_folder
 from wattscan.wire import wattscan_v1_pb2 as pb
 from wattscan.wire import wattscan_v1_pb2_grpc as rpc
@@ -54,20 +55,14 @@ def board(tmp_path):
     need_board()
     target, log = tmp_path / "board.toml", tmp_path / "serve.log"
     target.write_text(TARGET)
-    command = [BOARD / "bin" / "wattscan", "serve", "--target", target]
-    command += ["--models", models_folder(), "--grpc-port", "0", "--metrics-port", "0"]
-    with log.open("w") as errors:
-        service = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=tmp_path
-        )
-    with service:
-        try:
-            line = service.stdout.readline()
-            assert line, log.read_text()
-            yield json.loads(line)["grpc"]
-        finally:
-            service.terminate()
-    assert service.returncode == 0, log.read_text()
+    command = [BOARD / "bin" / "wattscan"]
+    arguments = ["--target", target, "--models", models_folder()]
+    service = ServiceProcess(log, *arguments, command=command, folder=tmp_path)
+    try:
+        yield service.ready["grpc"]
+    finally:
+        code = service.end()
+    assert code == 0, service.said
 
 
 def test_a_board_has_python_310_and_no_engine_but_litert():

@@ -5,7 +5,9 @@ import time
 
 import grpc
 import pytest
-from rig import code_of, oip_request, wait_until
+from rig import code_of, oip_request
+
+from waiting import wait_until
 
 CODE = grpc.StatusCode
 

@@ -13,6 +13,8 @@ import pytest
 
 from commands import WATTSCAN
 
+pytestmark = pytest.mark.slow
+
 GAIN, OFFSET, LOWEST = 1.25, 0.75, 2.0
 FITTED = re.compile(r"1\.2[45]\d* x reading \+0\.7[45]\d* W")
 RAIL = "bus/i2c/drivers/ina3221x/6-0040/iio:device0"

@@ -29,6 +29,8 @@ from test_nvml import build
 
 from wattscan.installation import models_folder
 
+pytestmark = pytest.mark.slow
+
 BOARDS = {
     path.stem: json.loads(path.read_text("utf-8"))
     for path in sorted((ROOT / "docker" / "grafana" / "dashboards").glob("*.json"))

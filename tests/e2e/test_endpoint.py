@@ -17,6 +17,8 @@ import trustme
 
 from commands import WATTSCAN
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 NERVE = "nerve-ultrasound"
 ONE_VARIANT = ("--task", NERVE, "--variants", "int8", "--reference", "int8")

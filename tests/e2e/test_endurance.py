@@ -22,6 +22,8 @@ from wattscan.wire import open_inference_pb2 as oip
 from wattscan.wire import tensorflow_serving_pb2 as tfs
 from wattscan.wire import wattscan_v1_pb2 as pb
 
+pytestmark = pytest.mark.slow
+
 REQUESTS, WARM_UP, CLIENTS = 10_000, 2_000, 6
 GROUP, WRONG = 20, 2  # requests that a client sends in a row, and how many of them are malformed
 GROWTH = 1.05

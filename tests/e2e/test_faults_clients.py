@@ -9,7 +9,11 @@ import time
 import grpc
 import numpy as np
 import pytest
-from rig import code_of, oip_request, typed_request, wait_until
+from rig import code_of, oip_request, typed_request
+
+from waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 # Sends one request after another, typed and over OIP in turn, until it is killed.
 _CLIENT = """

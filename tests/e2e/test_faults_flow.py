@@ -8,10 +8,13 @@ import time
 
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from rig import code_of, oip_request, typed_request, wait_until
+from rig import code_of, oip_request, typed_request
 
+from waiting import wait_until
 from wattscan.wire import open_inference_pb2 as oip
 from wattscan.wire import wattscan_v1_pb2 as pb
+
+pytestmark = pytest.mark.slow
 
 _MIB = 1024 * 1024
 

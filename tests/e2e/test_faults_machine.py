@@ -14,9 +14,12 @@ from pathlib import Path
 
 import grpc
 import pytest
-from rig import TINY_MODEL, code_of, oip_request, typed_request, wait_until
+from rig import TINY_MODEL, code_of, oip_request, typed_request
 
 from commands import WATTSCAN
+from waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 HOUR = 3600
 STEADY, UNSTEADY = 'sensor="steady"', 'sensor="unsteady"'

@@ -9,9 +9,12 @@ import time
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from rig import FAULTY, PLAIN, code_of, oip_request, typed_request, wait_until, write_target
+from rig import FAULTY, PLAIN, code_of, oip_request, typed_request, write_target
 
+from waiting import wait_until
 from wattscan.wire import open_inference_pb2 as oip
+
+pytestmark = pytest.mark.slow
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING

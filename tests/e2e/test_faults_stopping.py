@@ -6,7 +6,11 @@ import time
 
 import grpc
 import pytest
-from rig import code_of, oip_request, tfs_request, wait_until
+from rig import code_of, oip_request, tfs_request
+
+from waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 _DRAINING = "the server is stopping"
 

@@ -9,6 +9,8 @@ import pytest
 
 from commands import WATTSCAN
 
+pytestmark = pytest.mark.slow
+
 # umockdev's own format: a device's path (P), its properties (E) and its attributes (A).
 DEVICES = """\
 P: /devices/virtual/powercap/intel-rapl

@@ -12,6 +12,8 @@ import pytest
 from load import SHORT
 from rig import TINY
 
+pytestmark = pytest.mark.slow
+
 NERVE = "nerve-ultrasound"
 CLIENT, IMAGES = "wattscan_client_requests_total", "wattscan_client_images_total"
 ONE_VARIANT = ("--task", NERVE, "--variants", "int8", "--reference", "int8")

@@ -14,6 +14,8 @@ import pytest
 
 from commands import WATTSCAN
 
+pytestmark = pytest.mark.slow
+
 NERVE = "nerve-ultrasound"
 CLIENT = "wattscan_client_requests_total"
 ONE_VARIANT = ("--task", NERVE, "--variants", "int8", "--reference", "int8")

@@ -2,12 +2,16 @@
 
 import json
 import socket
-import time
 import urllib.parse
 import urllib.request
+from contextlib import suppress
 
 import pytest
 from load import Load
+
+from waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 NERVE = "nerve-ultrasound"
 
@@ -43,13 +47,11 @@ class Page:
             return json.loads(answer.read())
 
     def wait(self):
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            try:
+        def front():
+            with suppress(OSError):
                 return self.get("/")
-            except OSError:
-                time.sleep(0.1)
-        raise AssertionError(self.load.said)
+
+        return wait_until(front, why=lambda: self.load.said)
 
     def rows(self):
         (told,) = json.loads(self.get("/stats/requests"))["extended_stats"]
@@ -57,19 +59,17 @@ class Page:
         return {row["name"]: row["value"] for row in told["data"]}
 
     def until(self, **rows):
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            seen = self.rows()
-            if rows.items() <= seen.items():
-                return seen
-            time.sleep(0.1)
-        raise AssertionError(f"{seen} {self.load.said}")
+        def seen():
+            found = self.rows()
+            return found if rows.items() <= found.items() else None
+
+        return wait_until(seen, 60, why=lambda: f"{self.rows()} {self.load.said}")
 
     def until_stopped(self):
-        end = time.monotonic() + 20
-        while json.loads(self.get("/stats/requests"))["state"] != "stopped":
-            assert time.monotonic() < end, self.load.said
-            time.sleep(0.1)
+        def state():
+            return json.loads(self.get("/stats/requests"))["state"]
+
+        wait_until(lambda: state() == "stopped", why=lambda: self.load.said)
 
     def start(self, **form):
         return self.post("/swarm", user_count=1, spawn_rate=1, **form)
@@ -113,10 +113,10 @@ def test_a_workload_is_started_from_the_page(page):
 )
 def test_what_cannot_begin_is_told_on_the_page(page, form, told):
     page.start(**form)
-    end = time.monotonic() + 20
-    while told not in page.rows().get("ended early", ""):
-        assert time.monotonic() < end, (page.rows(), page.load.said)
-        time.sleep(0.1)
+    wait_until(
+        lambda: told in page.rows().get("ended early", ""),
+        why=lambda: (page.rows(), page.load.said),
+    )
     # And the page is there for another try.
     page.until_stopped()
     page.start(user_classes=["SingleStream"], workload="", rate="")

@@ -12,6 +12,8 @@ from wattscan import cli
 
 pytest.importorskip("torch", reason="training needs the train extra")
 
+pytestmark = pytest.mark.slow
+
 NERVE = "nerve-ultrasound"
 
 

@@ -2,7 +2,11 @@
 
 import subprocess
 
+import pytest
+
 from commands import WATTSCAN
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_model_passes_in_every_engine(tmp_path):

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -16,6 +15,8 @@ import pytest
 
 import wattscan
 from commands import WATTSCAN
+from service_process import ServiceProcess
+from waiting import wait_until
 from wattscan import plugins
 from wattscan.installation import models_folder
 
@@ -123,25 +124,21 @@ def test_a_model_of_the_task_is_served_by_the_backend_and_costs_what_the_sensor_
     shutil.copytree(models_folder() / "nerve-ultrasound-fp32", folder)
     card = json.loads((folder / "card.json").read_text())
     (folder / "card.json").write_text(json.dumps({**card, "task": TASK}))
-    command = [*WATTSCAN, "serve", "--target", str(target), "--models", str(models)]
-    command += ["--sysfs", str(sysfs), "--grpc-port", "0", "--metrics-port", "0"]
-    log = (tmp_path / "log").open("w")
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=log, text=True, env=env
-    ) as service:
-        try:
-            ready = json.loads(service.stdout.readline())
-            frame = plugins.task("nerve-ultrasound").phantom(1, seed=3).images[0]
-            with wattscan.Client(ready["grpc"]) as client:
-                answer = client.segment(frame, TASK, "fp32")
-                end = time.monotonic() + 20
-                while client.segment(frame, TASK, "fp32").receipt.method == "unknown":
-                    assert time.monotonic() < end, (tmp_path / "log").read_text()
-                receipt = client.segment(frame, TASK, "fp32").receipt
-            page = urllib.request.urlopen(ready["metrics"], timeout=10).read().decode()
-        finally:
-            service.send_signal(signal.SIGTERM)
-    log.close()
+    arguments = ["--target", target, "--models", models, "--sysfs", sysfs]
+    service = ServiceProcess(tmp_path / "log", *arguments, environment=env)
+    try:
+        frame = plugins.task("nerve-ultrasound").phantom(1, seed=3).images[0]
+        with wattscan.Client(service.ready["grpc"]) as client:
+
+            def receipt_of():
+                return client.segment(frame, TASK, "fp32").receipt
+
+            answer = client.segment(frame, TASK, "fp32")
+            wait_until(lambda: receipt_of().method != "unknown", why=lambda: service.said)
+            receipt = receipt_of()
+        page = urllib.request.urlopen(service.ready["metrics"], timeout=10).read().decode()
+    finally:
+        service.end()
     assert answer.mask.shape == frame.shape and set(np.unique(answer.mask)) <= {0, 1}
     assert receipt.scope == "system" and receipt.method in ("integrated", "estimated")
     assert receipt.joules > 0

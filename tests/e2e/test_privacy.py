@@ -7,13 +7,13 @@ metadata are searched for the marks, also in hexadecimal, base64 and UTF-16.
 
 import json
 import signal
-import time
 
 import pytest
 from marked import HEADER, IDENT, NAME, PIXELS, UID, dicom_files, found
 from marked_requests import classification, infer, infer_requests, predict, typed
 from victim import MODEL, OIP, PREDICTION, TYPED, Victim
 
+from waiting import wait_until
 from wattscan.wire import open_inference_pb2 as oip
 from wattscan.wire import tensorflow_serving_pb2 as tfs
 from wattscan.wire import wattscan_v1_pb2 as pb
@@ -119,10 +119,7 @@ def test_nothing_of_a_patient_or_a_client_comes_out(tmp_path, sink, log):
         assert texts[0] == ""
         assert "its log says where" in texts[1]
         victim.page()
-        deadline = time.monotonic() + 15
-        while not sink[1]:  # batches of spans leave every few seconds
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: sink[1])  # batches of spans leave every few seconds
         # A crash in the middle: the interpreter's own report is searched, too.
         victim.process.send_signal(signal.SIGABRT)
         assert victim.process.wait(20) == -signal.SIGABRT

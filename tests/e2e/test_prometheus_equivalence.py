@@ -14,6 +14,8 @@ from synthetic import MODELLED, Spec, changed, recording, valued, without
 from wattscan.collector.report import collect, write
 from wattscan.contracts import WattscanError
 
+pytestmark = pytest.mark.slow
+
 
 def failed(sample):
     """Every third reading, and all at the very end."""

@@ -174,6 +174,7 @@ def test_a_measurement_agrees_with_what_the_service_attributes(start_service, pi
     assert {receipt.method for receipt in told} <= {"counter", "estimated"}
 
 
+@pytest.mark.slow
 def test_the_tables_of_a_run_are_frames(quick_run):
     pytest.importorskip("pandas", reason="pandas is not installed: make setup")
     folder, *_ = quick_run

@@ -10,7 +10,10 @@ from wattscan.collector.recording import parse_recording
 from wattscan.collector.report import report_of, write
 
 CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs the Debian package `chromium`")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs the Debian package `chromium`"),
+]
 FLAGS = (
     "--headless",
     "--no-sandbox",

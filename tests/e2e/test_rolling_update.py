@@ -1,9 +1,7 @@
 """Two servers of one name are replaced, one after the other: no call of a steady client is lost."""
 
 import json
-import signal
 import socket
-import subprocess
 import threading
 import time
 from contextlib import ExitStack
@@ -13,8 +11,10 @@ import grpc
 import pytest
 from rig import TINY, oip_request
 
-from commands import WATTSCAN
+from service_process import ServiceProcess
 from wattscan.wire import open_inference_pb2_grpc as oip_rpc
+
+pytestmark = pytest.mark.slow
 
 MODELS = Path(__file__).parents[1] / "data"
 CALLS = 500
@@ -25,44 +25,35 @@ def free_port():
         return taken.getsockname()[1]
 
 
-def start(port, log):
-    command = [*WATTSCAN, "serve", "--models", str(MODELS), "--grpc-port", str(port)]
-    server = subprocess.Popen(
-        [*command, "--metrics-port", "0"], stdout=subprocess.PIPE, stderr=log, text=True
-    )
-    line = server.stdout.readline()
-    server.stdout.close()
-    assert json.loads(line)["target"] == "cpu"
-    return server
+def start(port, folder):
+    log = folder / f"{port}-{time.monotonic_ns()}.log"
+    return ServiceProcess(log, "--models", MODELS, ports=(port, 0))
 
 
 def end(servers):
     for server in servers:
-        server.kill()
-        server.wait()
+        server.end()
 
 
 def stop(server):
     """How long it takes, s, after SIGTERM."""
     since = time.monotonic()
-    server.send_signal(signal.SIGTERM)
-    assert server.wait(20) == 0
+    assert server.end() == 0, server.said
     return time.monotonic() - since
 
 
 @pytest.mark.parametrize("policy", ["pick_first", "round_robin"])
 def test_a_rolling_update_loses_no_call(tmp_path, policy):
     with ExitStack() as stack:
-        log = stack.enter_context((tmp_path / "log").open("w"))
         ports = [free_port(), free_port()]
-        servers = [start(port, log) for port in ports]
+        servers = [start(port, tmp_path) for port in ports]
         stack.callback(end, servers)
         took = []
 
         def update():
             for number, port in enumerate(ports):
                 took.append(stop(servers[number]))
-                servers[number] = start(port, log)
+                servers[number] = start(port, tmp_path)
                 time.sleep(0.5)
 
         updating = threading.Thread(target=update)
@@ -90,5 +81,5 @@ def test_a_rolling_update_loses_no_call(tmp_path, policy):
         updating.join()
         assert lost == []
         assert number >= CALLS
-        # Within 2 s of its last call, and no steady client keeps it.
-        assert max(took) < 4, took
+        # No steady client keeps it: the grace is longer than this.
+        assert max(took) < 15, took

@@ -11,6 +11,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from waiting import wait_until
 from wattscan.wire import open_inference_pb2 as oip
 from wattscan.wire import wattscan_v1_pb2 as pb
 
@@ -113,10 +114,7 @@ def test_a_new_token_file_counts_while_the_server_runs(start, tokens):
     fresh.write_text(f"reader infer {NEW}\n")
     fresh.chmod(0o600)
     fresh.replace(tokens)
-    deadline = time.monotonic() + 10
-    while code_of(service.oip.ModelInfer, infer(), NEW) is not STATUS.OK:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: code_of(service.oip.ModelInfer, infer(), NEW) is STATUS.OK)
     assert code_of(service.oip.ModelInfer, infer(), READER) is STATUS.UNAUTHENTICATED
     tokens.write_text("broken\n")
     time.sleep(1.1)

@@ -131,6 +131,7 @@ def test_a_reading_that_is_pushed_is_read(tmp_path):
     assert rows[""]["state"] == "proving" and "has not moved yet" in rows[""]["why"]
 
 
+@pytest.mark.slow
 def test_what_is_handed_over_again_is_believed(tmp_path):
     """Also a steady figure: a new reading is a movement."""
     target = tmp_path / "meter.toml"

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import grpc
@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydicom.data import get_testdata_file
 
 from commands import WATTSCAN
+from waiting import wait_until
 from wattscan.wire import open_inference_pb2 as oip
 from wattscan.wire import wattscan_v1_pb2 as pb
 
@@ -66,8 +67,7 @@ def test_sigterm_under_load_loses_no_accepted_request(start_service):
     watcher = threading.Thread(target=watch)
     watcher.start()
     clients = Clients(service.stub)
-    while len(clients.ended) < 50:
-        time.sleep(0.01)
+    wait_until(lambda: len(clients.ended) >= 50, 60)
     service.process.send_signal(signal.SIGTERM)
     codes = clients.join()
     assert service.process.wait(30) == 0
@@ -102,7 +102,7 @@ def test_a_signal_before_it_is_ready_ends_it(tmp_path, numbers):
     writer = opened_by_a_reader(pipe)
     for number in numbers:
         process.send_signal(number)
-    _, told = process.communicate(timeout=5)
+    _, told = process.communicate(timeout=30)
     os.close(writer)
     assert process.returncode == 130
     assert told.endswith("wattscan: interrupted before it was ready\n")
@@ -110,13 +110,11 @@ def test_a_signal_before_it_is_ready_ends_it(tmp_path, numbers):
 
 
 def opened_by_a_reader(pipe):
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        try:
+    def opened():
+        with suppress(OSError):  # nobody reads yet
             return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:  # nobody reads yet
-            time.sleep(0.05)
-    raise TimeoutError
+
+    return wait_until(opened, 60)
 
 
 def test_a_probe_sees_it_serve_and_then_not(start_service):
@@ -153,6 +151,7 @@ def bench_under_load(folder):
         bench.stderr.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("killed", "name"), [("serve", "the service"), ("locust", "the load gen")])
 def test_a_part_that_is_killed_ends_the_run_at_once_and_says_so(tmp_path, killed, name):
     with bench_under_load(tmp_path) as (bench, children):
@@ -164,11 +163,13 @@ def test_a_part_that_is_killed_ends_the_run_at_once_and_says_so(tmp_path, killed
         assert "Traceback" not in rest
 
 
+@pytest.mark.slow
 def test_a_killed_run_takes_its_parts_with_it(tmp_path):
     with bench_under_load(tmp_path) as (bench, _):
         bench.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_nothing_but_an_incomplete_recording(tmp_path, number):
     with bench_under_load(tmp_path) as (bench, _):

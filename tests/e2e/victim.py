@@ -1,12 +1,8 @@
 """A server that is sent marks, one of its backends failing, and all that it says."""
 
-import json
-import os
 import shutil
 import socket
-import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -14,6 +10,7 @@ from pathlib import Path
 import grpc
 from marked import FAULT, HEADER, NAME, TOKEN
 
+from service_process import ServiceProcess
 from wattscan.installation import models_folder
 from wattscan.wire import open_inference_pb2 as oip
 
@@ -50,7 +47,7 @@ class Engine:
 """
 
 
-class Victim:
+class Victim(ServiceProcess):
     """A server, and all that it has said to anybody."""
 
     def __init__(self, folder, sink, *flags):
@@ -63,19 +60,14 @@ class Victim:
         tokens = folder / "tokens"
         tokens.write_text(f"ward admin {TOKEN}\n")
         tokens.chmod(0o600)
-        command = [sys.executable, folder / "launcher.py", folder / "backends", "serve"]
-        command += ["--grpc-port", "0", "--metrics-port", "0", "--max-bytes", "1000000"]
-        command += ["--models", folder / "models", "--tokens", tokens, "--otlp-endpoint", sink]
-        with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
-            self.process = subprocess.Popen(
-                [*map(str, command), "--log-requests", "yes", *flags],
-                stdout=out, stderr=err, env={**os.environ, "PYTHONFAULTHANDLER": "1"},
-            )  # fmt: skip
-        deadline = time.monotonic() + 60
-        while not (folder / "out").read_text().endswith("\n"):
-            assert self.process.poll() is None and time.monotonic() < deadline, self.printed()
-            time.sleep(0.05)
-        self.ready = json.loads((folder / "out").read_text())
+        arguments = ["--max-bytes", "1000000", "--models", folder / "models", "--tokens", tokens]
+        arguments += ["--otlp-endpoint", sink, "--log-requests", "yes", *flags]
+        super().__init__(
+            folder / "serve.log",
+            *arguments,
+            command=[sys.executable, folder / "launcher.py", folder / "backends"],
+            environment={"PYTHONFAULTHANDLER": "1"},
+        )
         options = [("grpc.primary_user_agent", HEADER), ("grpc.max_send_message_length", -1)]
         self.channel = grpc.insecure_channel(self.ready["grpc"], options=options)
 
@@ -132,4 +124,7 @@ class Victim:
                 self.said.append(part)
 
     def printed(self):
-        return b"".join((self.folder / name).read_bytes() for name in ("out", "err"))
+        """All of standard output and error, once it has ended."""
+        with self.process.stdout as rest:
+            out = self.first_line + rest.read()
+        return out.encode() + self.log.read_bytes()

@@ -2,11 +2,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from waiting import wait_until
 from wattscan.bench.processes import Child
 
 SLEEP = "import time; print('ready', flush=True); time.sleep(60)"
@@ -64,7 +64,4 @@ import time; time.sleep(60)
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    deadline = time.monotonic() + 5
-    while alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not alive(pid)
+    wait_until(lambda: not alive(pid))

@@ -2,10 +2,10 @@
 
 import socket
 import subprocess
-import time
-import urllib.error
 import urllib.request
 from contextlib import contextmanager
+
+from waiting import wait_until
 
 
 @contextmanager
@@ -39,15 +39,16 @@ def free_port():
 def running(command, address, ready):
     server = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 60
-        while True:
+
+        def is_ready():
             assert server.poll() is None, server.stderr.read().decode()
             try:
                 urllib.request.urlopen(f"{address}{ready}", timeout=5).close()
-                break
-            except (urllib.error.URLError, OSError):
-                assert time.monotonic() < deadline, f"{command[0]} did not come up in a minute"
-                time.sleep(0.1)
+            except OSError:
+                return False
+            return True
+
+        wait_until(is_ready, 60, why=lambda: f"{command[0]} did not start")
         yield address
     finally:
         server.terminate()

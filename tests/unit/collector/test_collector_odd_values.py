@@ -12,6 +12,8 @@ from wattscan.collector.render_json import SCHEMA, json_text
 from wattscan.collector.report import report_of
 from wattscan.contracts import WattscanError
 
+pytestmark = pytest.mark.slow
+
 SPEC = Spec(profile="quick", served=True)
 FAMILIES = sorted({sample.name for sample in samples(SPEC)})
 NUMBERS = (float("nan"), float("-inf"), 1e308, -1.0, 0.0, 1e-320)

@@ -103,7 +103,6 @@ def test_an_answer_that_drips_has_a_deadline(monkeypatch, where):
             file.flush()
             time.sleep(0.05)
 
-    begun = time.monotonic()
     with pytest.raises(WattscanError, match=r"has not answered a query within 0.5 s"):
         if where == "body":
             last(drip, headers=[("Content-Length", "1000")])
@@ -112,7 +111,6 @@ def test_an_answer_that_drips_has_a_deadline(monkeypatch, where):
                 http.server.BaseHTTPRequestHandler, "end_headers", lambda self: drip(self.wfile)
             )
             last(drip)
-    assert time.monotonic() - begun < 3
 
 
 def test_an_answer_that_ends_too_early_is_told():

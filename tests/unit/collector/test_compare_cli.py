@@ -87,6 +87,7 @@ def test_json_keeps_to_its_schema_and_says_what_the_exit_code_is(folder, capsys,
         assert gross["low"] < gross["ratio"] < gross["high"]
 
 
+@pytest.mark.slow
 def test_runs_of_one_prometheus_are_named_behind_its_address(
     folder, tmp_path, capsys, need_program
 ):

@@ -79,7 +79,9 @@ def jetson_recording():
     return "\n".join([*extra, recording(spec)])
 
 
-@pytest.fixture(scope="module", params=["recording", "prometheus"])
+@pytest.fixture(
+    scope="module", params=["recording", pytest.param("prometheus", marks=pytest.mark.slow)]
+)
 def jetson(request, tmp_path_factory, need_program):
     """The run's report, from a recording and from a real Prometheus that took it in."""
     folder = tmp_path_factory.mktemp("jetson")

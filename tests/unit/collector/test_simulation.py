@@ -10,6 +10,8 @@ from simulation import simulate, simulate_pairs
 
 from wattscan.collector.measure import measure
 
+pytestmark = pytest.mark.slow
+
 RUNS = 60
 
 

@@ -16,6 +16,8 @@ from fuzz.seeds import MARKER, marked, saved
 from wattscan.contracts import InvalidImage, Limits
 from wattscan.imaging import decode
 
+pytestmark = pytest.mark.slow
+
 LIMITS = Limits(max_bytes=1024 * 1024, max_pixels=1_000_000)
 # One of each kind of pixel data: plain, big endian, RLE, deflated, and each JPEG.
 DICOM = (

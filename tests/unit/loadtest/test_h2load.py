@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from concurrent import futures
 
 import grpc
@@ -19,6 +18,7 @@ from loadtest.serving import calls, client, h2load
 from loadtest.serving.connection import Connection
 from loadtest.serving.networks import BenchmarkError
 from loadtest.serving.servers import ROOT
+from waiting import wait_until
 
 # h2load 1.52, three requests, each answered with 1,000 bytes.
 SAID = """\
@@ -185,10 +185,7 @@ def test_it_ends_with_the_benchmark(silent):
     code += "url, body, log = sys.argv[1:]; run(Request(url, Path(body), Path(log), 0), 1, 1, 60)"
     arguments = [silent.url, str(silent.body), str(silent.log)]
     with subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=ROOT) as benchmark:
-        until = time.monotonic() + 30
-        while not silent.log.exists():  # h2load itself makes it
-            assert time.monotonic() < until
-            time.sleep(0.01)
+        wait_until(silent.log.exists)  # h2load itself makes it
         (child,) = psutil.Process(benchmark.pid).children()
         assert child.name() == "h2load"
         benchmark.send_signal(signal.SIGKILL)

@@ -11,6 +11,7 @@ import time
 import paho.mqtt.client as paho
 import pytest
 
+from waiting import wait_until
 from wattscan.contracts import (
     EnergySensor,
     PowerSensor,
@@ -87,16 +88,18 @@ def reason(read):
 
 
 def until(read, wanted):
-    """Read until it gives what is wanted; at most ten seconds."""
-    for _ in range(200):
+    """Read until it gives what is wanted, and return that."""
+    got = []
+
+    def is_wanted():
         try:
-            got = read()[0]
+            got.append(read()[0])
         except SensorFailed as failure:
-            got = failure.reason
-        if wanted(got):
-            return got
-        time.sleep(0.05)
-    raise AssertionError(f"at last: {got}")
+            got.append(failure.reason)
+        return wanted(got[-1])
+
+    wait_until(is_wanted, why=lambda: f"at last: {got[-1]}")
+    return got[-1]
 
 
 def publish_until(broker, payload, read, wanted):

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from waiting import wait_until
 from wattscan.contracts import EnergySensor, PowerSensor, SensorAbsent, SensorFailed, WattscanError
 from wattscan.sensors import powermetrics
 
@@ -65,16 +66,18 @@ def tool(tmp_path, monkeypatch):
 
 
 def until(sensor, wanted):
-    """Read until the reading or the failure's reason is as wanted; at most five seconds."""
-    for _ in range(100):
+    """Read until the reading or the failure's reason is as wanted, and return that."""
+    got = []
+
+    def is_wanted():
         try:
-            got = {r.domain: r.count for r in sensor.read_energy()}
+            got.append({r.domain: r.count for r in sensor.read_energy()})
         except SensorFailed as failure:
-            got = failure.reason
-        if wanted(got):
-            return got
-        time.sleep(0.05)
-    raise AssertionError(f"at last: {got}")
+            got.append(failure.reason)
+        return wanted(got[-1])
+
+    wait_until(is_wanted, why=lambda: f"at last: {got[-1]}")
+    return got[-1]
 
 
 def is_reason(reason):

@@ -1,7 +1,6 @@
 """A pipeline over one model whose engine the test holds in its hand."""
 
 import threading
-import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -133,10 +132,3 @@ def in_background(call):
     thread = threading.Thread(target=run)
     thread.start()
     return thread, results
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.001)

@@ -10,8 +10,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
-from serving_rig import wait_until
 
+from waiting import wait_until
 from wattscan.serving.admission import Clients
 from wattscan.serving.arrivals import Arrivals
 from wattscan.serving.errors import Unauthenticated

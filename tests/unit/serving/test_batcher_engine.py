@@ -7,9 +7,12 @@ import time
 
 import pytest
 from batches import Doubler, batcher, work
-from serving_rig import in_background, wait_until
+from serving_rig import in_background
 
+from waiting import wait_until
 from wattscan.serving.errors import Cancelled, DeadlineExceeded, Hanging
+
+pytestmark = pytest.mark.concurrency
 
 
 class Watched(Doubler):

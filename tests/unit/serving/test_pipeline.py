@@ -3,8 +3,9 @@ import time
 import grpc
 import numpy as np
 import pytest
-from serving_rig import Rig, in_background, wait_until
+from serving_rig import Rig, in_background
 
+from waiting import wait_until
 from wattscan.contracts import UNKNOWN_ENERGY, EnergyShare, InvalidImage, Mask
 from wattscan.serving.errors import (
     Cancelled,
@@ -18,6 +19,8 @@ from wattscan.serving.errors import (
 from wattscan.serving.pipeline import total
 from wattscan.serving.turns import Turns
 from wattscan.units import Joules, Seconds
+
+pytestmark = pytest.mark.concurrency
 
 
 @pytest.fixture

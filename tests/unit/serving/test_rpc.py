@@ -2,7 +2,6 @@
 
 import gc
 import threading
-import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,12 +9,15 @@ import grpc
 import pytest
 from prometheus_client import CollectorRegistry
 
+from waiting import wait_until
 from wattscan.serving.admission import Clients
 from wattscan.serving.arrivals import Arrivals
 from wattscan.serving.observations import Observations
 from wattscan.serving.rpc import Dispatcher, Method, Service
 from wattscan.targets import load_target
 from wattscan.units import Seconds
+
+pytestmark = pytest.mark.concurrency
 
 
 def dispatcher():
@@ -43,13 +45,6 @@ def serve():
         stop()
 
 
-def soon(condition):
-    deadline = time.monotonic() + 5
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
-
-
 @pytest.mark.parametrize("how", ["answered", "refused", "cancelled"])
 def test_a_call_that_is_over_is_freed_at_once(serve, how):
     """Not at the next garbage collection: until then its stream would count as open."""
@@ -73,8 +68,8 @@ def test_a_call_that_is_over_is_freed_at_once(serve, how):
         if how == "cancelled":
             future.cancel()
         go_on.set()
-        assert soon(future.done)
-        assert soon(lambda: calls[0]() is None)
+        wait_until(future.done)
+        wait_until(lambda: calls[0]() is None)
     finally:
         gc.enable()
 
@@ -92,7 +87,7 @@ def test_who_has_gone_is_told_from_who_waits(serve):
     future = serve(answer).future(b"x")
     assert entered.wait(5)
     future.cancel()
-    assert soon(lambda: len(seen) == 2)
+    wait_until(lambda: len(seen) == 2)
     assert seen == [(True, True), (False, False)]
 
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from wattscan.serving.threads import RequestThreads
 
+pytestmark = pytest.mark.concurrency
+
 
 @pytest.fixture
 def pool():

@@ -19,6 +19,7 @@ def only_rapl(**choice):
     return replace(CPU, sensors=(replace(rapl, unless="", **choice),))
 
 
+@pytest.mark.slow
 def test_a_counter_is_read_for_each_piece(tmp_path):
     with (
         moving({"package-0": 10.0, "package-1": 20.0}, tmp_path),

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from waiting import wait_until
 from wattscan import textfile
 from wattscan.contracts import PowerReading, SensorAbsent, SensorChoice, TemperatureReading
 from wattscan.targets import load_target
@@ -17,6 +18,8 @@ from wattscan.telemetry.live import rows
 from wattscan.telemetry.sampler import Sampler
 from wattscan.telemetry.unused import unused_names
 from wattscan.units import Celsius, Seconds, Watts
+
+pytestmark = pytest.mark.concurrency
 
 INLET = PowerReading("inlet", "system", Watts(4.0))
 
@@ -53,14 +56,7 @@ def push(folder, condition):
         textfile.write(folder, "meter", [replace(INLET, power=Watts(next(watts)))])
         return condition()
 
-    until(pushed)
-
-
-def until(condition):
-    end = time.monotonic() + 10
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    assert condition()
+    wait_until(pushed)
 
 
 def test_one_that_comes_is_read_and_the_tables_take_it_where_they_had_none(running, tmp_path):
@@ -69,7 +65,7 @@ def test_one_that_comes_is_read_and_the_tables_take_it_where_they_had_none(runni
     assert [(row.state, row.sensor) for row in rows(found, sampler)] == [("absent", "bridge")]
     assert sampler.table is None
     textfile.write(folder, "meter", [INLET])
-    until(lambda: [row.state for row in rows(found, sampler)] == ["proving"])
+    wait_until(lambda: [row.state for row in rows(found, sampler)] == ["proving"])
     assert sampler.table is None, "it has not moved yet"
     push(folder, lambda: sampler.table is not None and sampler.table.domain == "inlet")
     push(folder, lambda: rows(found, sampler)[0].energy)
@@ -83,10 +79,10 @@ def test_what_measures_replaces_a_model_whenever_it_is_proven(running, tmp_path)
     )
     folder = tmp_path / "readings"
     found, sampler, _ = running(bridge(folder), model)
-    until(lambda: sampler.table is not None)
+    wait_until(lambda: sampler.table is not None)
     sampler._source._begin = Seconds(-60.0)  # past the first seconds, in which a better one may
     textfile.write(folder, "meter", [INLET])
-    until(lambda: len(rows(found, sampler)) == 2)
+    wait_until(lambda: len(rows(found, sampler)) == 2)
     assert sampler.table.sensor == "cpu_model"
     push(folder, lambda: sampler.table.sensor == "bridge")
 
@@ -134,7 +130,7 @@ def test_one_that_never_comes_back_holds_up_none_of_the_others(running, tmp_path
     try:
         assert "takes more than 0.1 s" in found.absent["shelly"]
         textfile.write(folder, "meter", [INLET])
-        until(lambda: [s.sensor.name for s in sampler.states] == ["bridge"])
+        wait_until(lambda: [s.sensor.name for s in sampler.states] == ["bridge"])
     finally:
         blocked.set()
 
@@ -148,7 +144,7 @@ def test_a_driver_that_raises_what_ends_processes_is_asked_again(running, tmp_pa
 
     monkeypatch.setattr("wattscan.sensors.shelly.find", find)
     running(SensorChoice("shelly", {"host": "x"}))
-    until(lambda: len(asked) > 3)
+    wait_until(lambda: len(asked) > 3)
 
 
 def test_a_floor_of_a_domain_that_never_comes_is_told(running, tmp_path):

@@ -4,6 +4,7 @@ import pytest
 from moving_rapl import moving
 from sampler_rig import COUNTER, METER, Rig
 
+from waiting import wait_until
 from wattscan.contracts import EnergyReading, SensorAbsent, SensorChoice
 from wattscan.rapl_domains import device_domains
 from wattscan.targets import load_target
@@ -64,9 +65,14 @@ def test_a_machine_of_which_a_socket_is_not_proven_is_left_to_the_next_source(
         sampler = Sampler(found.sensors, Seconds(0.05), Ledger())
         sampler.start()
         try:
-            sampler._stopping.wait(0.3)
-            sampler.sample()
-            table = rows(found, sampler)
+
+            def settled():
+                sampler.sample()
+                table = rows(found, sampler)
+                states = {row.state for row in table if why in row.why or row.state == "table"}
+                return table if {"table", "incomplete"} <= states else None
+
+            table = wait_until(settled, why=lambda: rows(found, sampler))
         finally:
             sampler.stop()
     assert "rapl_perf" in looked, "it may read what rapl cannot"

@@ -12,6 +12,8 @@ from wattscan.telemetry.sampler import Sampler
 from wattscan.telemetry.schedule import Schedule
 from wattscan.units import Celsius, Seconds, Watts
 
+pytestmark = pytest.mark.concurrency
+
 
 class Blocking:
     """A sensor that comes back when the test lets it."""

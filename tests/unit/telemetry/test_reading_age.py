@@ -59,6 +59,7 @@ def watched():
     sampler.stop()
 
 
+@pytest.mark.slow
 def test_a_fast_counter_beside_a_slow_plug_agrees_with_the_truth(watched):
     _, registry, plug = watched
     assert plug.asked.wait(5)

@@ -11,6 +11,8 @@ import pytest
 from wattscan import plugins
 from wattscan.contracts import Engine, Tensor
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip("torch", reason="the exporters need the train extra")
 pytest.importorskip("litert_torch", reason="the exporters need the train extra")
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from wattscan import plugins
 from wattscan.contracts import Normalisation, Task, WattscanError
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from wattscan.training import fit as fitting  # noqa: E402

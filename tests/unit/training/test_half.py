@@ -14,6 +14,8 @@ from wattscan.installation import models_folder
 from wattscan.training import half, onnx_file, tflite_file
 from wattscan.training.consistency import card_line, pair_lines
 
+pytestmark = pytest.mark.slow
+
 onnx = pytest.importorskip("onnx", reason="writing an ONNX file needs the train extra")
 pytest.importorskip("ai_edge_quantizer", reason="writing a TFLite file needs the train extra")
 

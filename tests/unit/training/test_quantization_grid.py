@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from wattscan.contracts import Tensor, WattscanError
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip("torch", reason="quantization-aware training needs the train extra")
 
 from wattscan.training import graph, networks  # noqa: E402

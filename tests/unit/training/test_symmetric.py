@@ -18,6 +18,8 @@ from wattscan.training.consistency import card_line
 from wattscan.training.data import inputs
 from wattscan.training.symmetric import add, write_symmetric
 
+pytestmark = pytest.mark.slow
+
 onnx = pytest.importorskip("onnx", reason="writing an ONNX file needs the train extra")
 
 TASK = "nerve-ultrasound"
