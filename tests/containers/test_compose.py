@@ -11,10 +11,10 @@ import urllib.request
 import pytest
 from build_images import ROOT
 from podman_engine import environment
-from rig import wait_until
 
 from commands import WATTSCAN
 from fake_rapl import FakeRapl
+from waiting import wait_until
 
 COMPOSE = ROOT / "build/clients/images/bin/podman-compose"
 PORTS = ("GRPC", "METRICS", "PROMETHEUS", "GRAFANA", "LOCUST")
