@@ -87,7 +87,7 @@ test-all: ## Run all tests, those of the containers too
 	$(MAKE) test-containers
 
 test-concurrency: $(READY) ## Run the tests about threads 50 times, with all cores loaded (RUNS=50)
-	$(BIN)/python tests/repeat_under_load.py --runs $(RUNS) -- -m concurrency $(PYTEST)
+	$(BIN)/python tests/repeat_under_load.py --runs $(RUNS) -- $(PYTEST)
 
 test-peers: $(READY) $(PEER_CLIENTS) ## The server with real proxies and clients of other makers (before a release; 6 minutes)
 	$(BIN)/python -m pytest tests/peers --no-skips $(PYTEST)

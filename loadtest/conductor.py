@@ -21,6 +21,7 @@ from loadtest.scenarios import BY_NAME
 from loadtest.tally import Tally
 from loadtest.thermometer import Thermometer
 from wattscan.contracts import WattscanError
+from wattscan.profiles import COOLDOWN, IDLE, LOAD, WARM_UP
 
 _LAST_SCRAPES = 2
 _LAST_SCRAPES_SECONDS = 15.0
@@ -70,13 +71,13 @@ class Conductor:
     def _run_window(self, window: Window, number: int, of: int) -> None:
         profile = self.plan.profile
         self._crew.muster()
-        with self._phase(window, "idle", profile.idle, number, of):
+        with self._phase(window, IDLE, profile.idle, number, of):
             self._thermometer.wait_idle(profile.idle)
-        with self._phase(window, "warmup", profile.warmup, number, of):
+        with self._phase(window, WARM_UP, profile.warmup, number, of):
             self._send(window, profile.warmup, counts=False)
-        with self._phase(window, "load", self.plan.load_seconds, number, of):
+        with self._phase(window, LOAD, self.plan.load_seconds, number, of):
             self._send(window, self.plan.load_seconds, counts=True)
-        with self._phase(window, "cooldown", profile.cooldown, number, of):
+        with self._phase(window, COOLDOWN, profile.cooldown, number, of):
             self._thermometer.wait_cool(profile.cooldown)
             self.ledger.cooldowns_unwatched = self._thermometer.unwatched
 

@@ -31,38 +31,39 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def _add_run(add: Callable[..., object]) -> None:
-    add("--run-id", default="", help="the run's id; made up unless given")
+    add("--run-id", default="", help="the name of the run (default: a new one)")
     add("--target", default="cpu", help="the hardware target's name, for labels (default cpu)")
     add(
         "--target-instance",
         default="",
-        help="the instance label that the target's series have, HOST:PORT as it is scraped; "
+        help="the instance label of the target's series, HOST:PORT as Prometheus scrapes it; "
         "`wattscan collect` needs it",
     )
     add(
         "--target-metrics",
         default="",
         metavar="URL",
-        help="the target's metrics page, to end a cooldown when it is cool",
+        help="the target's metrics page; with it, a cooldown ends as soon as the target is cool",
     )
     add(
         "--parts",
         type=int,
         default=1,
-        help="in how many parts the run is made, this one included (default 1)",
+        help="how many parts the run has, this one included (default 1)",
     )
     add(
         "--done",
         type=Path,
         metavar="FILE",
-        help="windows that are measured already and left out: TASK PRECISION REPEAT a line",
+        help="a file of windows to leave out because they are measured, one on each line: "
+        "TASK PRECISION REPEAT",
     )
     add(
         "--found-rate",
         action="append",
         default=[],
         metavar="TASK=N",
-        help="of a run that goes on: the rate that --find-rate has found for a task, queries a "
+        help="in a run that continues, the rate that --find-rate found for a task, in queries a "
         "second; may be repeated",
     )
     add(
@@ -74,7 +75,7 @@ def _add_run(add: Callable[..., object]) -> None:
     add(
         "--metrics-address",
         default="127.0.0.1",
-        help="the address that this page is served at (default 127.0.0.1)",
+        help="the address of the generator's metrics page (default 127.0.0.1)",
     )
 
 

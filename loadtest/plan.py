@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from wattscan.metrics import PROFILES, Profile
+from wattscan.profiles import PROFILES, Profile
 from wattscan.workloads import Workload
-
-PHASES = ("idle", "warmup", "load", "cooldown")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Runs pytest many times while every core is busy: `make test-concurrency`."""
+"""Runs the tests that are marked `concurrency` many times while every core is busy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import argparse
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+TESTS = Path(__file__).parent
+MARK = "mark.concurrency"
 # Ends with its parent, so that none is left behind.
 _BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: sum(range(10_000))"
 
@@ -17,12 +20,14 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=50, help="number of runs (default 50)")
     parser.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
     arguments = parser.parse_args()
+    # Only these: to collect all tests would take longer than the tests.
+    files = [str(path) for path in sorted(TESTS.rglob("test_*.py")) if MARK in path.read_text()]
     cores = os.cpu_count() or 1
     busy = [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(cores)]
     try:
         for run in range(1, arguments.runs + 1):
-            command = [sys.executable, "-m", "pytest", "-q", "--durations=0", *arguments.pytest]
-            done = subprocess.run(command, capture_output=True, text=True)
+            command = [sys.executable, "-m", "pytest", "-q", "-m", "concurrency", *files]
+            done = subprocess.run([*command, *arguments.pytest], capture_output=True, text=True)
             last = done.stdout.strip().rpartition("\n")[2]
             print(f"run {run} of {arguments.runs}, {cores} cores loaded: {last}", flush=True)
             if done.returncode:

@@ -65,30 +65,45 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
     )
     names = [spec.name for spec in SPECS]
-    parser.add_argument("--rounds", type=_count, default=5, help="default: %(default)s")
     parser.add_argument(
-        "--seconds", type=_seconds, default=4.0, help="of a window, about (default: %(default)g)"
+        "--rounds", type=_count, default=5, help="how many rounds to run (default %(default)s)"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=4.0,
+        help="about how many seconds a window takes (default %(default)g)",
     )
     parser.add_argument(
         *("--clients",),
         type=_counts,
         default=(1, 2, 4, 8),
-        help="default: 1,2,4,8; of DICOM frames, the least and the greatest",
+        help="the numbers of clients, comma-separated; for DICOM frames only the least and the "
+        "greatest "
+        "are used (default 1,2,4,8)",
     )
     parser.add_argument(
-        "--servers", type=_names, default=names, help=f"default, and all: {','.join(names)}"
+        "--servers",
+        type=_names,
+        default=names,
+        help=f"the servers, comma-separated (default all: {','.join(names)})",
     )
     parser.add_argument(
-        "--models", type=_names, default=networks.NAMES, help=f"default: {','.join(networks.NAMES)}"
+        "--models",
+        type=_names,
+        default=networks.NAMES,
+        help=f"the models, comma-separated (default {','.join(networks.NAMES)})",
     )
     parser.add_argument(
-        "--malloc", action="store_true", help="each server also with glibc keeping freed memory"
+        "--malloc",
+        action="store_true",
+        help="also run each server with glibc told to keep freed memory",
     )
     parser.add_argument(
         "--write", action="store_true", help="put the tables into docs/serving-benchmark.md"
     )
     parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write every window of every round to it"
+        "--json", type=Path, metavar="FILE", help="the file to write every window of every round to"
     )
     return parser
 

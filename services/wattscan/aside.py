@@ -19,13 +19,13 @@ class TookTooLong(Exception):
     """The work is not done, and goes on by itself."""
 
 
-def aside(name: str, work: Callable[[], _Answer], patience: float) -> _Answer | BaseException:
+def aside(name: str, work: Callable[[], _Answer], timeout: float) -> _Answer | BaseException:
     """What the work gives, or what it raised; signals are answered meanwhile.
 
     Args:
         name: of the thread.
         work: what to do there.
-        patience: how long to wait for it, s.
+        timeout: how long to wait for it, s.
 
     Raises:
         TookTooLong: it takes longer.
@@ -39,7 +39,7 @@ def aside(name: str, work: Callable[[], _Answer], patience: float) -> _Answer | 
             answers.put(error)
 
     threading.Thread(target=run, name=name, daemon=True).start()
-    end = time.monotonic() + patience
+    end = time.monotonic() + timeout
     while True:
         try:
             return answers.get(timeout=min(_GLANCE, max(0.0, end - time.monotonic())))

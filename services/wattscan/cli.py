@@ -36,7 +36,7 @@ from wattscan.telemetry.arguments import printable
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.exporter import TelemetryCollector
-from wattscan.telemetry.latecomers import Latecomers
+from wattscan.telemetry.late_sensors import LateSensors
 from wattscan.telemetry.sampler import Sampler
 from wattscan.telemetry.unused import unused_names
 from wattscan.training import cli as training
@@ -215,7 +215,7 @@ def _serve_until(signals: _StopSignals, options: argparse.Namespace) -> bool:
     models = Repository(options.models, target)
     ledger = Ledger()
     sampler = Sampler(found.sensors, target.sample_interval, ledger)
-    latecomers = Latecomers(found.awaited, options.sysfs, sampler)
+    late_sensors = LateSensors(found.awaited, options.sysfs, sampler)
     # Options that are wrong are told before models take their time.
     server = make_server(options, target, models, ledger, _registry(target, ledger, sampler))
     # Before the models: what they take to load moves the power of their device, which proves it.
@@ -226,7 +226,7 @@ def _serve_until(signals: _StopSignals, options: argparse.Namespace) -> bool:
         sampler.begin_anew()
         for notice in unused_names(sampler):
             log.warning("%s", notice)
-        latecomers.start()
+        late_sensors.start()
         ports = Ports(options.address, options.grpc_port, options.metrics_port)
         scheme = "http" if options.tls_cert is None else "https"
         listening = server.start(ports)
@@ -236,7 +236,7 @@ def _serve_until(signals: _StopSignals, options: argparse.Namespace) -> bool:
         log.info("draining")
         return server.stop(options.grace)
     finally:
-        latecomers.stop()
+        late_sensors.stop()
         sampler.stop()
         imaging.close()
 

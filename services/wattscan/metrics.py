@@ -26,38 +26,6 @@ def _metric(name: str, kind: Kind, labels: str, help_text: str) -> Metric:
     return Metric(name, kind, tuple(labels.split()), help_text)
 
 
-@dataclass(frozen=True)
-class Profile:
-    """What a `profile` label promises: the seconds of each phase, and the repeats of a variant.
-
-    `cooldown` is an upper limit.
-    """
-
-    idle: float
-    warmup: float
-    load: float
-    cooldown: float
-    repeats: int
-
-    @property
-    def window_seconds(self) -> float:
-        """One repeat of one variant, at most."""
-        return self.idle + self.warmup + self.load + self.cooldown
-
-
-PROFILES = {
-    "quick": Profile(idle=5, warmup=3, load=10, cooldown=5, repeats=2),
-    "check": Profile(idle=5, warmup=5, load=15, cooldown=5, repeats=6),
-    "standard": Profile(idle=30, warmup=10, load=60, cooldown=120, repeats=6),
-    "formal": Profile(idle=60, warmup=30, load=600, cooldown=600, repeats=6),
-}
-
-DEFAULT_REFERENCE = "fp32"
-"""The variant that the others are compared with, unless the run names another one."""
-
-SCENARIOS = ("SingleStream", "MultiStream", "Server", "Offline")
-"""MLPerf Inference's scenarios, the values of the `scenario` label."""
-
 # --- telemetry: exported by the service of each target ----------------------------------------
 
 ENERGY_JOULES = _metric(

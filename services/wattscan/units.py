@@ -78,11 +78,6 @@ def celsius_from_decidegrees(decidegrees: float) -> Celsius:
     return Celsius(decidegrees / 10)
 
 
-def seconds_from_milliseconds(milliseconds: float) -> Seconds:
-    """Intervals of macOS's tools and of smart plugs are in milliseconds."""
-    return Seconds(milliseconds / 1e3)
-
-
 def seconds_from_nanoseconds(nanoseconds: float) -> Seconds:
     """powermetrics states a sample's length in nanoseconds."""
     return Seconds(nanoseconds / 1e9)

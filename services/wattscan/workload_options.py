@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from wattscan.contracts import WattscanError
-from wattscan.metrics import PROFILES, SCENARIOS
+from wattscan.profiles import PROFILES, SCENARIOS
 from wattscan.workloads import (
     PROTOCOLS,
     Workload,
@@ -31,15 +31,15 @@ _SETTINGS: tuple[tuple[str, Callable[[str], Any], str | None, str], ...] = (
         "protocol",
         str,
         "NAME",
-        f"how the service is asked: {', '.join(PROTOCOLS)} (default wattscan.v1)",
+        f"the protocol to send requests over: {', '.join(PROTOCOLS)} (default wattscan.v1)",
     ),
-    ("clients", int, "N", "connections that the queries are spread over (default 1)"),
+    ("clients", int, "N", "how many connections share the queries (default 1)"),
     ("rate", float, "N", "queries a second in the scenario Server (default 20)"),
     (
         "in_flight",
         int,
         "N",
-        "queries at once: as many as there are in Offline, at most in Server (default 32, or what "
+        "how many queries are sent at once in Offline, and at most in Server (default 32, or what "
         "the target's queue takes)",
     ),
     ("batch", int, "N", "images in one request of a tensor protocol (default 1)"),
@@ -50,21 +50,38 @@ _SETTINGS: tuple[tuple[str, Callable[[str], Any], str | None, str], ...] = (
         "what is sent: phantom, drawn (tensors, with the seed), or a folder with a folder for each "
         "task or model (default phantom)",
     ),
-    ("seed", int, "N", "of the images' order, the arrivals and what is drawn (default 2022)"),
+    (
+        "seed",
+        int,
+        "N",
+        "the seed of the images' order, the arrivals and what is drawn (default 2022)",
+    ),
     (
         "latency_bound",
         float,
         "SECONDS",
-        "what the latency percentile must keep; without it no latency is judged",
+        "the longest latency allowed at --latency-percentile, in seconds (default: latency is not "
+        "judged)",
     ),
-    ("latency_percentile", float, "PERCENT", "the percentile that must keep it (default 99)"),
-    ("min_seconds", float, "SECONDS", "what a load phase lasts at least, beside its profile"),
-    ("min_queries", int, "N", "queries of a load phase at least"),
+    (
+        "latency_percentile",
+        float,
+        "PERCENT",
+        "the percentile that must keep --latency-bound (default 99)",
+    ),
+    (
+        "min_seconds",
+        float,
+        "SECONDS",
+        "the least length of a load phase, in seconds (default: the profile's)",
+    ),
+    ("min_queries", int, "N", "the least number of queries in a load phase (default: no least)"),
     (
         "schedule",
         str,
         "FILE",
-        "the seconds, one a line, at which the queries of the scenario Server are due",
+        "a file with the times, in seconds, one on each line, at which the scenario Server sends "
+        "its queries",
     ),
 )
 
@@ -75,14 +92,14 @@ def add_workload_arguments(add: Callable[..., object]) -> None:
         "--workload",
         default="",
         metavar="FILE",
-        help="what shapes the load: a TOML file, or one that comes with Wattscan: "
-        f"{', '.join(workload_names())}; options given beside it count more",
+        help="the workload: the path of a TOML file, or the name of one that comes with Wattscan: "
+        f"{', '.join(workload_names())}; options given with it override it",
     )
     add(
         "--task",
         action="append",
         default=[],
-        help="only this clinical task; may be repeated (default all that the service has)",
+        help="measure only this clinical task; may be repeated (default all that the service has)",
     )
     add(
         "--model",

@@ -11,7 +11,8 @@ from typing import Any
 
 from wattscan.contracts import WattscanError, check_variant
 from wattscan.installation import locustfile
-from wattscan.metrics import DEFAULT_REFERENCE, PROFILES, SCENARIOS, WORKLOAD_SETTINGS
+from wattscan.metrics import WORKLOAD_SETTINGS
+from wattscan.profiles import DEFAULT_REFERENCE, PROFILES, SCENARIOS
 from wattscan.settings import (
     check_keys,
     number,

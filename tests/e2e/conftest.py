@@ -15,7 +15,7 @@ from rig import NERVE, PLAIN, TINY, TINY_MODEL, Rig, write_target
 from commands import WATTSCAN
 from service_process import ServiceProcess
 from wattscan.installation import models_folder
-from wattscan.metrics import PROFILES, Profile
+from wattscan.profiles import PROFILES, Profile
 from wattscan.wire import open_inference_pb2_grpc as oip_rpc
 from wattscan.wire import wattscan_v1_pb2_grpc as rpc
 

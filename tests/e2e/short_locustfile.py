@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from wattscan.metrics import PROFILES, Profile
+from wattscan.profiles import PROFILES, Profile
 
 PROFILES["quick"] = Profile(idle=0.2, warmup=0.3, load=1.0, cooldown=0.1, repeats=2)
 

@@ -119,6 +119,7 @@ def unplugged_run(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_sensor_lost_mid_run_is_a_verdict_and_not_a_zero(unplugged_run):
     text = (unplugged_run / "tables.md").read_text()
     assert "invalid" in text
@@ -134,6 +135,7 @@ def test_a_sensor_lost_mid_run_is_a_verdict_and_not_a_zero(unplugged_run):
     assert max(at for at, _ in (*power, *energy)) < lost
 
 
+@pytest.mark.slow
 def test_the_next_sensor_takes_over_and_the_verdict_names_it(unplugged_run):
     up = samples(unplugged_run, "wattscan_sensor_up")
     lost = min(at for at, value in up if value == 0)
@@ -149,6 +151,7 @@ def test_the_next_sensor_takes_over_and_the_verdict_names_it(unplugged_run):
     )
 
 
+@pytest.mark.slow
 def test_a_measured_source_is_called_a_counter(unplugged_run):
     text = (unplugged_run / "tables.md").read_text()
     assert "package-0" in text
@@ -203,6 +206,7 @@ def with_another_model(folder, copy):
     return copy
 
 
+@pytest.mark.slow
 def test_a_run_cut_short_goes_on_with_what_is_missing(tmp_path):
     out, task = tmp_path / "runs", TASKS[-1]
     # Before anything is recorded: the service is being started.

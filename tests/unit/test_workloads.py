@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from wattscan import plugins
 from wattscan.contracts import WattscanError
-from wattscan.metrics import SCENARIOS, WORKLOAD_SETTINGS
+from wattscan.metrics import WORKLOAD_SETTINGS
+from wattscan.profiles import SCENARIOS
 from wattscan.workload_options import add_workload_arguments, one_scenario, workload_of
 from wattscan.workloads import (
     PROTOCOLS,

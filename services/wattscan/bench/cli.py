@@ -21,7 +21,7 @@ from wattscan.client.options import add_connection_arguments, tls_of, token_of
 from wattscan.collector.report import Report, collect, write
 from wattscan.collector.run_folder import RECORDING
 from wattscan.contracts import WattscanError
-from wattscan.metrics import SCENARIOS
+from wattscan.profiles import SCENARIOS
 from wattscan.serving.cli import add_target_arguments
 from wattscan.workload_options import add_workload_arguments, workload_of
 from wattscan.workloads import Workload, changed

@@ -28,7 +28,8 @@ from wattscan.client.options import tls_of_words
 from wattscan.collector.run_folder import RECORDING, WARNINGS
 from wattscan.contracts import Target, WattscanError
 from wattscan.installation import locustfile
-from wattscan.metrics import MODEL_INFO, PROFILES
+from wattscan.metrics import MODEL_INFO
+from wattscan.profiles import PROFILES
 from wattscan.workloads import write_workload
 
 _TARGET_SCRAPE_SECONDS = 1.0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wattscan.contracts import EnergySensor, Method, PowerSensor, Target, WattscanError
-from wattscan.metrics import Profile
+from wattscan.profiles import Profile
 from wattscan.telemetry.discovery import Found, FoundSensor, discover
 from wattscan.telemetry.machine import machine_facts
 from wattscan.units import Seconds

@@ -12,7 +12,7 @@ from typing import Any
 
 from wattscan import __version__
 from wattscan.contracts import WattscanError
-from wattscan.metrics import DEFAULT_REFERENCE, PROFILES, SCENARIOS
+from wattscan.profiles import DEFAULT_REFERENCE, PROFILES, SCENARIOS
 from wattscan.workloads import Workload, changed, last_due
 
 RECORD_FILE = "run.json"

@@ -14,8 +14,8 @@ from wattscan.collector.recording import Recording, read_recording
 from wattscan.collector.run_folder import RECORDING
 from wattscan.collector.windows import Window, find_run
 from wattscan.contracts import WattscanError
+from wattscan.profiles import PHASES
 
-_PHASES = ("idle", "warmup", "load", "cooldown")
 _GZIP = b"\x1f\x8b"
 WindowKey: TypeAlias = tuple[str, str, str]
 """Task, precision, repeat."""
@@ -101,10 +101,10 @@ def _finished(source: Recording, run: str) -> list[Window]:
 
 
 def _is_whole(window: Window) -> bool:
-    ends = [window.phases[name].end if name in window.phases else None for name in _PHASES]
+    ends = [window.phases[name].end if name in window.phases else None for name in PHASES]
     # Ended in this order: what a later attempt has begun anew ends after what an earlier one left.
     known = [end for end in ends if end is not None]
-    return len(known) == len(_PHASES) and known == sorted(known)
+    return len(known) == len(PHASES) and known == sorted(known)
 
 
 def reopen(path: Path) -> None:

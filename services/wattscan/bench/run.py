@@ -27,7 +27,7 @@ from wattscan.client.connection import Tls
 from wattscan.collector.run_folder import RECORDING
 from wattscan.contracts import Target, WattscanError
 from wattscan.installation import program
-from wattscan.metrics import PROFILES
+from wattscan.profiles import PROFILES
 from wattscan.workloads import DRAWN, PHANTOM, Workload
 
 # What `wattscan.collector.report.write` writes last.

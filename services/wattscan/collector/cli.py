@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "targets; #ID after a source names one of its runs",
     )
     parser.add_argument(
-        "--run", metavar="ID", help="the run of a single --source; the newest if left out"
+        "--run", metavar="ID", help="the run to read from a single --source (default the newest)"
     )
     parser.add_argument(
         "--out",
@@ -45,12 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--paper",
         action="store_true",
-        help="print only the paper's Tables 1 and 2, ours beside them",
+        help="print only the paper's Tables 1 and 2 with ours beside them",
     )
     parser.add_argument(
         "--require",
         choices=VERDICTS[:2],
-        help="exit with 1 where a cell's verdict is worse than this",
+        help="exit with code 1 if a cell's verdict is worse than this (default: no verdict does)",
     )
     _add_projections(parser)
 
@@ -65,20 +65,22 @@ def _add_projections(parser: argparse.ArgumentParser) -> None:
         "--battery-wh",
         type=_above_zero,
         metavar="WH",
-        help="usable energy of a battery, Wh: gives scans per charge",
+        help="the usable energy of a battery, in Wh; adds scans per charge",
     )
     group.add_argument(
         "--price-per-kwh",
         type=_amount,
         metavar="PRICE",
-        help="your price of a kWh, in --currency: gives the cost of 1,000 scans",
+        help="your price of a kWh, in --currency; adds the cost of 1,000 scans",
     )
-    group.add_argument("--currency", metavar="NAME", help="of --price-per-kwh, such as EUR")
+    group.add_argument(
+        "--currency", metavar="NAME", help="the currency of --price-per-kwh, such as EUR"
+    )
     group.add_argument(
         "--co2-g-per-kwh",
         type=_amount,
         metavar="G",
-        help="intensity of your electricity, grams of CO2 per kWh: gives the CO2 of 1,000 scans",
+        help="the CO2 of your electricity, in grams per kWh; adds the CO2 of 1,000 scans",
     )
 
 

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--two-machines",
         action="store_true",
-        help="the runs are of two machines, though their facts are alike: the error of each "
+        help="treat the runs as two machines', even if they look alike: the error of each "
         "machine's sensor counts",
     )
 
@@ -48,12 +48,13 @@ def add_judgement(parser: argparse.ArgumentParser) -> None:
             type=_percentage,
             default=default,
             metavar="PERCENT",
-            help=f"by how much {what}, such as 5%% ({100 * default:g}%%)",
+            help=f"by how much {what}, such as 5%% (default {100 * default:g}%%)",
         )
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="exit with 1 also where a figure lies beyond its threshold without that being shown, "
+        help="exit with code 1 also where a figure lies beyond its threshold but the "
+        "interval does not prove it, "
         "and where a cell or a figure is not compared",
     )
     parser.add_argument("--json", action="store_true", help="print JSON in place of the page")

@@ -11,7 +11,7 @@ from wattscan.collector.measure import Measured
 from wattscan.collector.quality import QualityFigure
 from wattscan.collector.quality_table import METRIC_TITLES, lowest_score
 from wattscan.collector.ratio import Ratio
-from wattscan.metrics import DEFAULT_REFERENCE
+from wattscan.profiles import DEFAULT_REFERENCE
 
 # A card's 95 % interval, widened to 97.5 %: two of them hold together with 95 % (Bonferroni).
 # The normal distribution's quantiles at 98.75 % and 97.5 %.

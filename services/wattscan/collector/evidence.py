@@ -10,7 +10,7 @@ from wattscan.collector.clocks import Clocks
 from wattscan.collector.device import EnergySource
 from wattscan.collector.rivals import Rivals
 from wattscan.collector.windows import Run
-from wattscan.metrics import PROFILES, Profile
+from wattscan.profiles import PROFILES, Profile
 from wattscan.units import Celsius, Seconds, Watts
 
 # A timer may fire this much early, of the phase's length.

@@ -9,7 +9,7 @@ from wattscan.collector.cells import Cell, TaskRatio, Verdict, gross_figure, wor
 from wattscan.collector.measure import Measured
 from wattscan.collector.names import listed, title_of
 from wattscan.collector.tables import number
-from wattscan.metrics import DEFAULT_REFERENCE
+from wattscan.profiles import DEFAULT_REFERENCE
 
 Tone = Literal["good", "bad", "neutral"]
 _FIRST_LOOK = "The figures are indicative: good for a first look, not for publication."

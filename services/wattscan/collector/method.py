@@ -9,7 +9,7 @@ from wattscan.collector.measure import Measured
 from wattscan.collector.names import listed, title_of
 from wattscan.collector.windows import Run
 from wattscan.installation import program
-from wattscan.metrics import DEFAULT_REFERENCE
+from wattscan.profiles import DEFAULT_REFERENCE
 from wattscan.workloads import Workload
 
 # What `bench` measures of the shipped models.

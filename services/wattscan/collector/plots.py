@@ -33,7 +33,7 @@ from wattscan.collector.svg import (
 )
 from wattscan.collector.tables import number
 from wattscan.collector.windows import Phase, Run
-from wattscan.metrics import PROFILES
+from wattscan.profiles import COOLDOWN, IDLE, LOAD, PROFILES, WARM_UP
 from wattscan.units import Seconds
 
 if TYPE_CHECKING:
@@ -253,12 +253,12 @@ def _shade(axes: Axes, measured: Measured, series: Series) -> None:
     phases = [(w, name, phase) for w in run.windows for name, phase in w.phases.items()]
     repeated = [(w, name, moved(p, offset)) for w in run.repeated for name, p in w.phases.items()]
     for window, name, phase in (*phases, *repeated):
-        if name == "cooldown":
+        if name == COOLDOWN:
             continue
         worthless = window in run.repeated or phase.end is None
         end = _last_moment(run, series, name, phase)
         colour = _colour(measured, window.precision) if name == "load" else OTHER
-        alpha = {"load": 0.28, "warmup": 0.14, "idle": 0.07}.get(name, 0.0)
+        alpha = {LOAD: 0.28, WARM_UP: 0.14, IDLE: 0.07}.get(name, 0.0)
         span = [(t - run.start) / _SECONDS_PER_MINUTE for t in (phase.start, end)]
         axes.axvspan(*span, color=colour, alpha=alpha, lw=0)
         if worthless and name == "load":

@@ -63,7 +63,10 @@ class Prometheus:
     def select(
         self, metric: str, matchers: Mapping[str, str], start: float, end: float
     ) -> list[Series]:
-        """See `Source.select`. Long ranges are asked for hour by hour."""
+        """The samples of every series of that name and labels, from `start` to `end` (Unix s).
+
+        Long ranges are asked for hour by hour.
+        """
         samples: dict[tuple[tuple[str, str], ...], list[tuple[float, float]]] = {}
         low = start
         while True:
@@ -87,8 +90,11 @@ class Prometheus:
     def last(
         self, metric: str, matchers: Mapping[str, str], start: float | None, end: float | None
     ) -> list[Last]:
-        """See `Source.last`. Without a start and without matchers: the last week, else the last
-        year, else all there is."""
+        """The last value of every series of that name and labels, from `start` to `end` (Unix s).
+
+        Without a start and without matchers: of the last week, else the last year, else of all
+        there is.
+        """
         high = time.time() + 1 if end is None else end
         asked = _selector(metric, matchers)
         # Not back to 1970: there is nothing, and VictoriaMetrics answers nothing for such a range.

@@ -67,7 +67,7 @@ class Recording:
     def select(
         self, metric: str, matchers: Mapping[str, str], start: float, end: float
     ) -> list[Series]:
-        """See `Source.select`."""
+        """The samples of every series of that name and labels, from `start` to `end` (Unix s)."""
         found = []
         for series in self._families.get(metric, ()):
             first = int(series.times.searchsorted(start, "left"))
@@ -80,7 +80,7 @@ class Recording:
     def last(
         self, metric: str, matchers: Mapping[str, str], start: float | None, end: float | None
     ) -> list[Last]:
-        """See `Source.last`."""
+        """The last value of every series of that name and labels, from `start` to `end`."""
         low, high = (-np.inf if start is None else start), (np.inf if end is None else end)
         chosen = self.select(metric, matchers, low, high)
         return [Last(series.labels, float(series.values[-1])) for series in chosen]

@@ -11,7 +11,6 @@ from wattscan.collector.cells import Verdict
 from wattscan.collector.headline import headline, verdict
 from wattscan.collector.measure import Measured, measure
 from wattscan.collector.paper_page import paper_tables
-from wattscan.collector.patience import slowly
 from wattscan.collector.projection import NOTHING_ASSUMED, Assumptions
 from wattscan.collector.prometheus import Prometheus
 from wattscan.collector.recording import read_recording
@@ -21,6 +20,7 @@ from wattscan.collector.render_markdown import markdown, markdown_table
 from wattscan.collector.render_openmetrics import openmetrics
 from wattscan.collector.run_folder import read_warnings, recording_in
 from wattscan.collector.series import Source
+from wattscan.collector.slow_steps import told_when_slow
 from wattscan.collector.tables import Table, build_tables
 from wattscan.contracts import WattscanError
 
@@ -80,7 +80,7 @@ def collect(
     source: str, run: str | None = None, assumptions: Assumptions = NOTHING_ASSUMED
 ) -> Report:
     """Reduce a run, the newest where none is named. Raises: WattscanError."""
-    with slowly(f"Reading {source}"):
+    with told_when_slow(f"Reading {source}"):
         report = report_of(open_source(source), run, assumptions)
     is_server = "://" in source
     warnings = () if is_server else read_warnings(recording_in(Path(source)))

@@ -11,12 +11,12 @@ from wattscan.collector.device import EnergySource
 from wattscan.collector.hosts import same_host
 from wattscan.collector.series import Labels, Source
 from wattscan.collector.windows import Run, are_named, windows_of
+from wattscan.profiles import PHASES
 
 # Two edges of one clock, told in floating point.
 _TOUCH_SECONDS = 0.001
 # A graphics card's own energy is that of the service that computes on it.
 _CARDS = "nvml"
-_ORDER = ("idle", "warmup", "load", "cooldown")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _overlap_within(run: Run) -> str:
 
 def _out_of_order(run: Run) -> str:
     for w in run.windows:
-        starts = [w.phases[name].start for name in _ORDER if name in w.phases]
+        starts = [w.phases[name].start for name in PHASES if name in w.phases]
         if starts != sorted(starts):
             return f"{w.task} {w.precision}, repeat {w.repeat}"
     return ""

@@ -10,6 +10,7 @@ from wattscan import metrics
 from wattscan.collector.run_workload import RunWorkload, read_workload
 from wattscan.collector.series import EARLIEST, LATEST, Last, Series, Source, label
 from wattscan.contracts import WattscanError
+from wattscan.profiles import DEFAULT_REFERENCE
 
 # One generator stays until two scrapes after the last phase; scrapes may be a minute apart.
 _MARGIN_SECONDS = 150.0
@@ -72,7 +73,7 @@ class Run:
     """The instances that told of it: one, unless several generators share its name."""
     parts: int = 1
     """In how many parts it was made: more than one where it was resumed."""
-    reference: str = metrics.DEFAULT_REFERENCE
+    reference: str = DEFAULT_REFERENCE
     """The variant that the others are compared with."""
     workload: RunWorkload = field(default_factory=RunWorkload)
     """What shaped its load."""
@@ -135,7 +136,7 @@ def find_run(source: Source, name: str | None) -> Run:
         raise WattscanError(f"run {name} names more than one target: it cannot be told apart")
     for fact in ("profile", "scenario", "reference"):
         # A part of an earlier version says nothing of the reference.
-        default = metrics.DEFAULT_REFERENCE if fact == "reference" else ""
+        default = DEFAULT_REFERENCE if fact == "reference" else ""
         told = sorted({info.labels.get(fact, default) for info in mine})
         if len(told) > 1:
             raise WattscanError(
@@ -158,7 +159,7 @@ def find_run(source: Source, name: str | None) -> Run:
         windows=windows_of(starts, ends),
         generators=tuple(sorted({info.labels.get("instance", "") for info in mine})),
         parts=max([1, *(int(part.value) for part in parts)]),
-        reference=labels.get("reference", metrics.DEFAULT_REFERENCE),
+        reference=labels.get("reference", DEFAULT_REFERENCE),
         workload=read_workload(source, name),
     )
     return replace(run, repeated=_repeated(source, run)) if run.parts > 1 else run

@@ -93,8 +93,8 @@ class Throttling(Protocol):
 
 
 @runtime_checkable
-class Hasty(Protocol):
-    """What a sensor adds that must be read more often than targets commonly say."""
+class MaxInterval(Protocol):
+    """The longest interval between reads, for a sensor that must be read often."""
 
     longest_interval: Seconds
     """Kept unless the sensor's entry in the target's TOML says otherwise."""

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from wattscan import plugins
-from wattscan.answers import host_of, number_at, parse_json
 from wattscan.contracts import EngineAbsent, Sensor, SensorAbsent, SensorFailed
+from wattscan.device_http import host_of, number_at, parse_json
 from wattscan.inlet import InletEnergy, InletPower, domain_of
 from wattscan.settings import check_keys, number, one_of, text, uncertainty, whole_number
 from wattscan.units import ENERGY_UNITS, Joules, Seconds, Watts

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import IO, Any
 from xml.parsers.expat import ExpatError
 
-from wattscan.answers import finite
 from wattscan.contracts import EnergyReading, Method, Sensor, SensorAbsent, SensorFailed
+from wattscan.device_http import finite
 from wattscan.settings import check_keys, number, text, uncertainty
 from wattscan.units import (
     Joules,

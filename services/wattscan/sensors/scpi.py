@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from wattscan import plugins
-from wattscan.answers import finite
 from wattscan.contracts import (
     EngineAbsent,
     Sensor,
@@ -25,6 +24,7 @@ from wattscan.contracts import (
     WattscanError,
     last_line,
 )
+from wattscan.device_http import finite
 from wattscan.inlet import InletEnergy, InletPower, domain_of
 from wattscan.settings import check_keys, one_of, text, uncertainty
 from wattscan.units import ENERGY_UNITS, POWER_UNITS, Joules, Seconds, joules_from_watt_hours

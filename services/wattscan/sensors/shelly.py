@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wattscan.answers import get_json, host_of, number_at
 from wattscan.contracts import Sensor, SensorAbsent, SensorFailed, TemperatureReading
+from wattscan.device_http import get_json, host_of, number_at
 from wattscan.inlet import InletEnergy, InletPower, counts, domain_of
 from wattscan.settings import check_keys, uncertainty, whole_number
 from wattscan.units import Celsius, Joules, Seconds, Watts, joules_from_watt_hours

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wattscan.answers import get_json, host_of, number_at
 from wattscan.contracts import Sensor, SensorAbsent, SensorFailed
+from wattscan.device_http import get_json, host_of, number_at
 from wattscan.inlet import InletEnergy, InletPower, counts, domain_of
 from wattscan.settings import check_keys, uncertainty
 from wattscan.units import Joules, Seconds, Watts, joules_from_kilowatt_hours

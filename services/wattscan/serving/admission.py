@@ -96,13 +96,13 @@ class Clients:
             except RequestRefused:
                 context.cancel()  # type: ignore[no-untyped-call]  # the stubs forget it
 
-    def hold(self, quiet: Seconds, patience: Seconds) -> None:
+    def hold(self, quiet: Seconds, timeout: Seconds) -> None:
         """Keep back the answers of all calls but streams, until `release`; returns when no call has
         come for `quiet` seconds (all who send one after another wait for their answers then), or
-        after `patience`."""
+        after `timeout`."""
         self._released.clear()
         self._entered = now = time.monotonic()
-        end = now + patience
+        end = now + timeout
         while now < end and now - self._entered < quiet:
             time.sleep(quiet / 5)
             now = time.monotonic()

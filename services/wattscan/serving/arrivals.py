@@ -30,7 +30,7 @@ class _Coming:
 
 
 class Arrivals:
-    """Calls whose message has not come yet: they hold a thread, and may do so for `patience` only.
+    """Calls whose message has not come yet: they hold a thread, and may do so for `timeout` only.
 
     A message of 64 MiB that comes at 10 Mbit/s takes 54 s. So many may come at a time as the memory
     that is left has room for, a half of them from one client: gRPC takes their bytes off the
@@ -39,13 +39,13 @@ class Arrivals:
 
     def __init__(
         self,
-        patience: Seconds,
+        timeout: Seconds,
         largest: int = 0,
         memory: Memory | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`largest`: bytes of a message, for which `memory` must have room."""
-        self._patience = patience
+        self._timeout = timeout
         self._largest = largest
         self._memory = memory
         self._clock = clock
@@ -79,7 +79,7 @@ class Arrivals:
 
     def look(self) -> None:
         """Cancel those that take too long."""
-        due = self._clock() - self._patience
+        due = self._clock() - self._timeout
         with self._lock:
             late = [
                 context

@@ -25,7 +25,7 @@ def new_request_id() -> str:
 class Call:
     """What the pipeline has to know of a caller, and what the caller is told afterwards.
 
-    `deadline` is monotonic; `wanted` tells whether somebody still waits; `on_end` has a function
+    `deadline` is monotonic; `is_alive` tells whether somebody still waits; `on_end` has a function
     called when nobody does, and is False where that is so already; `admit` is asked for each
     message of a stream, and raises where the client may send no more; `priority` is 0 where the
     client names none.
@@ -33,7 +33,7 @@ class Call:
 
     protocol: str
     deadline: float | None = None
-    wanted: Callable[[], bool] = lambda: True
+    is_alive: Callable[[], bool] = lambda: True
     on_end: Callable[[Callable[[], None]], object] = lambda _: None
     admit: Callable[[], None] = lambda: None
     priority: int = 0

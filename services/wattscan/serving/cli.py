@@ -35,14 +35,26 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     add_target_arguments(parser)
     add = arguments.adder(parser.add_argument_group("where it listens"))
     add("--address", default="127.0.0.1", help="the address to listen on")
-    add("--grpc-port", type=arguments.port, default=DEFAULT_GRPC_PORT, help="0: a free one")
-    add("--metrics-port", type=arguments.port, default=8002, help="0: a free one")
+    add(
+        "--grpc-port",
+        type=arguments.port,
+        default=DEFAULT_GRPC_PORT,
+        metavar="PORT",
+        help="the port for gRPC; 0 picks a free one",
+    )
+    add(
+        "--metrics-port",
+        type=arguments.port,
+        default=8002,
+        metavar="PORT",
+        help="the port of the metrics page; 0 picks a free one",
+    )
     add(
         "--grace",
         type=arguments.seconds,
         default=30.0,
         metavar="SECONDS",
-        help="the time that requests have to finish when the server stops",
+        help="how long requests may take to finish when the server stops, in seconds",
     )
     _add_models(arguments.adder(parser.add_argument_group("models")))
     _add_security(arguments.adder(parser.add_argument_group("who may call")))
@@ -54,20 +66,29 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
 def add_target_arguments(parser: argparse.ArgumentParser) -> None:
     """Which target, which models, which sysfs: what a service has to know of its machine."""
     add = arguments.adder(parser)
-    add("--target", default="cpu", help="a target's name, or a path ending in .toml")
+    add(
+        "--target", default="cpu", help="the hardware target: its name, or the path of a .toml file"
+    )
     add(
         "--backend",
         metavar="ENGINE",
-        help=f"the engine, instead of the target's: {', '.join(plugins.names('backends'))}, or "
-        f"{AUTO}, the one that costs the least as `models tune` found",
+        help="the engine to use in place of the target's own: "
+        f"{', '.join(plugins.names('backends'))}, or {AUTO}, which takes the one that costs the "
+        "least according to `models tune`",
     )
-    add("--models", type=Path, metavar="DIR", default=models_folder(), help="the model folder")
+    add(
+        "--models",
+        type=Path,
+        metavar="DIR",
+        default=models_folder(),
+        help="the folder of models to serve",
+    )
     add(
         "--sysfs",
         type=Path,
         default=Path("/sys"),
         metavar="DIR",
-        help="sysfs, if mounted elsewhere",
+        help="where sysfs is mounted",
     )
 
 
@@ -100,50 +121,60 @@ def _add_models(add: Callable[..., None]) -> None:
         type=arguments.seconds,
         default=5.0,
         metavar="SECONDS",
-        help="look for new, changed and removed models so often; 0: never",
+        help="how often to look for new, changed and removed models, in seconds; 0 never looks",
     )
     add(
         "--hang-seconds",
         type=arguments.positive,
         default=60.0,
         metavar="SECONDS",
-        help="an engine that computes for longer hangs: health says NOT_SERVING",
+        help="after how many seconds of one computation an engine counts as hanging, so that "
+        "health says NOT_SERVING",
     )
 
 
 def _add_security(add: Callable[..., None]) -> None:
-    add("--tls-cert", type=Path, metavar="FILE", help="the server's certificate chain, PEM")
-    add("--tls-key", type=Path, metavar="FILE", help="its private key, PEM")
+    add(
+        "--tls-cert",
+        type=Path,
+        metavar="FILE",
+        help="the server's certificate chain (PEM); without it there is no TLS",
+    )
+    add("--tls-key", type=Path, metavar="FILE", help="the private key of --tls-cert (PEM)")
     add(
         "--tls-client-ca",
         type=Path,
         metavar="FILE",
-        help="mutual TLS: a client must show a certificate signed by one of these",
+        help="require a certificate of each client, signed by one of these authorities (mutual "
+        "TLS)",
     )
     add(
         "--tokens",
         type=Path,
         metavar="FILE",
-        help="bearer tokens, a line each: NAME infer|admin TOKEN; read again when it changes",
+        help="a file of bearer tokens, one on each line: NAME infer|admin TOKEN; it is read again "
+        "when it changes (default: no token is required)",
     )
     add(
         "--rate-limit",
         type=arguments.positive,
         metavar="N",
-        help="requests a second that one client may send",
+        help="how many requests a second one client may send (default: no limit)",
     )
     add(
         "--shared-memory",
         choices=("auto", "on", "off"),
         default="auto",
-        help="the shared-memory extension; auto: on where only this machine can call",
+        help="whether to offer the shared-memory extension; auto offers it where only this "
+        "machine can "
+        "call",
     )
 
 
 def _add_limits(add: Callable[..., None]) -> None:
     for flag, what in (
-        ("--max-bytes", "the size of one file or tensor"),
-        ("--max-pixels", "the size of one decoded frame"),
+        ("--max-bytes", "the largest size of one file or tensor, in bytes"),
+        ("--max-pixels", "the largest size of one decoded frame, in pixels"),
     ):
         add(
             flag, type=arguments.whole, metavar="N", help=f"{what} (default: the target's [limits])"
@@ -151,14 +182,20 @@ def _add_limits(add: Callable[..., None]) -> None:
 
 
 def _add_logs(add: Callable[..., None]) -> None:
-    add("--log-format", choices=("text", "json"), default="text", help="json: for programs")
-    add("--log-requests", choices=("yes", "no"), default="no", help="a line for each request")
+    add(
+        "--log-format",
+        choices=("text", "json"),
+        default="text",
+        help="how log lines look; json is for programs",
+    )
+    add("--log-requests", choices=("yes", "no"), default="no", help="whether to log every request")
     add(
         "--otlp-endpoint",
         type=arguments.url,
         metavar="URL",
-        help="send OpenTelemetry spans there, such as http://127.0.0.1:4318/v1/traces (needs the "
-        "extra otel)",
+        help="where to send OpenTelemetry spans, such as http://127.0.0.1:4318/v1/traces; needs "
+        "the "
+        "extra otel (default: nowhere)",
     )
 
 
@@ -196,14 +233,24 @@ def add_health_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         nargs="?",
         default=f"127.0.0.1:{port}",
-        help="of its gRPC port; http:// or grpc:// may stand before it (default 127.0.0.1:"
-        f"{DEFAULT_GRPC_PORT}, or at the port WATTSCAN_GRPC_PORT)",
+        help="the service's gRPC address; it may begin with http:// or grpc:// (default 127.0.0.1:"
+        f"{DEFAULT_GRPC_PORT}, or the port in WATTSCAN_GRPC_PORT)",
     )
-    parser.add_argument("--timeout", type=float, default=5.0, help="seconds (default 5)")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=5.0,
+        help="how many seconds to wait for an answer (default 5)",
+    )
     add = arguments.adder(parser)
-    add("--tls-ca", type=Path, metavar="FILE", help="trust these, and use TLS (WATTSCAN_TLS_CA)")
-    add("--tls-cert", type=Path, metavar="FILE", help="for mutual TLS (WATTSCAN_TLS_CERT)")
-    add("--tls-key", type=Path, metavar="FILE", help="for mutual TLS (WATTSCAN_TLS_KEY)")
+    add(
+        "--tls-ca",
+        type=Path,
+        metavar="FILE",
+        help="use TLS and trust these authorities (WATTSCAN_TLS_CA)",
+    )
+    add("--tls-cert", type=Path, metavar="FILE", help="the certificate to show (WATTSCAN_TLS_CERT)")
+    add("--tls-key", type=Path, metavar="FILE", help="the key of --tls-cert (WATTSCAN_TLS_KEY)")
 
 
 def run_health(args: argparse.Namespace) -> int:

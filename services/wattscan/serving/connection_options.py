@@ -18,68 +18,70 @@ def add_connections(add: Callable[..., None]) -> None:
         "--max-streams",
         type=arguments.calls,
         metavar="N",
-        help="calls of one connection at a time (default: twice the target's queue_limit, 16 at "
-        "least)",
+        help="how many calls one connection may have open (default: twice the target's "
+        "queue_limit, "
+        "at least 16)",
     )
     add(
         "--max-client-calls",
         type=arguments.calls,
         metavar="N",
-        help="calls of one client at a time; clients are told apart by their tokens, else by their "
-        "addresses (default: as --max-streams)",
+        help="how many calls one client may have open; clients are told apart by their tokens, "
+        "otherwise by their addresses (default: as --max-streams)",
     )
     add(
         "--message-seconds",
         type=arguments.duration,
         default=standard.message_seconds,
         metavar="SECONDS",
-        help="the time that a request's message may take to arrive",
+        help="how long a request's message may take to arrive, in seconds",
     )
     add(
         "--keepalive-seconds",
         type=arguments.seconds,
         default=standard.keepalive,
         metavar="SECONDS",
-        help="ping a client that has been silent for that time, so that one that has gone is "
-        "noticed and firewalls keep its connection; 0: never",
+        help="after how many seconds of silence to ping a client, so that a lost client is noticed "
+        "and firewalls keep its connection; 0 never pings",
     )
     add(
         "--keepalive-timeout-seconds",
         type=arguments.duration,
         default=standard.keepalive_timeout,
         metavar="SECONDS",
-        help="the time that it has to answer the ping",
+        help="how long a client may take to answer a ping, in seconds",
     )
     add(
         "--least-ping-seconds",
         type=arguments.duration,
         default=standard.least_ping_interval,
         metavar="SECONDS",
-        help="the least time between a client's own pings; one that pings more often is "
-        "disconnected",
+        help="the least time between a client's own pings, in seconds; a client that pings more "
+        "often is disconnected",
     )
     add(
         "--max-connection-seconds",
         type=arguments.seconds,
         default=standard.most_age,
         metavar="SECONDS",
-        help="ask clients to connect anew after that time, so that they find new servers; it ends "
-        "the connection's open streams too; 0: never",
+        help="after how many seconds to ask clients to connect again, so that they find new "
+        "servers; this also ends the connection's open streams; 0 never asks",
     )
     add(
         "--connection-grace-seconds",
         type=arguments.duration,
         default=standard.age_grace,
         metavar="SECONDS",
-        help="the time that calls have to finish on a connection that is too old",
+        help="how long calls may take to finish on a connection that is too old, in seconds",
     )
     add(
         "--max-metadata-bytes",
         type=arguments.headers,
         default=standard.metadata_bytes,
         metavar="N",
-        help="the size of a call's headers, with 32 bytes for each; calls over twice this size are "
-        "always refused, those between by chance",
+        help="the largest size of a call's headers in bytes, counting 32 more for each header; "
+        "calls "
+        "over twice this size are always refused, those between are refused by chance",
     )
 
 

@@ -14,13 +14,13 @@ import numpy as np
 from wattscan.contracts import UNKNOWN_ENERGY, Array, EnergyMeter, EnergyShare
 from wattscan.serving.batching.work import Work
 from wattscan.serving.call import Call
+from wattscan.serving.decode_limiter import DecodeLimiter
 from wattscan.serving.errors import Cancelled, Draining
 from wattscan.serving.jobs import Job
 from wattscan.serving.observations import Answered, Observations
 from wattscan.serving.repository.loaded import LoadedModel
 from wattscan.serving.repository.repository import Repository
 from wattscan.serving.stages import Stages
-from wattscan.serving.turns import Turns
 from wattscan.units import Joules
 
 _Result = TypeVar("_Result")
@@ -36,7 +36,7 @@ class Pipeline:
         self._meter = meter
         self._observations = observations
         # A decoded image may be thousands of times its file: only so many at once.
-        self._decoding = Turns(queue_limit, places=os.cpu_count() or 1)
+        self._decoding = DecodeLimiter(queue_limit, places=os.cpu_count() or 1)
         self._running = 0
         self._draining = False
         self._lock = threading.Lock()
@@ -68,7 +68,7 @@ class Pipeline:
                 stages.begin("postprocess")
                 result = job.result(model, outputs)
                 stages.end()
-                _check_wanted(call)
+                _check_alive(call)
             except BaseException:
                 stages.close(ok=False)
                 model.statistics.failed(stages.seconds["total"])
@@ -84,12 +84,12 @@ class Pipeline:
             since = time.monotonic()
             with self._decoding.wait(call.left()):
                 stages.queued(time.monotonic() - since)
-                _check_wanted(call)
+                _check_alive(call)
                 inputs, rows = job.inputs(model, stages)
         else:
             inputs, rows = job.inputs(model, stages)
         priority = _priority(call, model)
-        work = Work(inputs, rows, stages.account, call.deadline, call.wanted, priority)
+        work = Work(inputs, rows, stages.account, call.deadline, call.is_alive, priority)
         if call.on_end(work.wake) is False:
             work.wake()  # it has ended already: nobody would wake it
         return work
@@ -164,6 +164,6 @@ def positive_share(logits: Array) -> float:
     return np.count_nonzero(logits > 0) / max(1, logits.size)
 
 
-def _check_wanted(call: Call) -> None:
-    if not call.wanted():
+def _check_alive(call: Call) -> None:
+    if not call.is_alive():
         raise Cancelled("the client has gone, or its deadline has passed")

@@ -155,7 +155,7 @@ class _Served:
         self.call = Call(
             protocol,
             deadline=None if left is None else time.monotonic() + left,
-            wanted=context.is_active,
+            is_alive=context.is_active,
             on_end=context.add_callback,
             admit=lambda: dispatcher.admit(context),
             priority=_number(metadata.get(_PRIORITY)),

@@ -22,11 +22,11 @@ class Every:
         """Begin; the first call is one interval away."""
         self._thread.start()
 
-    def stop(self, patience: float) -> None:
+    def stop(self, timeout: float) -> None:
         """End; returns when a call that runs has ended, or after so many seconds."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join(patience)
+            self._thread.join(timeout)
 
     def _run(self) -> None:
         while not self._stopping.wait(self._seconds):

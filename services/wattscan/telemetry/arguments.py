@@ -22,9 +22,12 @@ def add_place(parser: argparse.ArgumentParser, again: bool = False) -> None:
         "--target",
         default=targets,
         metavar="NAME",
-        help=f"whose sensors: {', '.join(target_names())}, or the path of a .toml file (cpu)",
+        help="the target whose sensors are read: "
+        f"{', '.join(target_names())}, or the path of a .toml file (default cpu)",
     )
-    parser.add_argument("--sysfs", type=Path, default=sysfs, help="where sysfs is mounted (/sys)")
+    parser.add_argument(
+        "--sysfs", type=Path, default=sysfs, help="where sysfs is mounted (default /sys)"
+    )
 
 
 def seconds(text: str) -> float:

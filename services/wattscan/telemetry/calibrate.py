@@ -26,17 +26,29 @@ _TO_MOVE, _PAUSE = Seconds(2.0), Seconds(0.05)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `wattscan sensors calibrate`."""
     for flag, what in (
-        ("--sensor", "the sensor that is to be put right, or SENSOR/DOMAIN"),
-        ("--against", "the better meter, another sensor of the target, or SENSOR/DOMAIN"),
+        ("--sensor", "the sensor to calibrate, as SENSOR or SENSOR/DOMAIN"),
+        ("--against", "the better meter to compare with, as SENSOR or SENSOR/DOMAIN"),
     ):
         parser.add_argument(flag, required=True, metavar="SENSOR", help=what)
     add_place(parser, again=True)
     parser.add_argument(
-        "--steps", type=steps, default=5, help=f"loads, from none to all, {LEAST_STEPS} or more (5)"
+        "--steps",
+        type=steps,
+        default=5,
+        help=f"how many levels of load to measure, from none to full, {LEAST_STEPS} or more "
+        f"(default 5)",
     )
-    parser.add_argument("--seconds", type=seconds, default=20.0, help="of each step (20)")
     parser.add_argument(
-        "--settle", type=seconds, default=5.0, help="seconds before each step is measured (5)"
+        "--seconds",
+        type=seconds,
+        default=20.0,
+        help="how many seconds to measure each step (default 20)",
+    )
+    parser.add_argument(
+        "--settle",
+        type=seconds,
+        default=5.0,
+        help="how many seconds to wait before each step is measured (default 5)",
     )
     parser.add_argument(
         "--load",
@@ -44,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a command that makes the load, for a device that is not the processor; it finds the "
         "level, 0 to 1, in WATTSCAN_LOAD, and is ended after its step (all processors, in turn)",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the TOML to write")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the TOML file to write"
+    )
     parser.set_defaults(execute=run)
 
 

@@ -15,7 +15,7 @@ from wattscan.telemetry import calibrate, push
 from wattscan.telemetry.arguments import add_place, printable, seconds
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import discover
-from wattscan.telemetry.latecomers import Latecomers
+from wattscan.telemetry.late_sensors import LateSensors
 from wattscan.telemetry.live import Row, rows
 from wattscan.telemetry.sampler import Sampler
 from wattscan.telemetry.unused import unused_names
@@ -64,14 +64,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds",
         type=seconds,
         default=1.0,
-        help="how long to measure before the table is printed, and between two tables (1)",
+        help="how many seconds to measure before each table is printed (default 1)",
     )
-    parser.add_argument("--watch", action="store_true", help="print it again until Ctrl-C")
+    parser.add_argument(
+        "--watch", action="store_true", help="print the table again and again until Ctrl-C"
+    )
     parser.add_argument(
         "--format",
         choices=("text", "json"),
         default="text",
-        help="json: one line for each table, in base units (text)",
+        help="text prints a table; json prints one line for each table, in base units (default "
+        "text)",
     )
 
 
@@ -81,9 +84,9 @@ def run(options: argparse.Namespace) -> int:
     target = load_target(options.target)
     found = discover(target, options.sysfs)
     sampler = Sampler(found.sensors, target.sample_interval, Ledger())
-    latecomers = Latecomers(found.awaited, options.sysfs, sampler)
+    late_sensors = LateSensors(found.awaited, options.sysfs, sampler)
     sampler.start()
-    latecomers.start()
+    late_sensors.start()
     try:
         while True:
             time.sleep(options.seconds)
@@ -100,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
             if not options.watch:
                 return 0 if any(row.energy is not None for row in table) else 1
     finally:
-        latecomers.stop()
+        late_sensors.stop()
         sampler.stop()
 
 

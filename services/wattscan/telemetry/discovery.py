@@ -23,7 +23,7 @@ from wattscan.telemetry.parts import Seen, device_of
 from wattscan.telemetry.proof import Evidence, is_modelled, measures, prove
 from wattscan.units import Seconds
 
-PATIENCE = Seconds(10.0)
+SEARCH_TIMEOUT = Seconds(10.0)
 """For one entry's search and proof. NVIDIA's library and Apple's take 3 to 5 s to start."""
 
 _UNKNOWN = Evidence()
@@ -71,8 +71,8 @@ def discover(target: Target, sysfs: Path) -> Found:
     """Look for the target's sensors, and have each source of power or energy move.
 
     A counter that stands still is absent, and the next source takes its place. One whose search
-    takes longer than `PATIENCE` is awaited. A `modelled` source is left out when a measured one is
-    proven whole: it is there for when nothing measures, and for as long as nothing is proven to.
+    takes longer than `SEARCH_TIMEOUT` is awaited. A `modelled` source is left out when a measured
+    one is proven whole: it is for when nothing measures, and while nothing is proven to.
 
     Raises:
         WattscanError: a sensor's settings are wrong.
@@ -143,13 +143,15 @@ def patiently(name: str, ask: Callable[[], _Answer]) -> _Answer:
     answered meanwhile.
 
     Raises:
-        SensorAbsent: it takes longer than `PATIENCE`, or it would have ended the process. Else
-            whatever the driver raises.
+        SensorAbsent: it takes longer than `SEARCH_TIMEOUT`, or it would have ended the process.
+            Else whatever the driver raises.
     """
     try:
-        answer = aside(f"look for {name}", ask, PATIENCE)
+        answer = aside(f"look for {name}", ask, SEARCH_TIMEOUT)
     except TookTooLong:
-        raise SensorAbsent(f"to look for it takes more than {PATIENCE:g} s", awaited=True) from None
+        raise SensorAbsent(
+            f"to look for it takes more than {SEARCH_TIMEOUT:g} s", awaited=True
+        ) from None
     if isinstance(answer, Exception):
         raise answer
     if isinstance(answer, BaseException):  # it would end the process

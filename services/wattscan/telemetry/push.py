@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--name",
         required=True,
-        help="of the source, such as camera: each push replaces the one before it of that name",
+        help="the name of the source, such as camera; each push replaces the last one of that name",
     )
     for flag, what in (
         ("--power", "power of a domain, in watts"),
@@ -36,13 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             action="append",
             default=[],
             metavar="NAME=VALUE",
-            help=f"{what}; may be given again",
+            help=f"{what}; may be repeated",
         )
     parser.add_argument(
         "--scope",
         choices=get_args(Scope),
         default="system",
-        help="what the power and energy cover (system)",
+        help="how much of the machine the power and energy cover (default system)",
     )
     parser.set_defaults(execute=run)
 

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from wattscan.telemetry.schedule import Schedule
 from wattscan.units import Seconds
 
-PATIENCE = Seconds(1.0)
+READ_TIMEOUT = Seconds(1.0)
 """So long a reading may take. The slowest bus that sensors hang on, SMBus, gives up after 35 ms."""
 
 Done: TypeAlias = Callable[[Seconds, Any, bool], None]
@@ -36,12 +36,12 @@ class Reader:
         clock: Callable[[], float],
         read: Callable[[], Any],
         done: Done,
-        patience: Seconds = PATIENCE,
+        timeout: Seconds = READ_TIMEOUT,
     ) -> None:
         self._clock = clock
         self._read = read
         self._done = done
-        self._patience = patience
+        self._timeout = timeout
         self._lock = threading.Lock()
         # Held while nothing has changed: unlike a Condition, it makes no lock for each wait.
         self._changed = threading.Lock()
@@ -55,7 +55,7 @@ class Reader:
     def blocked(self) -> bool:
         """Whether it should have come back long ago."""
         since = self._since
-        return since is not None and time.monotonic() - since >= self._patience
+        return since is not None and time.monotonic() - since >= self._timeout
 
     def ask(self, as_scheduled: bool = False) -> None:
         """Have it read now, or when it comes back."""

@@ -18,15 +18,15 @@ from wattscan.metrics import COUNTER_RESET
 from wattscan.telemetry.attribution import Ledger, Source
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.domains import Domain, DomainKey
-from wattscan.telemetry.doubt import EXPLAINED
 from wattscan.telemetry.integrate import JUMP, RESET, most_power
-from wattscan.telemetry.reader import PATIENCE
+from wattscan.telemetry.reader import READ_TIMEOUT
+from wattscan.telemetry.reading_filter import EXPLAINED
 from wattscan.telemetry.schedule import Schedule
 from wattscan.telemetry.state import COUNTER_JUMP, SensorState
 from wattscan.telemetry.table_source import TableSource
 from wattscan.units import Seconds
 
-_BLOCKED = f"it takes more than {PATIENCE:g} s"
+_BLOCKED = f"it takes more than {READ_TIMEOUT:g} s"
 _PROVING = "it is being proven: its figure has not moved yet, so nothing of it is shown"
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class Sampler:
             state.reader.ask(as_scheduled)
         with self._answered:
             self._answered.wait_for(
-                lambda: all(state.answers > before for state, before in asked.items()), PATIENCE
+                lambda: all(state.answers > before for state, before in asked.items()), READ_TIMEOUT
             )
             for state in states:
                 if state not in asked or state.answers == asked[state]:
@@ -129,7 +129,7 @@ class Sampler:
             self._elect(Seconds(self._clock()))
 
     def _watch(self) -> None:
-        while not self._stopping.wait(PATIENCE):
+        while not self._stopping.wait(READ_TIMEOUT):
             with self.lock:
                 for state in self.states:
                     if state.reader.blocked:
@@ -190,7 +190,7 @@ class Sampler:
         if state.method is not None:
             for reading in answer:
                 _know(state, reading, state.method)
-        readings, doubted = state.doubt.sift(now, answer)
+        readings, doubted = state.filter.filter(now, answer)
         if doubted:
             self._disbelieve(state, doubted)
             if not readings:

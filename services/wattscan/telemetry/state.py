@@ -9,8 +9,8 @@ from typing import Any
 
 from wattscan.contracts import (
     EnergySensor,
-    Hasty,
     Listing,
+    MaxInterval,
     Method,
     PowerSensor,
     Sensor,
@@ -20,10 +20,10 @@ from wattscan.contracts import (
 from wattscan.metrics import COUNTER_RESET
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.domains import AnyDomain, Domain, Total
-from wattscan.telemetry.doubt import Doubt
 from wattscan.telemetry.parts import Device, Seen, device_of
 from wattscan.telemetry.proof import Proof, update_period
 from wattscan.telemetry.reader import Reader
+from wattscan.telemetry.reading_filter import ReadingFilter
 from wattscan.units import Celsius, Seconds
 
 COUNTER_JUMP = "counter_jump"
@@ -50,7 +50,7 @@ class SensorState:
         self._throttling = found.sensor if isinstance(found.sensor, Throttling) else None
         self.wanted_interval = _interval(found, interval)
         self.update_period = update_period(found.sensor, found.choice)
-        self.doubt = Doubt(found.choice, self.update_period)
+        self.filter = ReadingFilter(found.choice, self.update_period)
         evidence = found.evidence
         self.proof = Proof(found.choice, evidence.proven, evidence.counted, self.update_period)
         self.corrections = {
@@ -160,7 +160,7 @@ class SensorState:
 def _interval(found: FoundSensor, of_target: Seconds) -> Seconds:
     if found.choice.interval is not None:
         return found.choice.interval
-    if isinstance(found.sensor, Hasty):
+    if isinstance(found.sensor, MaxInterval):
         return min(of_target, found.sensor.longest_interval)
     return of_target
 

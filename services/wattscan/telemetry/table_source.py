@@ -56,5 +56,5 @@ class TableSource:
 
     def _silent(self, state: SensorState, domain: AnyDomain, now: Seconds) -> bool:
         last = domain.last_read
-        patience = GAP_INTERVALS * state.wanted_interval
-        return not domain.present and (last is None or now - last > patience)
+        timeout = GAP_INTERVALS * state.wanted_interval
+        return not domain.present and (last is None or now - last > timeout)

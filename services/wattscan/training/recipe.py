@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
@@ -40,9 +40,6 @@ class DataSettings:
     validation_count: int
     test_count: int
     test_seed: int
-
-
-DATA_FIELDS = tuple(field.name for field in fields(DataSettings))
 
 
 @dataclass(frozen=True)

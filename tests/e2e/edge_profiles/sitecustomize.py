@@ -1,5 +1,5 @@
 """On PYTHONPATH: a standard profile that is long enough for a slow network, and no longer."""
 
-from wattscan.metrics import PROFILES, Profile
+from wattscan.profiles import PROFILES, Profile
 
 PROFILES["standard"] = Profile(idle=6, warmup=1.5, load=10, cooldown=1.5, repeats=4)

@@ -3,6 +3,6 @@
 from contextlib import suppress
 
 with suppress(ImportError):  # a client's environment has no Wattscan
-    from wattscan.metrics import PROFILES, Profile
+    from wattscan.profiles import PROFILES, Profile
 
     PROFILES["quick"] = Profile(idle=2, warmup=1, load=4, cooldown=1, repeats=2)

@@ -19,7 +19,7 @@ from wattscan.bench.run import Options
 from wattscan.bench.service import Code
 from wattscan.contracts import WattscanError
 from wattscan.installation import models_folder
-from wattscan.metrics import PROFILES
+from wattscan.profiles import PROFILES
 from wattscan.workloads import Workload
 
 RECORD = Record("cpu", "check", "SingleStream", ("a", "b"), "models", 2022, 20.0, "/sys")

@@ -16,7 +16,7 @@ from moving_rapl import moving, zones
 
 from wattscan.bench import preflight
 from wattscan.contracts import SensorChoice, WattscanError
-from wattscan.metrics import PROFILES
+from wattscan.profiles import PROFILES
 from wattscan.targets import load_target
 
 CPU = load_target("cpu")

@@ -14,7 +14,7 @@ import numpy as np
 
 from wattscan import metrics
 from wattscan.collector.series import Last, Series
-from wattscan.metrics import PROFILES
+from wattscan.profiles import PROFILES
 
 START = 1_795_000_000.0
 TASK, VARIANTS = "brain-mri", ("fp32", "int8")

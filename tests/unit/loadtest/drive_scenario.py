@@ -22,7 +22,7 @@ from loadtest.plan import Plan
 from loadtest.protocols import Requests
 from loadtest.sender import Sender, described
 from loadtest.thermometer import Thermometer
-from wattscan.metrics import PROFILES, Profile
+from wattscan.profiles import PROFILES, Profile
 from wattscan.workloads import Workload
 
 PROFILES["quick"] = Profile(idle=0.05, warmup=0.3, load=1.0, cooldown=0.05, repeats=2)

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from loadtest.ledger import Ledger
 from loadtest.plan import Plan, Window, round_of
 from loadtest.tally import BOUNDS, Tally
-from wattscan.metrics import PROFILES
+from wattscan.profiles import PROFILES
 from wattscan.workloads import Workload
 
 

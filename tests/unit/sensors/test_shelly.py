@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 import pytest
 from fake_plug import Plug, reason
 
-from wattscan import answers
+from wattscan import device_http
 from wattscan.contracts import (
     EnergySensor,
     PowerSensor,
@@ -97,7 +97,7 @@ def test_what_is_no_measurement_is_a_failure(plug, status, body, expected):
 
 
 def test_a_plug_that_does_not_answer_is_late(plug, monkeypatch):
-    monkeypatch.setattr(answers, "_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(device_http, "_TIMEOUT_SECONDS", 0.1)
     power, _ = find(plug.host)
     plug.hang.clear()
     assert reason(power.read_power) == "timeout"
@@ -108,7 +108,7 @@ def test_a_plug_that_does_not_answer_is_late(plug, monkeypatch):
 @pytest.mark.parametrize("head", ["", "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"])
 def test_a_plug_that_drips_its_answer_is_late(head, monkeypatch):
     """Each byte comes in time, and the answer never would."""
-    monkeypatch.setattr(answers, "_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(device_http, "_TIMEOUT_SECONDS", 0.3)
     late = pytest.raises(SensorAbsent, match=r"no answer within 0\.3 s")
     with dripping(head.encode()) as host, late:
         find(host)

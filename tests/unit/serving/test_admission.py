@@ -31,11 +31,11 @@ CODE = grpc.StatusCode
 class Rig:
     """A server of four threads, whose method answers when the gate is open."""
 
-    def __init__(self, most_calls=2, patience=60.0, options=(), memory=None, tokens=None):
+    def __init__(self, most_calls=2, timeout=60.0, options=(), memory=None, tokens=None):
         self.gate = threading.Event()
         self.clients = Clients(most_calls, tokens=tokens)
         self.now = 0.0
-        self.arrivals = Arrivals(Seconds(patience), MESSAGE, memory, lambda: self.now)
+        self.arrivals = Arrivals(Seconds(timeout), MESSAGE, memory, lambda: self.now)
         observations = Observations(load_target("cpu"), CollectorRegistry())
         dispatcher = Dispatcher(observations, self.clients, self.arrivals)
         reflections = FewReflections(self.clients)
@@ -52,7 +52,7 @@ class Rig:
 
     def _answer(self, data, call):
         while not self.gate.wait(0.01):
-            if not call.wanted():
+            if not call.is_alive():
                 break
         return data
 
@@ -123,7 +123,7 @@ def test_cancelled_and_expired_calls_make_room(rig):
 
 
 def test_calls_without_a_message_count_and_are_given_up(rig):
-    here = rig(patience=30.0)
+    here = rig(timeout=30.0)
     slow = here.channel().stream_unary("/t.S/M")
     calls = [slow.future(endless()) for _ in range(2)]
     wait_until(lambda: len(here.arrivals) == 2)

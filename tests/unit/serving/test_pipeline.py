@@ -7,6 +7,7 @@ from serving_rig import Rig, in_background
 
 from waiting import wait_until
 from wattscan.contracts import UNKNOWN_ENERGY, EnergyShare, InvalidImage, Mask
+from wattscan.serving.decode_limiter import DecodeLimiter
 from wattscan.serving.errors import (
     Cancelled,
     DeadlineExceeded,
@@ -17,7 +18,6 @@ from wattscan.serving.errors import (
     status_of,
 )
 from wattscan.serving.pipeline import total
-from wattscan.serving.turns import Turns
 from wattscan.units import Joules, Seconds
 
 pytestmark = pytest.mark.concurrency
@@ -157,14 +157,14 @@ def test_a_bug_says_nothing_of_itself_to_the_client():
 
 def test_a_request_that_nobody_waits_for_is_never_computed(rig):
     with pytest.raises(Cancelled):
-        rig.ask(wanted=lambda: False)
+        rig.ask(is_alive=lambda: False)
     assert rig.engine.calls == 0
 
 
 def test_a_request_whose_client_goes_meanwhile_is_not_ok(rig):
     start = time.monotonic()
     with pytest.raises(Cancelled):
-        rig.ask(wanted=lambda: rig.engine.calls == 0)
+        rig.ask(is_alive=lambda: rig.engine.calls == 0)
     rig.ledger.settle(Seconds(start), Seconds(time.monotonic()), Joules(1.0))
     assert {key.outcome for key in rig.ledger.attributed()} == {"failed"}
 
@@ -174,7 +174,7 @@ def test_a_waiting_request_that_is_cancelled_leaves_at_once(rig):
     thread, _ = in_background(rig.ask)
     wait_until(lambda: rig.engine.calls == 1)
     gone, ends = [], []
-    other, results = in_background(lambda: rig.ask(wanted=lambda: not gone, on_end=ends.append))
+    other, results = in_background(lambda: rig.ask(is_alive=lambda: not gone, on_end=ends.append))
     wait_until(lambda: rig.model.batcher.waiting == 1)
     gone.append(True)
     ends[0]()
@@ -209,7 +209,7 @@ def test_a_batch_shares_its_energy_by_its_images():
 
 
 def test_only_so_many_are_decoded_at_once():
-    turns, inside, most = Turns(limit=64, places=2), [], []
+    turns, inside, most = DecodeLimiter(limit=64, places=2), [], []
 
     def work():
         with turns.wait(None):
@@ -226,7 +226,7 @@ def test_only_so_many_are_decoded_at_once():
 
 
 def test_who_finds_a_place_does_not_count_among_those_that_wait():
-    turns = Turns(limit=0, places=1)
+    turns = DecodeLimiter(limit=0, places=1)
     with turns.wait(None), pytest.raises(QueueFull):
         turns.wait(None)
     with turns.wait(None):  # free again
@@ -234,7 +234,7 @@ def test_who_finds_a_place_does_not_count_among_those_that_wait():
 
 
 def test_so_many_wait_to_be_decoded_and_no_more_also_after_some_have_waited():
-    turns = Turns(limit=1, places=1)
+    turns = DecodeLimiter(limit=1, places=1)
     for _ in range(3):
         with turns.wait(None):
             with pytest.raises(DeadlineExceeded):

@@ -52,7 +52,7 @@ def test_a_call_that_is_over_is_freed_at_once(serve, how):
 
     def answer(data, call):
         calls.append(weakref.ref(call))
-        call.on_end(call.wanted)
+        call.on_end(call.is_alive)
         entered.set()
         go_on.wait(5)
         if how == "refused":
@@ -78,10 +78,10 @@ def test_who_has_gone_is_told_from_who_waits(serve):
     told, seen, entered = threading.Event(), [], threading.Event()
 
     def answer(data, call):
-        seen.append((call.wanted(), call.on_end(told.set)))
+        seen.append((call.is_alive(), call.on_end(told.set)))
         entered.set()
         told.wait(5)
-        seen.append((call.wanted(), call.on_end(lambda: None)))
+        seen.append((call.is_alive(), call.on_end(lambda: None)))
         return data
 
     future = serve(answer).future(b"x")

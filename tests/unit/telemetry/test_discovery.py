@@ -77,7 +77,7 @@ def test_a_driver_cannot_end_the_process(rapl, monkeypatch, raised):
 def test_a_driver_that_never_comes_back_is_awaited(rapl, monkeypatch):
     blocked = threading.Event()
     monkeypatch.setattr("wattscan.sensors.hwmon.find", lambda *_: blocked.wait(20))
-    monkeypatch.setattr("wattscan.telemetry.discovery.PATIENCE", 0.1)
+    monkeypatch.setattr("wattscan.telemetry.discovery.SEARCH_TIMEOUT", 0.1)
     found = discover(CPU, rapl)
     blocked.set()
     assert found.absent["hwmon"] == "to look for it takes more than 0.1 s"

@@ -42,7 +42,7 @@ class Rig:
         return self.read()
 
     def ask(self, read):
-        """When and what; None where nothing comes within the patience."""
+        """When and what; None where nothing comes within the timeout."""
         self.read = read
         self.reader.ask()
         try:

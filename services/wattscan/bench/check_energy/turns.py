@@ -13,7 +13,7 @@ from wattscan.bench.progress import Progress
 from wattscan.bench.record import RECORD_FILE, Record, read_record
 from wattscan.bench.resume import Past, WindowKey
 from wattscan.bench.run import Options, begin
-from wattscan.metrics import PROFILES
+from wattscan.profiles import PROFILES
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from wattscan.serving.errors import Cancelled, DeadlineExceeded, RequestRefused
 class Work:
     """The tensors of one request, on their way through a model's queue.
 
-    `inputs` have `rows` rows each along their first axis. `deadline` is monotonic; `wanted` tells
+    `inputs` have `rows` rows each along their first axis. `deadline` is monotonic; `is_alive` tells
     whether somebody still waits; priority 1 is served before 2.
     """
 
@@ -23,7 +23,7 @@ class Work:
     rows: int
     account: EnergyAccount
     deadline: float | None = None
-    wanted: Callable[[], bool] = lambda: True
+    is_alive: Callable[[], bool] = lambda: True
     priority: int = 1
     outputs: Sequence[Array] = ()
     error: Exception | None = None
@@ -51,7 +51,7 @@ class Work:
         """Why it is not to be computed any more, if so."""
         if self.deadline is not None and time.monotonic() >= self.deadline:
             return DeadlineExceeded("the deadline passed while the request waited for its turn")
-        if not self.wanted():
+        if not self.is_alive():
             return Cancelled("the client has gone, or its deadline has passed")
         return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -56,7 +55,6 @@ class LoadedModel:
     untuned: bool = False
     """Its engine may be chosen by what it costs, and nobody has measured that here."""
     statistics: Statistics = field(default_factory=Statistics)
-    loaded_at: float = field(default_factory=time.time)
 
     @property
     def labels(self) -> tuple[str, str]:

@@ -38,10 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `wattscan sensors verify`."""
     add_place(parser, again=True)
     parser.add_argument(
-        "--steps", type=steps, default=5, help=f"loads, from none to all, {LEAST_STEPS} or more (5)"
+        "--steps",
+        type=steps,
+        default=5,
+        help=f"how many levels of load to measure, from none to full, {LEAST_STEPS} or more "
+        f"(default 5)",
     )
     parser.add_argument(
-        "--seconds", type=seconds, default=10.0, help="of each step, in seconds (10)"
+        "--seconds",
+        type=seconds,
+        default=10.0,
+        help="how many seconds to measure each step (default 10)",
     )
     parser.add_argument(
         "--load",
@@ -54,14 +61,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="FILE",
-        help="the page to write (TARGET-DATE.md in docs/devices, where that is, else here)",
+        help="the page to write (default TARGET-DATE.md in docs/devices, or in the work folder "
+        "where "
+        "there is no such folder)",
     )
     # The table's command above has a --format too: its default holds unless it is given here.
     parser.add_argument(
         "--format",
         choices=("text", "json"),
         default=argparse.SUPPRESS,
-        help="json: all results in one line, beside the page (text)",
+        help="text prints sentences; json prints all results in one line (default text)",
     )
     parser.set_defaults(execute=run)
 

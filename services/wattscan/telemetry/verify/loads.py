@@ -21,7 +21,7 @@ STEADY = Seconds(0.02)
 """Period of a load that a source is to see as steady."""
 
 # PyTorch's import and the first CUDA context take up to a minute on a cold disk.
-_PATIENCE = Seconds(120.0)
+_START_TIMEOUT = Seconds(120.0)
 # Products of matrices on every GPU, a batch of about 2 ms at a time. Each line of its input is a
 # level and a period in seconds; it ends with its input.
 _TORCH = """
@@ -48,17 +48,17 @@ products(3)
 begin = time.monotonic()
 products(10)
 count = max(1, int(0.002 / ((time.monotonic() - begin) / 10)))
-wanted = [0.0, 0.02]
+asked = [0.0, 0.02]
 
 def listen():
     for line in sys.stdin:
-        wanted[:] = map(float, line.split())
+        asked[:] = map(float, line.split())
     os._exit(0)
 
 threading.Thread(target=listen, daemon=True).start()
 print("ready", flush=True)
 while True:
-    level, period = wanted
+    level, period = asked
     into = time.monotonic() % period
     if into < level * period:
         products(count)
@@ -87,7 +87,7 @@ class ProcessLoad:
 
     @contextlib.contextmanager
     def at(self, level: float, period: Seconds, together: bool) -> Iterator[None]:
-        """See `Load`."""
+        """Load all processors, or run the command, for the part `level` of every period."""
         with running(level, self._command, period, together) as load:
             yield
             check_lasted(load, level)
@@ -103,7 +103,7 @@ class TorchLoad:
 
     @contextlib.contextmanager
     def at(self, level: float, period: Seconds, together: bool) -> Iterator[None]:  # noqa: ARG002
-        """See `Load`."""
+        """Have all GPUs compute for the part `level` of every period."""
         self._tell(level, period)
         yield
         self._tell(0.0, STEADY)
@@ -149,10 +149,10 @@ def _why_not(process: subprocess.Popen[str]) -> str:
     assert output is not None  # noqa: S101
     threading.Thread(target=lambda: lines.put(output.readline()), daemon=True).start()
     try:
-        if lines.get(timeout=_PATIENCE).strip() == "ready":
+        if lines.get(timeout=_START_TIMEOUT).strip() == "ready":
             return ""
     except queue.Empty:
-        return f"PyTorch takes more than {_PATIENCE:g} s to start"
+        return f"PyTorch takes more than {_START_TIMEOUT:g} s to start"
     process.kill()
     assert process.stderr is not None  # noqa: S101
     told = process.stderr.read().strip().splitlines()

@@ -17,14 +17,14 @@ from wattscan.contracts import (
     PowerSensor,
     Sensor,
 )
-from wattscan.telemetry.reader import PATIENCE, Reader
+from wattscan.telemetry.reader import READ_TIMEOUT, Reader
 from wattscan.units import Seconds
 
 _SHORTEST_PAUSE = Seconds(0.001)
 # A source that is renewed once a second, such as a plug on the network, is not asked more often.
 _READS_IN_A_PERIOD = 100
-# A reader gives no answer that comes after its patience.
-_LONGEST_READ = Seconds(PATIENCE + 0.1)
+# A reader gives no answer that comes after its timeout.
+_LONGEST_READ = Seconds(READ_TIMEOUT + 0.1)
 _LOOK_AGAIN = Seconds(0.05)
 
 
@@ -114,7 +114,7 @@ def poll(
 ) -> Poll:
     """Read it for `duration` seconds; `period` is how often it is renewed, as its driver says.
 
-    A read that takes longer than the reader's patience is a failure. While one does not come back,
+    A read that takes longer than the reader's timeout is a failure. While one does not come back,
     no other is made.
     """
     pause = max(_SHORTEST_PAUSE, period / _READS_IN_A_PERIOD)
@@ -151,7 +151,7 @@ def poll(
         duration=Seconds(clock() - begin),
         reads=len(reads) + late,
         failures=sum(each.readings is None for each in reads) + late,
-        wall=Seconds(median([each.wall for each in reads] or [PATIENCE])),
+        wall=Seconds(median([each.wall for each in reads] or [READ_TIMEOUT])),
         processor=Seconds(fmean([each.processor for each in reads] or [0.0])),
         spacing=Seconds(median(gaps) if gaps else pause),
         tracks=tracks,

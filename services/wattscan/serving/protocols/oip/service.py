@@ -109,7 +109,7 @@ class InferenceService:
             # Registered once: gRPC keeps what it is given for as long as the stream lasts.
             nonlocal waiting
             waiting = each
-            return call.wanted()
+            return call.is_alive()
 
         call.on_end(wake)
         for data in messages:

@@ -135,7 +135,7 @@ def test_who_has_gone_meanwhile_is_not_computed():
     runner = Watched()
     gone = threading.Event()
     queue = batcher(runner, queue_limit=99)
-    threads = crowd(queue, runner, 2, wanted=lambda: not gone.is_set())
+    threads = crowd(queue, runner, 2, is_alive=lambda: not gone.is_set())
     gone.set()
     runner.gate.set()
     _, *others = end(threads)

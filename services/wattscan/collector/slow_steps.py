@@ -1,4 +1,4 @@
-"""Says on standard error what takes long, and for how long it has taken."""
+"""Says on standard error which step takes long, and how long it has taken so far."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _FIRST, _EVERY = Seconds(3.0), Seconds(5.0)
 
 
 @contextmanager
-def slowly(what: str) -> Iterator[None]:
-    """While inside: after three seconds, and every five from then on, say that `what` goes on."""
+def told_when_slow(what: str) -> Iterator[None]:
+    """Say that the step `what` goes on: after three seconds, then every five until it ends."""
     begin, done = time.monotonic(), threading.Event()
 
     def tell() -> None:

@@ -16,7 +16,7 @@ from wattscan.serving.protocols.tfs.tensors import read_tensor
 from wattscan.wire import tensorflow_pb2 as tf
 from wattscan.wire import tensorflow_serving_pb2 as pb
 
-RECORDED = Path(__file__).parents[2] / "recorded" / "tensorflow_serving"
+RECORDED = Path(__file__).parents[4] / "recorded" / "tensorflow_serving"
 IMAGE = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
 
 

@@ -13,7 +13,7 @@ from wattscan.serving.errors import RequestRefused
 from wattscan.serving.protocols.tfs.tensors import read_tensor, tensor_parts
 from wattscan.wire import tensorflow_pb2 as tf
 
-RECORDED = Path(__file__).parents[2] / "recorded" / "tensorflow_serving"
+RECORDED = Path(__file__).parents[4] / "recorded" / "tensorflow_serving"
 IMAGE = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
 FIELDS = {
     "float32": (tf.DT_FLOAT, "float_val"),

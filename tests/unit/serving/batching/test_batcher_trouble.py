@@ -23,7 +23,7 @@ def test_whoever_expires_or_goes_while_waiting_is_never_computed(delay):
     first, _ = in_background(lambda: queue.run(work()))
     wait_until(lambda: engine.calls == 1)
     gone = []
-    cancelled = work(wanted=lambda: not gone)
+    cancelled = work(is_alive=lambda: not gone)
     other, results = in_background(lambda: queue.run(cancelled))
     with pytest.raises(DeadlineExceeded):
         queue.run(work(deadline=time.monotonic() + 0.02))
@@ -142,5 +142,5 @@ def test_a_large_request_whose_client_goes_is_not_computed_to_its_end():
     runner = Doubler()
     gone = iter([False, False, False] + [True] * 99)
     with pytest.raises(Cancelled):
-        batcher(runner).run(work(rows=50, wanted=lambda: not next(gone)))
+        batcher(runner).run(work(rows=50, is_alive=lambda: not next(gone)))
     assert len(runner.batches) < 5

@@ -15,8 +15,8 @@ from wattscan.serving.repository.repository import Repository
 from wattscan.targets import load_target
 from wattscan.telemetry.attribution import Ledger
 
-DATA = Path(__file__).parents[2] / "data"
-COMMITTED = Path(__file__).parents[3] / "models"
+DATA = Path(__file__).parents[3] / "data"
+COMMITTED = Path(__file__).parents[4] / "models"
 IMAGE = np.ones((1, 4, 4, 1), np.float32)
 
 

@@ -13,7 +13,7 @@ from wattscan.contracts import PowerReading, SensorAbsent, SensorChoice, Tempera
 from wattscan.targets import load_target
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import discover
-from wattscan.telemetry.latecomers import Latecomers
+from wattscan.telemetry.late_sensors import LateSensors
 from wattscan.telemetry.live import rows
 from wattscan.telemetry.sampler import Sampler
 from wattscan.telemetry.unused import unused_names
@@ -33,11 +33,11 @@ def running(tmp_path):
         target = replace(load_target("cpu"), sensors=choices)
         found = discover(target, tmp_path / "sys")
         sampler = Sampler(found.sensors, Seconds(0.02), Ledger())
-        latecomers = Latecomers(found.awaited, tmp_path / "sys", sampler, Seconds(0.02))
+        late_sensors = LateSensors(found.awaited, tmp_path / "sys", sampler, Seconds(0.02))
         sampler.start()
-        latecomers.start()
-        ended.extend((latecomers.stop, sampler.stop))
-        return found, sampler, latecomers
+        late_sensors.start()
+        ended.extend((late_sensors.stop, sampler.stop))
+        return found, sampler, late_sensors
 
     yield run
     for end in ended:
@@ -88,15 +88,15 @@ def test_what_measures_replaces_a_model_whenever_it_is_proven(running, tmp_path)
 
 
 def test_nobody_looks_for_what_cannot_come(running, tmp_path):
-    found, _, latecomers = running(SensorChoice("rapl", {}), SensorChoice("bridge", {}))
+    found, _, late_sensors = running(SensorChoice("rapl", {}), SensorChoice("bridge", {}))
     assert set(found.absent) == {"rapl", "bridge"}
-    assert not latecomers.threads
+    assert not late_sensors.threads
 
 
-def ended(latecomers):
-    for thread in latecomers.threads:
+def ended(late_sensors):
+    for thread in late_sensors.threads:
         thread.join(10)
-    return not any(thread.is_alive() for thread in latecomers.threads)
+    return not any(thread.is_alive() for thread in late_sensors.threads)
 
 
 def test_it_ends_when_it_is_told_and_when_all_are_here(running, tmp_path):
@@ -124,7 +124,7 @@ def test_what_a_sensor_gives_later_is_added_to_what_it_gave_first(running, tmp_p
 def test_one_that_never_comes_back_holds_up_none_of_the_others(running, tmp_path, monkeypatch):
     blocked = threading.Event()
     monkeypatch.setattr("wattscan.sensors.shelly.find", lambda *_: blocked.wait(20))
-    monkeypatch.setattr("wattscan.telemetry.discovery.PATIENCE", Seconds(0.1))
+    monkeypatch.setattr("wattscan.telemetry.discovery.SEARCH_TIMEOUT", Seconds(0.1))
     folder = tmp_path / "readings"
     found, sampler, _ = running(SensorChoice("shelly", {"host": "x"}), bridge(folder))
     try:

@@ -1,4 +1,4 @@
-"""Which readings are not believed: of a source that stands still, or of less than its device takes.
+"""Filters out readings of a source that stands still, or that are less than its device takes.
 
 docs/sensors.md: a reading of 0 is a fault only where the target's TOML gives the source a floor. A
 source is frozen when its own time or count stands still for a time that fits its update period, or
@@ -39,8 +39,8 @@ class _Mark:
     since: Seconds
 
 
-class Doubt:
-    """What is known of one sensor's readings so far."""
+class ReadingFilter:
+    """Tells readings of one sensor that can be believed from those that cannot."""
 
     def __init__(self, choice: SensorChoice, update_period: Seconds = UPDATE_PERIOD) -> None:
         self._choice = choice
@@ -53,7 +53,7 @@ class Doubt:
         self._counts: dict[str, tuple[Seconds, Joules]] = {}
         self._was_low: dict[str, bool] = {}
 
-    def sift(
+    def filter(
         self, now: Seconds, readings: Sequence[_Reading]
     ) -> tuple[list[_Reading], dict[str, str]]:
         """The readings that are believed; of each other one, its domain or zone and the reason."""

@@ -1,4 +1,4 @@
-"""Lets so many requests at a time do what needs much memory."""
+"""Limits how many requests decode images at the same time: that needs much memory."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from wattscan.serving.errors import DeadlineExceeded, QueueFull
 _RETRY_SECONDS = 0.1
 
 
-class Turns:
-    """Lets `places` at a time go on, and bounds how many wait."""
+class DecodeLimiter:
+    """Lets `places` requests decode at a time, and at most `limit` wait."""
 
     def __init__(self, limit: int, places: int) -> None:
         self._limit = limit

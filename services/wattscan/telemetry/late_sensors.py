@@ -21,7 +21,7 @@ _RANK = (
 log = logging.getLogger(__name__)
 
 
-class Latecomers:
+class LateSensors:
     """Looks for them again and again, and has the sampler read them.
 
     Each on a thread of its own: a search that never comes back holds up none of the others.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import tomllib
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "docs"))
 import left_out  # noqa: E402
 

@@ -10,7 +10,7 @@ from wattscan.contracts import WattscanError
 from wattscan.serving.batching.work import Work
 from wattscan.telemetry.attribution import Ledger
 
-COMMITTED = Path(__file__).parents[3] / "models"
+COMMITTED = Path(__file__).parents[4] / "models"
 
 
 @pytest.mark.parametrize(
