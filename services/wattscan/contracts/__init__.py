@@ -22,6 +22,10 @@ from wattscan.contracts.errors import (
 )
 from wattscan.contracts.limits import LIMITS, Limits
 from wattscan.contracts.models import (
+    DRAWN_INPUTS,
+    LEAST_AGREEMENT,
+    MOST_RELATIVE_ERROR,
+    Agreement,
     Backend,
     Difference,
     Engine,
@@ -79,9 +83,13 @@ from wattscan.contracts.variants import check_variant, datatype_of, split_name
 __all__ = [
     "AUTO",
     "DATATYPES",
+    "DRAWN_INPUTS",
+    "LEAST_AGREEMENT",
     "LIMITS",
+    "MOST_RELATIVE_ERROR",
     "UNKNOWN_ENERGY",
     "UPDATE_PERIOD",
+    "Agreement",
     "Array",
     "Backend",
     "Batching",

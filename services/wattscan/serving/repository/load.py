@@ -124,7 +124,8 @@ def _opened(
         threads = int(settings.get("threads", 1))
         opened = _Opened(name, file, engines, threads, "; ".join(reasons).replace(here, ""), choice)
         # Images are finite, and so are the values that clinical models take over other protocols.
-        if clinical is None and lossy is None and not getattr(engines[0], "keeps_nan", True):
+        may_have_nan = clinical is None and not config.finite_inputs
+        if may_have_nan and lossy is None and not getattr(engines[0], "keeps_nan", True):
             reasons.append(f"{name} may make a number of a NaN")
             told = [*filter(None, [opened.reason]), reasons[-1], "no other engine is here"]
             lossy = replace(opened, reason="; ".join(told))

@@ -11,6 +11,7 @@ from wattscan.contracts import (
     Engine,
     ModelCard,
     ModelFile,
+    Quality,
     Task,
     TensorSpec,
     datatype_of,
@@ -68,6 +69,11 @@ class LoadedModel:
         if self.config.precision not in ("", variant):
             return self.name, self.config.precision
         return model, variant
+
+    @property
+    def quality(self) -> tuple[Quality, ...]:
+        """Its scores: a card's, or those of its model.toml."""
+        return self.config.quality if self.clinical is None else self.clinical.card.quality
 
     @property
     def datatype(self) -> Datatype:
