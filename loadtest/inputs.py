@@ -14,7 +14,7 @@ from gevent.threadpool import ThreadPool
 from numpy.typing import NDArray
 
 from wattscan import plugins
-from wattscan.contracts import Normalisation, TensorSpec, WattscanError
+from wattscan.contracts import Normalisation, TensorSpec, WattscanError, split_name
 from wattscan.imaging import decode
 from wattscan.phantoms import phantom_files
 from wattscan.samples import TENSOR_FILES, Sample, drawn, loaded, picture
@@ -115,6 +115,8 @@ def batches(samples: Sequence[Sample], size: int, subject: str) -> list[Sample]:
 
 def _paths(workload: Workload, subject: str) -> list[Path]:
     folder = Path(workload.images) / subject
+    if not folder.is_dir():  # a variant's own, or else what all of them take
+        folder = folder.with_name(split_name(subject)[0])
     paths = sorted(path for path in folder.glob("*") if path.is_file())
     if not paths:
         raise WattscanError(f"there is no image in {folder}")

@@ -63,6 +63,8 @@ class Options:
     endpoint: Endpoint | None = None
     generator: tuple[str, ...] = ()
     """Further options of the load generator."""
+    own: Path | None = None
+    """A folder with models that were made for this run, which it takes into its own."""
 
 
 def record(options: Options, held: ExitStack) -> Path:
@@ -99,6 +101,8 @@ def begin(options: Options, held: ExitStack, label: str = "") -> Setup:
     folder = new_folder(options.out, f"{started}-{name}-{workload.profile}{label}")
     held.enter_context(locked(folder))
     asked = replace(asked, run=folder.name, version=__version__)
+    if options.own is not None:
+        asked = _with_own(options.own, folder, asked)
     # From here on the run can go on, wherever it is cut short.
     write_record(folder, asked)
     keep_warnings(folder, "When the run began", warnings)
@@ -177,6 +181,19 @@ def _asked(options: Options, workload: Workload, variants: Mapping[str, tuple[st
         target_metrics=endpoint.page if endpoint else "",
         generator=(*options.generator, *(endpoint.arguments if endpoint else ())),
     )
+
+
+def _with_own(own: Path, folder: Path, asked: Record) -> Record:
+    """Move what was made for the run into its folder. Raises: OSError."""
+    for part in own.iterdir():
+        part.rename(folder / part.name)
+    place = folder.absolute()
+    workload = dict(asked.workload)
+    if workload.get("images", DRAWN) != DRAWN:
+        inside = Path(workload["images"]).relative_to(own.absolute())
+        workload["images"] = str(place / inside)
+    models = place / Path(asked.models).relative_to(own.absolute())
+    return replace(asked, models=str(models), workload=workload)
 
 
 def _check_folder(folder: Path, asked: Record) -> None:

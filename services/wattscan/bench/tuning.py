@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def tune_models(
     """
     threads = whole_number(target.backend_settings, "threads", 1, MOST_THREADS)
     with _meter(target, sysfs, say) as meter:
-        return tune(cards, Options(threads, asked.budget, asked.again, meter), say)
+        return tune(cards, replace(asked, threads=threads, meter=meter), say)
 
 
 @contextlib.contextmanager

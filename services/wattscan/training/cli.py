@@ -13,6 +13,7 @@ from wattscan.contracts import WattscanError
 from wattscan.installation import models_folder
 from wattscan.training import benchmark, check, half, inventory, recipe, symmetric
 from wattscan.training.clinical_sets import SPLITS, SplitBy
+from wattscan.training.ptq import cli as ptq
 
 _DEFAULT_WORK = Path("build/models")
 
@@ -29,11 +30,16 @@ def add_arguments(
     _add_train(commands)
     quantize = commands.add_parser(
         "quantize",
-        help="fine-tune the trained network with 8-bit rounding (needs the train extra)",
-        description="Quantization-aware training of the checkpoint that `train` left, after a "
-        "calibration whose result is kept beside it. Interrupted, it goes on where it was.",
+        help="of a task, fine-tune the trained network with 8-bit rounding; of a file, write it in "
+        "INT8",
+        description="Of a task (--task, needs the train extra): quantization-aware training of the "
+        "checkpoint that `train` left, after a calibration whose result is kept beside it. "
+        "Interrupted, it goes on where it was. Of a file of your own (--onnx, --tflite): two INT8 "
+        "builds, of which the better in each engine is kept, and how far each agrees with the file "
+        "in float (docs/own-models.md). Exit code 2: it is refused, and what to try next.",
     )
-    _add_task_and_work(quantize)
+    _add_task_and_work(quantize, required=False)
+    ptq.add_arguments(quantize)
     _add_data(quantize)
     _add_quick(quantize)
     quantize.add_argument("--epochs", type=_positive, help="instead of the recipe's")
@@ -107,18 +113,25 @@ def run(args: argparse.Namespace) -> int:
         folders = args.models or [models_folder()]
         print(benchmark.benchmark(folders, args.rounds, args.threads))
         return 0
-    if command == "export" and args.symmetric:
-        path = symmetric.add(args.models, args.task)
-        print(f"wrote {path}; wattscan models check scores it", file=sys.stderr)
-        return 0
-    if command == "export" and args.fp16:
-        path = half.add(args.models, args.task, args.data, f"{_typed(command, args)} --fp16")
-        print(f"wrote {path}; wattscan models check verifies it", file=sys.stderr)
-        return 0
+    if command == "export" and (args.symmetric or args.fp16):
+        return _add_form(args)
+    if command == "quantize" and ptq.is_of_a_file(args):
+        return ptq.run(args)
     if command == "list":
         print(inventory.list_models(args.models, as_json=args.format == "json"))
         return 0
     return _run_stage(command, args)
+
+
+def _add_form(args: argparse.Namespace) -> int:
+    """A further form of what is in the folder."""
+    if args.symmetric:
+        path, told = symmetric.add(args.models, args.task), "scores"
+    else:
+        typed = f"{_typed('export', args)} --fp16"
+        path, told = half.add(args.models, args.task, args.data, typed), "verifies"
+    print(f"wrote {path}; wattscan models check {told} it", file=sys.stderr)
+    return 0
 
 
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -188,7 +201,8 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         metavar="DIR",
-        help="the task's public data set, as it is downloaded; without it: the phantom",
+        help="the task's public data set, as it is downloaded; without it: the phantom. Of a file: "
+        "its inputs, .npy, .npz, images or DICOM, or a Python file with preprocess(path)",
     )
 
 
@@ -198,9 +212,9 @@ def _add_quick(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_task_and_work(parser: argparse.ArgumentParser) -> None:
+def _add_task_and_work(parser: argparse.ArgumentParser, required: bool = True) -> None:
     names = ", ".join(plugins.names("tasks"))
-    parser.add_argument("--task", required=True, metavar="NAME", help=f"one of: {names}")
+    parser.add_argument("--task", required=required, metavar="NAME", help=f"one of: {names}")
     parser.add_argument(
         "--work",
         type=Path,

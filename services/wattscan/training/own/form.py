@@ -76,7 +76,7 @@ def card_of(name: str, variant: str, path: Path) -> ModelCard:
         task=name,
         precision=variant,
         version="1",
-        network=path.stem,
+        network=path.name,
         normalisation=Normalisation(0.0, 1.0),
         quality=(),
         files=(file,),
@@ -111,3 +111,23 @@ def _of_tflite(path: Path) -> Datatype:
     if kinds["INT8"] + kinds["UINT8"] > sum(floats.values()):
         return "int8"
     return "fp16" if floats["FLOAT16"] > floats["FLOAT32"] else "fp32"
+
+
+def weights_beside(path: Path) -> list[str]:
+    """Files beside an ONNX file that hold its weights, by name; none where onnx is not installed.
+
+    Raises: WattscanError: one lies outside of the file's folder.
+    """
+    if format_of(path) != "onnx":
+        return []
+    try:
+        onnx = plugins.sdk("onnx", EXTRA)
+    except EngineAbsent:
+        return []
+    graph = onnx.load(path, load_external_data=False).graph
+    entries = (e for one in graph.initializer for e in one.external_data if e.key == "location")
+    names = sorted({entry.value for entry in entries})
+    for name in names:
+        if Path(name).name != name or not (path.parent / name).is_file():
+            raise WattscanError(f"{path} has weights in {name!r}, which is not a file beside it")
+    return names
