@@ -50,9 +50,8 @@ def run(options: argparse.Namespace) -> int:
             "tune; give a target whose backend is auto, such as cpu"
         )
     asked = Options(budget=options.seconds, again=options.again)
-    known = tune_models(
-        find_cards(options.models), target, options.sysfs, asked, partial(print, flush=True)
-    )
+    cards = [card for card in find_cards(options.models) if not card.is_own]
+    known = tune_models(cards, target, options.sysfs, asked, partial(print, flush=True))
     return 0 if known else 1
 
 

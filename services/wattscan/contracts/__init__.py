@@ -25,6 +25,7 @@ from wattscan.contracts.models import (
     DRAWN_INPUTS,
     LEAST_AGREEMENT,
     MOST_RELATIVE_ERROR,
+    OWN,
     Agreement,
     Backend,
     Difference,
@@ -78,7 +79,7 @@ from wattscan.contracts.types import (
     TaskKind,
     Tensor,
 )
-from wattscan.contracts.variants import check_variant, datatype_of, split_name
+from wattscan.contracts.variants import MODEL_NAME, check_variant, datatype_of, split_name
 
 __all__ = [
     "AUTO",
@@ -86,7 +87,9 @@ __all__ = [
     "DRAWN_INPUTS",
     "LEAST_AGREEMENT",
     "LIMITS",
+    "MODEL_NAME",
     "MOST_RELATIVE_ERROR",
+    "OWN",
     "UNKNOWN_ENERGY",
     "UPDATE_PERIOD",
     "Agreement",

@@ -49,6 +49,8 @@ class Quality:
 LEAST_AGREEMENT, MOST_RELATIVE_ERROR = 0.95, 0.1
 """Beyond these a variant's answers are another model's: where Dice, top-1 or AUC-ROC is below the
 first, or the relative error above the second."""
+OWN = "own"
+"""The `kind` of a card of a model that is the user's own."""
 DRAWN_INPUTS = "drawn"
 """How the name of inputs that were drawn begins."""
 
@@ -102,6 +104,12 @@ class ModelCard:
     quality: tuple[Quality, ...]
     files: tuple[ModelFile, ...]
     details: Mapping[str, Any]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it describes a file of the user's own, which belongs to no clinical task: its
+        `task` is the model's name."""
+        return self.details.get("kind") == OWN
 
     @property
     def name(self) -> str:

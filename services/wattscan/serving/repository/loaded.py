@@ -56,6 +56,8 @@ class LoadedModel:
     """Why it is not in the engine that was asked for, or what that engine loses."""
     untuned: bool = False
     """Its engine may be chosen by what it costs, and nobody has measured that here."""
+    scores: tuple[Quality, ...] = ()
+    """Of the card of a model that is the user's own."""
     statistics: Statistics = field(default_factory=Statistics)
     loaded_at: float = field(default_factory=time.time)
 
@@ -72,8 +74,10 @@ class LoadedModel:
 
     @property
     def quality(self) -> tuple[Quality, ...]:
-        """Its scores: a card's, or those of its model.toml."""
-        return self.config.quality if self.clinical is None else self.clinical.card.quality
+        """Its scores: a card's, and those of a plain model's model.toml."""
+        if self.clinical is not None:
+            return self.clinical.card.quality
+        return (*self.scores, *self.config.quality)
 
     @property
     def datatype(self) -> Datatype:

@@ -43,8 +43,6 @@ def repaired(path: Path, sample: Sample, made: Path) -> list[str]:
 
 
 def _refuse(path: Path, model: Any) -> None:
-    if form.datatype_in(path) == "int8":
-        raise WattscanError(f"{path} is in INT8 already: give the file in float that it is from")
     counts = Counter(node.op_type for node in model.graph.node)
     control = sorted(_CONTROL & counts.keys())
     if control:

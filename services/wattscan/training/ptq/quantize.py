@@ -46,6 +46,13 @@ def quantize(wanted: Wanted, say: Say) -> list[Path]:
             try next.
     """
     card = form.card_of("file", "float", wanted.path)
+    if card.datatype == "int8":
+        raise WattscanError(
+            f"{wanted.path} is in INT8 already: give the file in float that it is from"
+        )
+    # A TFLite file keeps weights of 16 bits and computes in 32, which is repaired.
+    if card.datatype == "fp16" and form.format_of(wanted.path) == "onnx":
+        raise WattscanError(f"{wanted.path} is in FP16: give the file in FP32 that it is from")
     if not wanted.given:
         raise WattscanError(
             "--data is missing: INT8 needs real inputs to measure the ranges of the values, 100 or "

@@ -68,8 +68,6 @@ def _packed(model: Any) -> bytes:
 
 
 def _refuse(path: Path, schema: Any, model: Any) -> None:
-    if form.datatype_in(path) == "int8":
-        raise WattscanError(f"{path} is in INT8 already: give the file in float that it is from")
     for code in model.operatorCodes:
         name = tflite_file.operator_name(schema, code)
         if name in _REFUSED:
