@@ -85,7 +85,7 @@ def test_one_of_that_name_is_written_over_when_asked(models, tmp_path):
     entry = Entry(good(tmp_path / "other.onnx"), "lesion")
     with pytest.raises(WattscanError, match=r"there is a model lesion-fp32 .* with --replace"):
         add(models, entry)
-    add(models, entry, replace=True)
+    add(models, entry, over=True)
     (card,) = find_cards(models)
     assert card.network == "other.onnx" and card.quality == ()
     assert [path.name for path in models.iterdir()] == ["lesion-fp32"]

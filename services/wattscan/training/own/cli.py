@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from wattscan.contracts import Quality, WattscanError
-from wattscan.training.own.add import STATED, Entry, add
+from wattscan.training.own.add import STATED, Entry, add, imported
 
 _HELP = {
     "data": "what it was trained on",
@@ -19,7 +19,13 @@ _HELP = {
 
 def add_arguments(parser: argparse.ArgumentParser, models: Path) -> None:
     """The file, its name, and what its card says. `models`: the default model folder."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="a .onnx or .tflite file")
+    parser.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="a .onnx or .tflite file, or a folder "
+        "with metadata: a MONAI bundle, or an export of Hugging Face or timm",
+    )
     parser.add_argument("--name", required=True, help="of the model, such as lesion")
     parser.add_argument(
         "--variant", default="", help="of the model, such as int8 (default: what its graph is)"
@@ -57,7 +63,9 @@ def run(args: argparse.Namespace) -> int:
         quality=_quality(args),
         samples=args.samples,
     )
-    folder = add(args.models, entry, replace=args.replace)
+    if args.file.is_dir():
+        entry = imported(args.file, entry)
+    folder = add(args.models, entry, over=args.replace)
     print(f"wrote {folder}; wattscan serve serves it, also while it runs", file=sys.stderr)
     return 0
 
