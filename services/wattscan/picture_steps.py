@@ -56,12 +56,14 @@ class Steps:
         return np.ascontiguousarray(tensor[np.newaxis], np.float32)
 
     def _scaled(self, pixels: Array) -> Array:
-        real = pixels.astype(np.float32)
+        real: Array = pixels.astype(np.float32)
         if self.scale == "type" and pixels.dtype.kind in "iu":
             limits = np.iinfo(pixels.dtype)
-            return (real - float(limits.min)) / float(limits.max - limits.min)
+            of_type: Array = (real - float(limits.min)) / float(limits.max - limits.min)
+            return of_type
         span = float(real.max() - real.min()) or 1.0
-        return (real - real.min()) / span
+        of_picture: Array = (real - real.min()) / span
+        return of_picture
 
     def _channels(self, values: Array) -> Array:
         planes = values if values.ndim == 3 else values[..., np.newaxis]

@@ -89,14 +89,13 @@ def _monai(folder: Path, told: Mapping[str, Any]) -> Imported:
             f"{folder} does not say how its values are scaled: value_range in metadata.json is "
             f"{image.get('value_range')}, and only [0, 1] is known; write preprocess(path)"
         )
+    channels = _channels(folder, image.get("num_channels"))
     named = _first(outputs).get("channel_def") or {}
     stated = {"data": told.get("data_source"), "intended_use": told.get("intended_use")}
     return Imported(
         file=_file(folder),
         origin="MONAI bundle",
-        steps=Steps(
-            _channels(folder, image.get("num_channels")), shape[0], shape[1], scale="range"
-        ),
+        steps=Steps(channels, shape[0], shape[1], scale="range"),
         title=str(told.get("name") or told.get("task") or ""),
         labels=tuple(str(label) for label in named.values()),
         stated={key: str(text) for key, text in stated.items() if text},
