@@ -61,6 +61,9 @@ def test_a_mask_of_several_classes_is_compared_class_by_class():
     RANDOM.normal(size=(1, 128, 8, 8)),  # features
     RANDOM.normal(size=(1, 1)),
     RANDOM.normal(size=(1, 5, 6)),
+    RANDOM.uniform(0, 64, size=(1, 15)),  # coordinates
+    RANDOM.uniform(-20, 300, size=(1, 15)),
+    RANDOM.uniform(0, 1, size=(1, 15)),  # do not add up to 1
 ])  # fmt: skip
 def test_anything_else_is_a_set_of_values(array):
     assert kind_of([array]) == "values"
@@ -78,8 +81,8 @@ def test_nan_is_not_close():
     right = [[np.ones((1, 3, 3))]]
     (found,) = compare(right, [[np.full((1, 3, 3), np.nan)]])
     assert not is_close([found])
-    (found,) = compare([[np.ones((1, 3))]], [[np.full((1, 3), np.nan)]])
-    assert found.value == 0
+    (found,) = compare([[np.array([[-1.0, 2.0]])]], [[np.full((1, 2), np.nan)]])
+    assert (found.metric, found.value) == ("top_1", 0)
 
 
 def test_the_output_that_agrees_least_is_told_of():

@@ -17,6 +17,8 @@ Answers: TypeAlias = Sequence[Sequence[Array]]
 
 _MOST_CLASSES = 64
 _MASK_AXES, _CLASS_AXES = 4, 2
+_SUM_TOLERANCE = 1e-2
+_MOST_LOGIT = 50.0  # a probability of 1 for all purposes; coordinates in pixels go further
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,26 @@ def kind_of(outputs: Sequence[Array]) -> Kind:
     """What an output of the reference is, by its shape and values over all samples.
 
     A mask has four axes and one channel of probabilities or of logits, or up to 64 channels of
-    which the greatest is the class; classes have two axes. Anything else, and a mask that marks
-    nothing, is a set of values.
+    which the greatest is the class. Classes have two axes, and probabilities that add up to 1, or
+    logits. Anything else, such as coordinates, and a mask that marks nothing, is a set of values.
     """
     first = outputs[0]
     if first.ndim == _CLASS_AXES and first.shape[1] > 1:
-        return "classes"
+        return "classes" if _are_classes(outputs) else "values"
     marks = _marking(outputs)
     return "mask" if marks and any(marks(each).any() for each in outputs) else "values"
+
+
+def _are_classes(outputs: Sequence[Array]) -> bool:
+    values = np.concatenate(list(outputs))
+    if not np.isfinite(values).all():
+        return False
+    low, high = float(values.min()), float(values.max())
+    if low >= 0:
+        return high <= 1 + _SUM_TOLERANCE and bool(
+            np.allclose(values.sum(1), 1, atol=_SUM_TOLERANCE)
+        )
+    return high > 0 and max(-low, high) <= _MOST_LOGIT
 
 
 def relative_error(reference: Sequence[Array], other: Sequence[Array]) -> float:

@@ -105,11 +105,14 @@ def _name_nodes(graph: Any) -> None:
 def _prepare(path: Path, model: Any, made: Path) -> None:
     """Shapes are inferred, and what can be folded is, as the quantizer's makers advise."""
     prepare = plugins.sdk("onnxruntime.quantization.shape_inference", "onnxruntime")
+    # It tells of each step, and of a failure that the other way round mends.
+    logging.getLogger(prepare.__name__).setLevel(logging.CRITICAL)
+    as_it_is = made.with_suffix(".fixed.onnx")
+    plugins.sdk("onnx", form.EXTRA).save(model, as_it_is)
     last: Exception | None = None
-    logging.getLogger(prepare.__name__).setLevel(logging.WARNING)  # it tells of each step
     for skip in (False, True):  # the symbolic step knows fewer operators than the engine
         try:
-            prepare.quant_pre_process(model, made, skip_symbolic_shape=skip)
+            prepare.quant_pre_process(as_it_is, made, skip_symbolic_shape=skip)
         except Exception as error:  # of both packages, which share no base
             last = error
         else:

@@ -15,7 +15,16 @@ from wattscan.training import edge_tpu
 from wattscan.training.own import data, engines, form
 from wattscan.training.own.outputs import told
 from wattscan.training.ptq.onnx_build import OnnxQuantizer
-from wattscan.training.ptq.plan import BUILDS, LAYERS, TOLERANCE, Asked, Outcome, Quantizer, Say
+from wattscan.training.ptq.plan import (
+    BUILDS,
+    LAYERS,
+    TOLERANCE,
+    Asked,
+    Outcome,
+    Quantizer,
+    Say,
+    Tried,
+)
 from wattscan.training.ptq.search import Search
 from wattscan.training.ptq.tflite_build import TFLiteQuantizer
 
@@ -97,22 +106,26 @@ def report(found: Outcome, tolerance: float) -> Iterator[str]:
     """What was found, a line each."""
     yield f"{'engine':<12}  {'build':<6}  {'agreement with float':<28}  {'ms':>7}  {'float ms':>8}"
     for tried in found.tried:
-        told_of = "does not run: " + tried.failed if tried.failed else told(tried.compared)
-        chosen = found.chosen[tried.engine] is tried
-        marks = ["kept"] if chosen and tried.error <= tolerance else []
-        marks += ["too far off"] if tried.error > tolerance else []
-        slower = tried.seconds > found.float_seconds[tried.engine]
-        marks += ["slower than float"] if slower and not tried.failed else []
-        yield (
-            f"{tried.engine:<12}  {tried.build.name:<6}  {told_of:<28}  "
-            f"{1e3 * tried.seconds:7.2f}  {1e3 * found.float_seconds[tried.engine]:8.2f}  "
-            f"{', '.join(marks)}"
-        ).rstrip()
+        yield _line(found, tried, tolerance)
     for name, left in found.in_float.items():
         each = "; ".join(f"{one.count} {one.operator} ({one.why})" for one in left)
         yield f"In float, build {name} ({BUILDS[name]}): {each or 'nothing'}"
     for layer, error in found.costly:
         yield f"With --keep-float {layer!r} it would be off by {error:.4f}"
+
+
+def _line(found: Outcome, tried: Tried, tolerance: float) -> str:
+    if tried.failed:
+        return f"{tried.engine:<12}  {tried.build.name:<6}  does not run: {tried.failed}"
+    in_float = found.float_seconds[tried.engine]
+    marks = (
+        ("kept", found.chosen[tried.engine] is tried and tried.error <= tolerance),
+        ("too far off", tried.error > tolerance),
+        ("slower than float", tried.seconds > in_float),
+    )
+    figures = f"{told(tried.compared):<28}  {1e3 * tried.seconds:7.2f}  {1e3 * in_float:8.2f}"
+    said = ", ".join(mark for mark, is_so in marks if is_so)
+    return f"{tried.engine:<12}  {tried.build.name:<6}  {figures}  {said}".rstrip()
 
 
 def _refuse_far(found: Outcome, wanted: Wanted) -> None:

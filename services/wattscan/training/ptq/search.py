@@ -108,7 +108,8 @@ class Search:
                 compared = outputs.compare(right, engines.answers(engine, samples))
                 return Tried(build, engine_name, tuple(compared), _cost(engine, samples))
         except WattscanError as error:
-            return Tried(build, engine_name, failed=str(error))
+            told = str(error).replace(f"{self.folder}/", "")
+            return Tried(build, engine_name, failed=told)
 
     def _better(self, tried: Iterable[Tried], engine: str) -> Tried:
         """The faster one of those within the tolerance, that of all operators where they are about

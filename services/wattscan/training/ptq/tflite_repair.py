@@ -75,8 +75,8 @@ def _refuse(path: Path, schema: Any, model: Any) -> None:
         if name == "CUSTOM":
             custom = (code.customCode or b"?").decode(errors="replace")
             raise WattscanError(
-                f"{path} has the operator {custom}, which is not TensorFlow Lite's own: no engine "
-                "here runs it"
+                f"{path} has the operator {custom}, which is not TensorFlow Lite's own, and which "
+                "the quantizer does not know: convert the model without it, or leave it in float"
             )
     if len(model.subgraphs) != 1:
         raise WattscanError(f"{path} has {len(model.subgraphs)} graphs: one can be quantized")
