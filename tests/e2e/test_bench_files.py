@@ -74,6 +74,38 @@ def test_two_files_and_a_folder_end_in_a_table(images, tmp_path):
     assert (tmp_path / "tables.md").read_bytes() == (run / "tables.md").read_bytes()
 
 
+def test_int8_is_made_and_a_run_that_was_cut_short_goes_on(images, tmp_path):
+    out = tmp_path / "runs"
+    asked = ["--model", shipped("fp32"), "--data", str(images), "--variants", "fp32,int8"]
+    process = subprocess.Popen(
+        [*WATTSCAN, "bench", "--out", str(out), *asked], stderr=subprocess.PIPE, text=True
+    )
+    told = []
+    with process.stderr:
+        for line in process.stderr:
+            told.append(line)
+            if "[window 2 of 4]" in line:
+                process.send_signal(2)
+                break
+        told.append(process.stderr.read())
+    assert process.wait(60) == 130, told
+    assert any(line.startswith("Making INT8 from model.onnx") for line in told)
+    (run,) = out.iterdir()
+    done = bench(out, "--resume", run.name)
+    assert done.returncode == 0, done.stderr
+    _, report = tables(out)
+    assert [cell["precision"] for cell in report["cells"]] == ["fp32", "int8"]
+    codes = {reason["code"] for cell in report["cells"] for reason in cell["reasons"]}
+    assert "agreement_only" in codes and not codes & {"model_changed", "incomplete_run"}, codes
+
+
+def test_int8_of_noise_is_refused(tmp_path):
+    done = bench(tmp_path / "runs", "--model", shipped("fp32"), "--variants", "fp32,int8")
+    assert done.returncode == 2 and "--data is missing" in done.stderr
+    done = bench(tmp_path / "runs", "--model", shipped("fp32"), "--variants", "fp32,int4")
+    assert done.returncode == 2 and "no file is 'int4', and it cannot be made" in done.stderr
+
+
 def test_a_tflite_file_alone_and_what_is_drawn(tmp_path):
     done = bench(tmp_path / "runs", "--model", shipped("fp32", "tflite"))
     assert done.returncode == 0, done.stderr

@@ -135,14 +135,19 @@ def _refuse_far(found: Outcome, wanted: Wanted) -> None:
     what = best.failed or told(best.compared)
     raise WattscanError(
         f"{wanted.path.name} in INT8 is refused: off by {best.error:.4f} at best ({what}, in "
-        f"{best.engine}), and --tolerance allows {wanted.tolerance:g}. {_advice(found)}"
+        f"{best.engine}), and --tolerance allows {wanted.tolerance:g}. {_advice(found, wanted)}"
     )
 
 
-def _advice(found: Outcome) -> str:
+def _advice(found: Outcome, wanted: Wanted) -> str:
     if found.costly:
         layers = " ".join(f"--keep-float {layer!r}" for layer, _ in found.costly[:2])
         return f"Try {layers}, which gains most; or FP16 (--variants fp16); or QAT"
+    if not wanted.layers:
+        return (
+            "Try wattscan models quantize, which shows what each layer costs, with --keep-float "
+            "or another --tolerance; or FP16 (--variants fp16); or QAT"
+        )
     return (
         "No single layer is the cause: give more inputs that are like those in use (--data), or "
         "train the model with rounding (QAT); FP16 (--variants fp16) loses less"
