@@ -18,6 +18,7 @@ import numpy as np
 from wattscan.bench.own_names import check_inputs, named
 from wattscan.bench.own_scores import Evidence, evidence_of
 from wattscan.bench.own_variants import make_variants
+from wattscan.bench.record import Record
 from wattscan.bench.tuning import tune_models
 from wattscan.contracts import (
     AUTO,
@@ -226,3 +227,16 @@ def _write(samples: Sequence[Sample], folder: Path) -> None:
         else:
             arrays: dict[str, Any] = dict(sample)
             np.savez(folder / f"{number:04}.npz", **arrays)
+
+
+def taken_in(own: Path, folder: Path, asked: Record) -> Record:
+    """The record of a run that has moved what was made for it into its folder. Raises: OSError."""
+    for part in own.iterdir():
+        part.rename(folder / part.name)
+    place = folder.absolute()
+    workload = dict(asked.workload)
+    if workload.get("images", DRAWN) != DRAWN:
+        inside = Path(workload["images"]).relative_to(own.absolute())
+        workload["images"] = str(place / inside)
+    models = place / Path(asked.models).relative_to(own.absolute())
+    return replace(asked, models=str(models), workload=workload)

@@ -17,6 +17,7 @@ from wattscan.addresses import host_of
 from wattscan.bench.engines import target_of
 from wattscan.bench.lock import locked
 from wattscan.bench.offered import at_endpoint, in_folder
+from wattscan.bench.own_models import taken_in
 from wattscan.bench.part import Part, Setup, keep_warnings
 from wattscan.bench.preflight import look
 from wattscan.bench.progress import Progress, duration
@@ -102,7 +103,7 @@ def begin(options: Options, held: ExitStack, label: str = "") -> Setup:
     held.enter_context(locked(folder))
     asked = replace(asked, run=folder.name, version=__version__)
     if options.own is not None:
-        asked = _with_own(options.own, folder, asked)
+        asked = taken_in(options.own, folder, asked)
     # From here on the run can go on, wherever it is cut short.
     write_record(folder, asked)
     keep_warnings(folder, "When the run began", warnings)
@@ -181,19 +182,6 @@ def _asked(options: Options, workload: Workload, variants: Mapping[str, tuple[st
         target_metrics=endpoint.page if endpoint else "",
         generator=(*options.generator, *(endpoint.arguments if endpoint else ())),
     )
-
-
-def _with_own(own: Path, folder: Path, asked: Record) -> Record:
-    """Move what was made for the run into its folder. Raises: OSError."""
-    for part in own.iterdir():
-        part.rename(folder / part.name)
-    place = folder.absolute()
-    workload = dict(asked.workload)
-    if workload.get("images", DRAWN) != DRAWN:
-        inside = Path(workload["images"]).relative_to(own.absolute())
-        workload["images"] = str(place / inside)
-    models = place / Path(asked.models).relative_to(own.absolute())
-    return replace(asked, models=str(models), workload=workload)
 
 
 def _check_folder(folder: Path, asked: Record) -> None:

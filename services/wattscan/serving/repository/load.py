@@ -18,7 +18,6 @@ from wattscan.contracts import (
     EngineUnfit,
     Format,
     ModelFile,
-    Quality,
     Target,
     TensorSpec,
     WattscanError,
@@ -29,6 +28,7 @@ from wattscan.serving.batching.runner import ImageRunner, Runner, TensorRunner
 from wattscan.serving.repository.config import ModelConfig
 from wattscan.serving.repository.folder import ModelFolder, VersionFolder
 from wattscan.serving.repository.loaded import Clinical, LoadedModel
+from wattscan.serving.repository.own import own_scores
 from wattscan.serving.repository.warm_up import rows_are_images, warm_up
 
 _FLOAT32 = np.dtype(np.float32)
@@ -72,7 +72,7 @@ def load(
         engine_version=plugins.engine_version(opened.backend),
         threads=opened.threads,
         engine_reason=opened.reason,
-        scores=_own_scores(version, opened.file) if clinical is None else (),
+        scores=own_scores(version, opened.file) if clinical is None else (),
         untuned=choice.is_auto and not choice.is_tuned and clinical is not None,
     )
 
@@ -185,14 +185,6 @@ def _engine(backend: str, file: ModelFile, settings: Mapping[str, Any], name: st
         return plugins.backend(backend).open_engine(file.path, settings)
     except SystemExit as error:  # a runtime that gives up must not take the server with it
         raise WattscanError(f"{name} cannot be loaded: {type(error).__name__}") from None
-
-
-def _own_scores(version: VersionFolder, file: ModelFile) -> tuple[Quality, ...]:
-    """What the card of a model of the user's own says of this file. Raises: WattscanError."""
-    if version.card is None:
-        return ()
-    card = load_card(version.card)
-    return card.quality if file.sha256 in {each.sha256 for each in card.files} else ()
 
 
 def _clinical(model: ModelFolder, version: VersionFolder) -> Clinical | None:
