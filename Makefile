@@ -16,7 +16,7 @@ TFLITE_PYTHON ?= $(call first_python,python3.11 python3.10,import sys; sys.exit(
 READY := .venv/.ready
 TRAIN_READY := .venv/.ready-train
 PROTOS := $(wildcard protos/wattscan/wire/*.proto)
-EXTRAS := openvino onnxruntime litert dicom collector load meters otel pandas dev
+EXTRAS := openvino onnxruntime litert dicom collector load meters otel pandas quantize dev
 BOARD_EXTRAS := litert dicom
 BOARD := build/board
 TFLITE := build/tflite-runtime
@@ -56,7 +56,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_READY := .venv/.ready-fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-board run check-energy test test-slow test-all test-concurrency test-boards test-peers test-tflite-runtime check format lint types layers \
+.PHONY: help setup setup-train setup-board run check-energy test test-slow test-all test-concurrency test-boards test-real-models test-peers test-tflite-runtime check format lint types layers \
 	generated generate models models-notice benchmark-models benchmark-serving benchmark-telemetry \
 	benchmark-containers container-packages container-images test-containers sbom site-secrets agent-macos edge-tpu-delegate \
 	benchmark-batching benchmark-loadgen benchmark-collect benchmark-scrape simulate \
@@ -91,6 +91,18 @@ test-concurrency: $(READY) ## Run the tests about threads 50 times, with all cor
 
 test-peers: $(READY) $(PEER_CLIENTS) ## The server with real proxies and clients of other makers (before a release; 6 minutes)
 	$(BIN)/python -m pytest tests/peers --no-skips $(PYTEST)
+
+test-real-models: $(READY) build/real-models/.ready ## Models of other makers, from the file to the table (10 minutes)
+	$(BIN)/python -m pytest tests/real $(PYTEST)
+
+# They are read out of the wheels; nothing is installed. MediaPipe's later releases carry none.
+build/real-models/.ready:
+	@echo "Fetching two packages that carry models: 50 MB."
+	@mkdir -p $(@D)
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+		--platform manylinux_2_28_x86_64 --platform any --python-version 3.11 -d $(@D) \
+		rapidocr-onnxruntime==1.4.4 mediapipe==0.10.21
+	@touch $@
 
 build/clients/operator/.ready: tests/clients/operator/package-lock.json
 	@echo "Setting up the Prometheus operator's types: under a minute."

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 import grpc
 
 from loadtest.connection import Connection
-from loadtest.inputs import Input, Sample
+from loadtest.inputs import Input
 from loadtest.protocols.requests import Requests, Subject
 from loadtest.protocols.tensors import named_models, tensor_batches
 from loadtest.protocols.typed import tasks
 from wattscan.contracts import WattscanError
 from wattscan.datatypes import DTYPES, NAMES
+from wattscan.samples import Sample
 from wattscan.wire import open_inference_pb2 as pb
 from wattscan.workloads import Workload
 
@@ -37,7 +38,9 @@ class OpenInference:
     def requests(self, workload: Workload, subject: Subject, variant: str) -> Requests:
         """A batch in each."""
         model = subject.models[variant]
-        size, samples = tensor_batches(workload, subject, self.inputs(model))
+        size, samples = tensor_batches(
+            workload, subject, self.inputs(model), "" if subject.kind else model
+        )
         requests = (request(model, sample).SerializeToString() for sample in samples)
         return Requests(f"{SERVICE}ModelInfer", size, tuple(requests))
 

@@ -13,12 +13,13 @@ import grpc
 import numpy as np
 
 from loadtest.connection import Connection
-from loadtest.inputs import Input, Sample
+from loadtest.inputs import Input
 from loadtest.protocols.open_inference import SERVICE, OpenInference, tensors_of
 from loadtest.protocols.requests import Requests, Subject
 from loadtest.protocols.tensors import tensor_batches
 from wattscan.contracts import WattscanError
 from wattscan.datatypes import NAMES
+from wattscan.samples import Sample
 from wattscan.wire import open_inference_pb2 as pb
 from wattscan.workloads import Workload
 

@@ -8,11 +8,12 @@ import grpc
 import numpy as np
 
 from loadtest.connection import Connection
-from loadtest.inputs import Input, Sample
+from loadtest.inputs import Input
 from loadtest.protocols.open_inference import OpenInference
 from loadtest.protocols.requests import Requests, Subject
 from loadtest.protocols.tensors import tensor_batches
 from wattscan.contracts import WattscanError
+from wattscan.samples import Sample
 from wattscan.wire import tensorflow_pb2 as tf
 from wattscan.wire import tensorflow_serving_pb2 as pb
 from wattscan.workloads import Workload

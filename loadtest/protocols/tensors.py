@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadtest.inputs import Input, Sample, batches, samples_of
+from loadtest.inputs import Input, batches, samples_of
 from loadtest.protocols.requests import Subject
 from wattscan import plugins
 from wattscan.artifacts import find_cards
 from wattscan.contracts import Normalisation, WattscanError, split_name
 from wattscan.installation import models_folder
+from wattscan.samples import Sample
 from wattscan.workloads import STREAMS, Workload
 
 _IMAGES_NDIM = 4
@@ -25,9 +26,10 @@ def named_models(names: Sequence[str]) -> dict[str, Subject]:
 
 
 def tensor_batches(
-    workload: Workload, subject: Subject, inputs: Sequence[Input]
+    workload: Workload, subject: Subject, inputs: Sequence[Input], model: str = ""
 ) -> tuple[int, list[Sample]]:
-    """Images in a request, and the requests' tensors. Raises: WattscanError."""
+    """Images in a request, and the requests' tensors; `model`: the variant's name, whose folder of
+    images comes before that of all its model's. Raises: WattscanError."""
     wanted = STREAMS if workload.scenario == "MultiStream" else workload.batch
     takes = all(each.shape[:1] == (-1,) for each in inputs)
     if workload.batch > 1 and not takes:
@@ -38,7 +40,7 @@ def tensor_batches(
     fixed = inputs[0].shape[0] if len(inputs[0].shape) == _IMAGES_NDIM else 1
     size = wanted if takes else max(1, fixed)
     normalisation = _normalisation(subject) if subject.kind else None
-    samples = samples_of(workload, subject.name, inputs, normalisation)
+    samples = samples_of(workload, model or subject.name, inputs, normalisation)
     return size, batches(samples, size if takes else 1, subject.name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -11,6 +12,7 @@ from typing import Any
 
 from wattscan.contracts import (
     DATATYPES,
+    OWN,
     Difference,
     Format,
     ModelCard,
@@ -63,6 +65,25 @@ def load_card(path: Path) -> ModelCard:
         ) from None
 
 
+def is_own(path: Path) -> bool:
+    """Whether a card describes a model of the user's own; one that cannot be read does not."""
+    try:
+        told = path.stat()
+        return _is_own(path, told.st_mtime_ns, told.st_size)
+    except OSError:
+        return False
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_own(path: Path, *_stamp: int) -> bool:
+    """Asked again and again by a service, of files that seldom change. Raises: OSError."""
+    try:
+        data: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(data, dict) and data.get("kind") == OWN
+
+
 def model_file(card: ModelCard, wanted: Format) -> ModelFile:
     """The card's file of that format, its digest checked.
 
@@ -99,7 +120,9 @@ def _card(data: Mapping[str, Any], folder: Path) -> ModelCard:
         precision=precision,
         version=str(data["version"]),
         network=str(data["network"]),
-        normalisation=_normalisation(data["normalisation"]),
+        normalisation=Normalisation(0.0, 1.0)
+        if data.get("kind") == OWN
+        else _normalisation(data["normalisation"]),
         quality=tuple(_quality(entry) for entry in data["quality"]),
         files=tuple(_file(entry, folder) for entry in data["files"]),
         details=data,

@@ -226,6 +226,14 @@ MODEL_QUALITY_DIFFERENCE_RATIO = _metric(
     "The variant's score - FP32's on the same held-out images, from the model card; bound: "
     "estimate, and lower and upper of the 95 % bootstrap interval.",
 )
+MODEL_AGREEMENT = _metric(
+    "wattscan_model_agreement",
+    "gauge",
+    "target task precision metric reference inputs sha256",
+    "How far a model's outputs agree with those of the variant `reference` on the same inputs, "
+    "from its model.toml; metric: dice, top_1 and auc_roc (1 is the same), or relative_error (0 is "
+    "the same).",
+)
 
 # --- load: exported by the load generator -----------------------------------------------------
 
@@ -386,6 +394,7 @@ GROUPS: dict[str, tuple[Metric, ...]] = {
         MODEL_QUALITY_RATIO,
         MODEL_PTQ_QUALITY_RATIO,
         MODEL_QUALITY_DIFFERENCE_RATIO,
+        MODEL_AGREEMENT,
         CERTIFICATE_EXPIRY,
     ),
     "Load (exported by the load generator)": (

@@ -105,7 +105,10 @@ def add_workload_arguments(add: Callable[..., object]) -> None:
         "--model",
         action="append",
         default=[],
-        help="a model without a clinical task, over a tensor protocol; may be repeated",
+        metavar="NAME",
+        help="a model without a clinical task, over a tensor protocol; or, of bench, a file, .onnx "
+        "or .tflite, that is served for the run. May be repeated: files are variants of one model, "
+        "the first is the reference",
     )
     for name, reader, metavar, text in _SETTINGS:
         add(f"--{name.replace('_', '-')}", type=reader, metavar=metavar, default=None, help=text)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from wattscan.addresses import ip_of
+from wattscan.bench import given_files
 from wattscan.bench.bundle import write_bundle
 from wattscan.bench.engines import SAME
 from wattscan.bench.record import read_record
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of a run."""
     add_target_arguments(parser)
     add_load_arguments(parser)
+    given_files.add_arguments(parser.add_argument_group("a model of your own").add_argument)
     _add_endpoints(parser.add_argument_group("a service that runs elsewhere").add_argument)
     add = parser.add_argument
     add(
@@ -118,7 +120,18 @@ def run(args: argparse.Namespace) -> int:
         raise WattscanError(f"--processes must be from 1 to {_MOST_PROCESSES}")
     if args.same_engine and args.backend:
         raise WattscanError("--backend names the engine: leave out --same-engine")
+    with ExitStack() as stack:
+        own = None
+        if files := [] if args.resume else given_files.files_in(args):
+            args, own = given_files.served(args, files, stack)
+        _measure(args, own)
+    return 0
+
+
+def _measure(args: argparse.Namespace, own: Path | None) -> None:
+    """`own`: the folder with models that were made of files. Raises: WattscanError."""
     options = Options(
+        own=own,
         target=args.target,
         workload=load_of(args),
         models=args.models,
@@ -132,7 +145,6 @@ def run(args: argparse.Namespace) -> int:
         measure_each(options, endpoints, lambda each: _one(args, each))
     else:
         _one(args, replace(options, endpoint=endpoints[0] if endpoints else None))
-    return 0
 
 
 def _endpoints(args: argparse.Namespace) -> list[Endpoint]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import grpc
 
-from wattscan.artifacts import find_cards
+from wattscan.artifacts import find_cards, is_own
 from wattscan.client.connection import Tls, metadata, options, target
 from wattscan.contracts import WattscanError, split_name
 from wattscan.wire import open_inference_pb2 as oip
@@ -22,18 +22,19 @@ Offered = Mapping[str, Sequence[str]]
 
 
 def in_folder(models: Path, plain: bool) -> Offered:
-    """Of a model folder; `plain`: the models without a card. Raises: WattscanError."""
+    """Of a model folder; `plain`: those of no clinical task. Raises: WattscanError."""
     if not plain:
         found: dict[str, list[str]] = {}
         for card in find_cards(models):
-            found.setdefault(card.task, []).append(card.precision)
+            if not card.is_own:
+                found.setdefault(card.task, []).append(card.precision)
         return found
     if not models.is_dir():
         raise WattscanError(f"there is no model folder at {models}; give one with --models DIR")
     return _by_name(
         path.name
         for path in sorted(models.iterdir())
-        if path.is_dir() and not any(path.glob("**/card.json"))
+        if path.is_dir() and all(map(is_own, path.glob("**/card.json")))
     )
 
 

@@ -17,6 +17,7 @@ from wattscan.addresses import host_of
 from wattscan.bench.engines import target_of
 from wattscan.bench.lock import locked
 from wattscan.bench.offered import at_endpoint, in_folder
+from wattscan.bench.own_models import taken_in
 from wattscan.bench.part import Part, Setup, keep_warnings
 from wattscan.bench.preflight import look
 from wattscan.bench.progress import Progress, duration
@@ -63,6 +64,8 @@ class Options:
     endpoint: Endpoint | None = None
     generator: tuple[str, ...] = ()
     """Further options of the load generator."""
+    own: Path | None = None
+    """A folder with models that were made for this run, which it takes into its own."""
 
 
 def record(options: Options, held: ExitStack) -> Path:
@@ -99,6 +102,8 @@ def begin(options: Options, held: ExitStack, label: str = "") -> Setup:
     folder = new_folder(options.out, f"{started}-{name}-{workload.profile}{label}")
     held.enter_context(locked(folder))
     asked = replace(asked, run=folder.name, version=__version__)
+    if options.own is not None:
+        asked = taken_in(options.own, folder, asked)
     # From here on the run can go on, wherever it is cut short.
     write_record(folder, asked)
     keep_warnings(folder, "When the run began", warnings)

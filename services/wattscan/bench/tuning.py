@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -49,9 +50,8 @@ def run(options: argparse.Namespace) -> int:
             "tune; give a target whose backend is auto, such as cpu"
         )
     asked = Options(budget=options.seconds, again=options.again)
-    known = tune_models(
-        find_cards(options.models), target, options.sysfs, asked, partial(print, flush=True)
-    )
+    cards = [card for card in find_cards(options.models) if not card.is_own]
+    known = tune_models(cards, target, options.sysfs, asked, partial(print, flush=True))
     return 0 if known else 1
 
 
@@ -76,7 +76,7 @@ def tune_models(
     """
     threads = whole_number(target.backend_settings, "threads", 1, MOST_THREADS)
     with _meter(target, sysfs, say) as meter:
-        return tune(cards, Options(threads, asked.budget, asked.again, meter), say)
+        return tune(cards, replace(asked, threads=threads, meter=meter), say)
 
 
 @contextlib.contextmanager

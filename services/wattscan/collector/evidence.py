@@ -10,6 +10,7 @@ from wattscan.collector.clocks import Clocks
 from wattscan.collector.device import EnergySource
 from wattscan.collector.rivals import Rivals
 from wattscan.collector.windows import Run
+from wattscan.contracts import Agreement
 from wattscan.profiles import PROFILES, Profile
 from wattscan.units import Celsius, Seconds, Watts
 
@@ -44,7 +45,8 @@ class Evidence:
     `start_difference` is that of the mean start temperatures of the task's variants;
     `quality_ratios` are variants' quality over the reference's: of this cell's variant or, where it
     is the reference, of each that is compared with it; none where a task has no pair;
-    `quality_told`: the cell's own is on record; `variants` are the cells of the task, this one too;
+    `quality_told`: the cell's own is on record; `agreements`: with the reference's outputs, of the
+    variants likewise; `variants` are the cells of the task, this one too;
     `idle_powers` those of all their windows. None: not known.
     """
 
@@ -59,6 +61,7 @@ class Evidence:
     quality_told: bool
     variants: Sequence[Cell]
     idle_powers: Sequence[Watts | float]
+    agreements: Sequence[Agreement] = ()
 
     @property
     def windows(self) -> Sequence[WindowFigures]:

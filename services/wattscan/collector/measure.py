@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wattscan import metrics
+from wattscan.collector.agreement import AgreementFigure, of_cell, read_agreement
 from wattscan.collector.cells import (
     KINDS,
     Cell,
@@ -62,6 +63,7 @@ class Measured:
     ratios: Sequence[TaskRatio]
     quality: tuple[QualityFigure, ...]
     assumptions: Assumptions = NOTHING_ASSUMED
+    agreement: tuple[AgreementFigure, ...] = ()
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -134,7 +136,10 @@ def measure(source: Source, run_name: str | None) -> Measured:
     cells = _cells(run, figures, load, device)
     tasks = dict.fromkeys(cell.task for cell in cells)
     ratios = [ratio for task in tasks for ratio in _ratios(task, run.reference, cells, device)]
-    measured = Measured(run, clocks, device, paper, title, cells, ratios, quality)
+    agreement = read_agreement(source, run, device.models)
+    measured = Measured(
+        run, clocks, device, paper, title, cells, ratios, quality, agreement=agreement
+    )
     record = RunRecord(
         clocks=clocks,
         cooldowns_unwatched=_cooldowns_unwatched(source, run),
@@ -275,6 +280,7 @@ def _evidence(cell: Cell, measured: Measured, record: RunRecord) -> Evidence:
             (f.task, f.precision, f.served) == (cell.task, cell.precision, True) for f in quality
         ),
         variants=tuple(task),
+        agreements=of_cell(measured.agreement, cell.task, cell.precision, run.reference),
         idle_powers=tuple(p for c in task for p in c.values(lambda window: window.idle_power)),
     )
 

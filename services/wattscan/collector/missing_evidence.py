@@ -85,6 +85,8 @@ def model_not_recorded(evidence: Evidence) -> str | None:
 
 def quality_not_recorded(evidence: Evidence) -> str | None:
     """The score of both variants, of the artifacts that ran, on one data set."""
+    if evidence.agreements and not evidence.quality_told:
+        return None  # it has a reason of its own
     if not evidence.quality_ratios:
         told = evidence.quality_told
         return None if told else "The quality of the model that ran is not on record."

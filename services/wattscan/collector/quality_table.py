@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from wattscan.collector import paper_figures
+from wattscan.collector.agreement import NOT_SCORED, agreement_text
 from wattscan.collector.measure import Measured
 from wattscan.collector.names import title_of
 from wattscan.collector.quality import QualityFigure
@@ -27,9 +28,13 @@ _COLUMNS = (
     Column("difference_upper", "upper end of its 95 % interval"),
     Column("sha256", "SHA-256"),
     Column("served", "served in this run"),
+    Column("agreement_metric", "agreement by"),
+    Column("agreement", "agreement with the reference"),
+    Column("agreement_inputs", "agreement on"),
     Column("paper_value", "the paper's own figure"),
 )
 _OF_SOME = ("ptq_value", "difference", "difference_lower", "difference_upper")
+_OF_AGREEMENT = ("agreement_metric", "agreement", "agreement_inputs")
 METRIC_TITLES = {"dice": "Dice", "auc_roc": "AUC-ROC"}
 
 
@@ -38,7 +43,9 @@ def build(measured: Measured) -> Table:
     rows = tuple(
         row
         for task in measured.tasks
-        for row in (_rows(measured, task) or [_nothing(measured, task)])
+        for row in (
+            [*_rows(measured, task), *_agreement_rows(measured, task)] or [_nothing(measured, task)]
+        )
     )
     return Table(
         name="quality",
@@ -81,9 +88,28 @@ def _rows(measured: Measured, task: str) -> list[Row]:
                 "served": "yes" if figure.served else "no",
                 "paper_value": _paper(task, figure.metric, figure.precision),
             },
-            {"paper_value": "none", **dict.fromkeys(_OF_SOME, "none")},
+            {"paper_value": "none", **dict.fromkeys((*_OF_SOME, *_OF_AGREEMENT), "none")},
         )
         for figure in measured.quality
+        if figure.task == task
+    ]
+
+
+def _agreement_rows(measured: Measured, task: str) -> list[Row]:
+    return [
+        Row(
+            {
+                "target": measured.run.target,
+                "task": task,
+                "precision": figure.precision,
+                "metric": NOT_SCORED,
+                "agreement_metric": figure.agreement.metric,
+                "agreement": figure.agreement.value,
+                "agreement_inputs": figure.agreement.inputs,
+            },
+            dict.fromkeys(_OF_SOME, "none"),
+        )
+        for figure in measured.agreement
         if figure.task == task
     ]
 
@@ -109,7 +135,9 @@ def _layout(measured: Measured) -> Layout:
     for task in measured.tasks:
         mine = [f for f in measured.quality if f.task == task and f.served]
         sets = list(dict.fromkeys((figure.metric, figure.dataset) for figure in mine))
-        if not sets:
+        if not sets and any(f.task == task for f in measured.agreement):
+            body += _agreements(measured, task, headings)
+        elif not sets:
             empty = [NOT_MEASURED] * (len(headings) - 1)
             body.append((title_of(task), *empty, *_papers(task, None)))
         for metric, dataset in sets:
@@ -124,6 +152,21 @@ def _layout(measured: Measured) -> Layout:
                 figures += [_ptq(other)] if alone or variant in calibrated else []
             body.append((title_of(task), title, named, *figures, *_papers(task, metric)))
     return Layout((*headings, *theirs), tuple(body))
+
+
+def _agreements(measured: Measured, task: str, headings: Sequence[str]) -> list[tuple[str, ...]]:
+    """Rows of a model without a score: how far each variant agrees, on each set of inputs."""
+    mine = [f for f in measured.agreement if f.task == task]
+    rows = []
+    for inputs in dict.fromkeys(f.agreement.inputs for f in mine):
+        row = dict.fromkeys(headings[3:], "")
+        row[title_of(measured.reference)] = "reference"
+        for variant in measured.compared:
+            told = [agreement_text(f.agreement) for f in mine
+                    if (f.precision, f.agreement.inputs) == (variant, inputs)]  # fmt: skip
+            row[title_of(variant)] = ", ".join(told) or NOT_MEASURED
+        rows.append((title_of(task), NOT_SCORED, inputs, *row.values(), *_papers(task, None)))
+    return rows
 
 
 def lowest_score(
@@ -188,6 +231,12 @@ def _notes(measured: Measured) -> tuple[str, ...]:
             "PTQ alone: the same network, quantized after a calibration without being trained with "
             f"rounding. The interval of {_difference_name(measured)} is a paired bootstrap over "
             "the held-out set."
+        )
+    if measured.agreement:
+        notes.append(
+            "Agreement compares the outputs of a variant with the reference's, on the same inputs "
+            "and in the engine that served it: Dice of masks, top-1 of classes, else the relative "
+            "error. It says nothing of how good the reference is."
         )
     others = [figure for figure in quality if not figure.served]
     notes += [

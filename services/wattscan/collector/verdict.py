@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from wattscan.collector import agreement
 from wattscan.collector import contradictions as said
 from wattscan.collector import missing_evidence as missing
 from wattscan.collector.cells import Kind, Reason, Verdict, bound_ratio
@@ -372,6 +373,7 @@ _CHECKS: _Checks = (
     ("latency_bound_missed", "invalid", _latency_bound_missed),
     ("int8_quality_below_99_percent", "invalid", _int8_quality_below_99_percent),
     ("quality_below_99_percent", "invalid", _quality_below_99_percent),
+    ("agreement_far_off", "invalid", agreement.agreement_far_off),
     ("clocks_apart", "invalid", _clocks_apart),
     ("error_bound_too_large", "indicative", _bound_too_large),
     ("latency_bound_not_shown", "indicative", _latency_bound_not_shown),
@@ -392,6 +394,8 @@ _CHECKS: _Checks = (
     ("requests_not_recorded", "indicative", missing.requests_not_recorded),
     ("generator_cpu_not_recorded", "indicative", missing.generator_cpu_not_recorded),
     ("model_not_recorded", "indicative", missing.model_not_recorded),
+    ("agreement_far_off_on_drawn", "indicative", agreement.agreement_far_off_on_drawn),
+    ("agreement_only", "indicative", agreement.agreement_only),
     ("quality_not_recorded", "indicative", missing.quality_not_recorded),
     ("sensor_state_not_recorded", "indicative", missing.sensor_state_not_recorded),
     ("uncertainty_not_recorded", "indicative", missing.uncertainty_not_recorded),

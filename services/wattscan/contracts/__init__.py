@@ -22,6 +22,11 @@ from wattscan.contracts.errors import (
 )
 from wattscan.contracts.limits import LIMITS, Limits
 from wattscan.contracts.models import (
+    DRAWN_INPUTS,
+    LEAST_AGREEMENT,
+    MOST_RELATIVE_ERROR,
+    OWN,
+    Agreement,
     Backend,
     Difference,
     Engine,
@@ -74,14 +79,20 @@ from wattscan.contracts.types import (
     TaskKind,
     Tensor,
 )
-from wattscan.contracts.variants import check_variant, datatype_of, split_name
+from wattscan.contracts.variants import MODEL_NAME, check_variant, datatype_of, split_name
 
 __all__ = [
     "AUTO",
     "DATATYPES",
+    "DRAWN_INPUTS",
+    "LEAST_AGREEMENT",
     "LIMITS",
+    "MODEL_NAME",
+    "MOST_RELATIVE_ERROR",
+    "OWN",
     "UNKNOWN_ENERGY",
     "UPDATE_PERIOD",
+    "Agreement",
     "Array",
     "Backend",
     "Batching",

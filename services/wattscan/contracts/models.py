@@ -46,6 +46,40 @@ class Quality:
     difference: Difference | None = None
 
 
+LEAST_AGREEMENT, MOST_RELATIVE_ERROR = 0.95, 0.1
+"""Beyond these a variant's answers are another model's: where Dice, top-1 or AUC-ROC is below the
+first, or the relative error above the second."""
+OWN = "own"
+"""The `kind` of a card of a model that is the user's own."""
+DRAWN_INPUTS = "drawn"
+"""How the name of inputs that were drawn begins."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far a variant's outputs agree with those of the variant `reference`, on `inputs`.
+
+    `metric` is `dice`, `top_1` or `auc_roc`, where 1 is the same, or `relative_error`, where 0 is.
+    """
+
+    metric: str
+    value: float
+    reference: str
+    inputs: str
+
+    @property
+    def is_close(self) -> bool:
+        """Whether the variant may stand for the reference; NaN is not close."""
+        if self.metric == "relative_error":
+            return self.value <= MOST_RELATIVE_ERROR
+        return self.value >= LEAST_AGREEMENT
+
+    @property
+    def is_of_drawn(self) -> bool:
+        """Whether the inputs are noise that was drawn with a seed."""
+        return self.inputs.startswith(DRAWN_INPUTS)
+
+
 @dataclass(frozen=True)
 class ModelFile:
     """One artifact. `sha256` is the hex digest of the file at `path`."""
@@ -70,6 +104,12 @@ class ModelCard:
     quality: tuple[Quality, ...]
     files: tuple[ModelFile, ...]
     details: Mapping[str, Any]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it describes a file of the user's own, which belongs to no clinical task: its
+        `task` is the model's name."""
+        return self.details.get("kind") == OWN
 
     @property
     def name(self) -> str:

@@ -10,6 +10,8 @@ import re
 from wattscan.contracts.errors import WattscanError
 from wattscan.contracts.types import DATATYPES, Datatype
 
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+"""What a model, and so its folder, may be called."""
 _NAME = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
 _LONGEST = 40
 _NAMED = re.compile(

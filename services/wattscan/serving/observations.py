@@ -27,6 +27,7 @@ _SCORES = (
     metrics.MODEL_QUALITY_RATIO,
     metrics.MODEL_PTQ_QUALITY_RATIO,
     metrics.MODEL_QUALITY_DIFFERENCE_RATIO,
+    metrics.MODEL_AGREEMENT,
 )
 # Answers are shown by the hundred: from two scrapes nobody can tell what was found in one image.
 _BLOCK = 100
@@ -177,10 +178,14 @@ class CertificateCollector(Collector):
 def _add_scores(
     model: LoadedModel, labels: list[str], families: Sequence[GaugeMetricFamily]
 ) -> None:
-    """What the card says of the variant's quality, as far as it says it."""
-    quality, ptq, difference = families
+    """What the card or the model.toml says of the variant's quality, as far as it says it."""
+    quality, ptq, difference, agreement = families
     sha256 = model.file.sha256
-    for score in model.clinical.card.quality if model.clinical else ():
+    for found in model.config.agreement:
+        agreement.add_metric(
+            [*labels, found.metric, found.reference, found.inputs, sha256], found.value
+        )
+    for score in model.quality:
         own = [*labels, score.metric, score.dataset]
         quality.add_metric([*own, sha256], score.value)
         if score.ptq is not None:

@@ -61,7 +61,7 @@ def benchmark(folders: Sequence[Path], rounds: int, threads: int) -> str:
     """
     timings: list[Timing] = []
     for folder in folders:
-        cards = find_cards(folder)
+        cards = [card for card in find_cards(folder) if not card.is_own]
         for name in dict.fromkeys((card.task, card.network) for card in cards):
             chosen = [card for card in cards if (card.task, card.network) == name]
             _to_stderr(f"timing {name[0]}, {name[1]}")

@@ -15,6 +15,7 @@ from wattscan.contracts import EngineAbsent, ModelCard, ModelFile, WattscanError
 from wattscan.training import consistency, edge_tpu, onnx_file, sets, tflite_file
 from wattscan.training.data import Split
 from wattscan.training.engines import Job, Line, check_engines
+from wattscan.training.own.check import own_lines
 
 
 def check(models: Path, data: Mapping[str, Path]) -> bool:
@@ -49,6 +50,9 @@ def findings(models: Path, data: Mapping[str, Path]) -> Iterator[Line]:
     absent: dict[str, str] = {}
     cards = find_cards(models)
     for card in cards:
+        if card.is_own:
+            yield from own_lines(card)
+            continue
         try:
             task = plugins.task(card.task)
         except WattscanError as error:
@@ -72,7 +76,7 @@ def findings(models: Path, data: Mapping[str, Path]) -> Iterator[Line]:
             yield Line(card.name, "held-out set", "FAILED", str(error))
             continue
         yield from check_engines(Job(card, task, made[key]), whole, absent)
-    yield from consistency.pair_lines(cards)
+    yield from consistency.pair_lines([card for card in cards if not card.is_own])
 
 
 def _digest(card: ModelCard, file: ModelFile) -> Line:

@@ -64,8 +64,8 @@ def _make(fp32: ModelCard, folder: Path, data: Path | None, command: str) -> Pat
     """The variant in a folder of its own; returns its card's path."""
     versioned = folder / card.VERSION
     versioned.mkdir()
-    _to_onnx(model_file(fp32, "onnx").path, versioned / FILE_NAMES["onnx"])
-    _to_tflite(model_file(fp32, "tflite").path, versioned / FILE_NAMES["tflite"])
+    to_onnx(model_file(fp32, "onnx").path, versioned / FILE_NAMES["onnx"])
+    to_tflite(model_file(fp32, "tflite").path, versioned / FILE_NAMES["tflite"])
     wrong = [
         *onnx_file.problems(versioned / FILE_NAMES["onnx"], datatype="fp16"),
         *tflite_file.problems(versioned / FILE_NAMES["tflite"], datatype="fp16"),
@@ -87,8 +87,9 @@ def _make(fp32: ModelCard, folder: Path, data: Path | None, command: str) -> Pat
     return card.write(folder, plugins.task(fp32.task), variant)
 
 
-def _to_onnx(source: Path, path: Path) -> None:
-    """Inputs and outputs stay float32: the service's tensors are those of every variant."""
+def to_onnx(source: Path, path: Path) -> None:
+    """Write an ONNX file with weights and arithmetic of 16 bits. Inputs and outputs stay float32:
+    the service's tensors are those of every variant."""
     onnx = plugins.sdk("onnx", "train")
     converter = plugins.sdk("onnxruntime.transformers.float16", "onnxruntime")
     tools = plugins.sdk("onnxruntime.transformers.onnx_model", "onnxruntime")
@@ -99,8 +100,9 @@ def _to_onnx(source: Path, path: Path) -> None:
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def _to_tflite(source: Path, path: Path) -> None:
-    """Weights alone: XNNPACK, and a GPU's delegate, decide what they compute in."""
+def to_tflite(source: Path, path: Path) -> None:
+    """Write a TFLite file with weights of 16 bits. Weights alone: XNNPACK, and a GPU's delegate,
+    decide what they compute in."""
     quantizer = plugins.sdk("ai_edge_quantizer.quantizer", "train")
     types: Any = plugins.sdk("ai_edge_quantizer.qtyping", "train")
     half = types.TensorQuantizationConfig(num_bits=16, dtype=types.TensorDataType.FLOAT)

@@ -11,8 +11,8 @@ import datetime
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -53,6 +53,13 @@ class Options:
     budget: float = 10.0
     again: bool = False
     meter: Meter | None = None
+    measure: Measure | None = None
+    """Measures one model; None: as a task's, on phantom images."""
+
+
+Say: TypeAlias = Callable[[str], None]
+Measure: TypeAlias = Callable[[ModelCard, Options, Say], Tuning | None]
+"""Of one model: what an image costs in each engine; None where no engine runs it."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ def tune(
         kept = None if options.again else _kept(card, options)
         if kept is None:
             say(f"{place}: measuring ...")
-        found = kept or _measure(card, options, say)
+        found = kept or (options.measure or _measure)(card, options, say)
         if found is None:
             say(f"{place}: no engine that is installed runs it")
             continue
@@ -139,17 +146,33 @@ def _measure(card: ModelCard, options: Options, say: Callable[[str], None]) -> T
             del engines[name]
         if not engines:
             return None
-        costs = _rounds(engines, images, options)
+        found = costs_in(card.name, engines, images, options, say)
+        return replace(found, compared=is_compared)
+
+
+def costs_in(
+    name: str, engines: Mapping[str, Engine], images: Tensor, options: Options, say: Say
+) -> Tuning:
+    """What an image of a model costs in each engine, of those that are open.
+
+    Args:
+        name: the model's, in what `say` is told.
+        engines: by their names.
+        images: `BATCH` of them.
+        options: as `tune` has them.
+        say: is told what went wrong.
+    """
+    costs = _rounds(engines, images, options)
     alone, together = (
         {run.backend: cost for run, cost in costs.items() if run.batch == batch}
         for batch in (1, BATCH)
     )
     counted = all(cost.joules is not None for cost in costs.values())
     if options.meter and not counted:
-        say(f"{card.name}: {options.meter.name} fell silent: processor time alone")
+        say(f"{name}: {options.meter.name} fell silent: processor time alone")
     today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     meter = options.meter.name if options.meter and counted else ""
-    return Tuning(alone, together, today, options.threads, meter, is_compared)
+    return Tuning(alone, together, today, options.threads, meter)
 
 
 def _rounds(engines: Mapping[str, Engine], images: Tensor, options: Options) -> dict[_Run, Cost]:

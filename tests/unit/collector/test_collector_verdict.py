@@ -384,6 +384,9 @@ def test_every_reason_is_tried():
         "fp16_computed_in_fp32",
         "generator_on_device",
         "net_not_resolved",
+        "agreement_only",
+        "agreement_far_off",
+        "agreement_far_off_on_drawn",
     }
     assert set(PLANTED) | elsewhere == set(REASON_CODES)
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wattscan.contracts import Batching, WattscanError
-from wattscan.settings import batching, check_keys, read_toml, whole_number
+from wattscan.contracts import Agreement, Batching, Quality, WattscanError
+from wattscan.settings import batching, check_keys, number, read_toml, text, whole_number
 
 CONFIG = "model.toml"
 _KEYS = {
     "title", "precision", "backend", "batching", "version_policy", "version_labels", "warm_up",
+    "finite_inputs", "agreement", "quality",
 }  # fmt: skip
 
 
@@ -37,7 +38,9 @@ class ModelConfig:
 
     `backend` is the name of a backend, or "" for the target's; `labels` are TensorFlow Serving's
     version labels; `warm_up` has the shapes to warm inputs up with whose size is open;
-    `sets_batch`: the TOML says how many images an engine takes at once.
+    `sets_batch`: the TOML says how many images an engine takes at once; `finite_inputs`: no input
+    has a NaN, so that an engine need not keep one; `agreement` with another variant and `quality`
+    are what was measured of the file before it was put here.
     """
 
     batching: Batching
@@ -49,6 +52,9 @@ class ModelConfig:
     policy: VersionPolicy = VersionPolicy()
     labels: Mapping[str, int] = field(default_factory=dict)
     warm_up: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    finite_inputs: bool = False
+    agreement: tuple[Agreement, ...] = ()
+    quality: tuple[Quality, ...] = ()
 
 
 def read_config(folder: Path, default: Batching) -> ModelConfig:
@@ -83,7 +89,38 @@ def _config(data: Mapping[str, Any], default: Batching) -> ModelConfig:
             for label in _table(data, "version_labels")
         },
         warm_up={name: _shape(name, value) for name, value in _table(data, "warm_up").items()},
+        finite_inputs=_flag(data, "finite_inputs"),
+        agreement=tuple(map(_agreement, _tables(data, "agreement"))),
+        quality=tuple(map(_quality, _tables(data, "quality"))),
     )
+
+
+def _agreement(entry: Mapping[str, Any]) -> Agreement:
+    check_keys(entry, {"metric", "value", "reference", "inputs"})
+    names = (text(entry, name) for name in ("metric", "reference", "inputs"))
+    metric, reference, inputs = names
+    return Agreement(metric, number(entry, "value"), reference, inputs)
+
+
+def _quality(entry: Mapping[str, Any]) -> Quality:
+    check_keys(entry, {"metric", "value", "dataset"})
+    value = number(entry, "value")
+    if value > 1:
+        raise WattscanError(f"quality.value must be between 0 and 1, not {value:g}")
+    return Quality(text(entry, "metric"), text(entry, "dataset"), value)
+
+
+def _tables(data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    tables = data.get(key, [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise WattscanError(f"{key} must be tables, each under [[{key}]]")
+    return tables
+
+
+def _flag(data: Mapping[str, Any], key: str) -> bool:
+    if not isinstance(data.get(key, False), bool):
+        raise WattscanError(f"{key} must be true or false")
+    return bool(data.get(key, False))
 
 
 def _policy(table: Mapping[str, Any]) -> VersionPolicy:

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from wattscan.artifacts import CARD, FILE_NAMES
-from wattscan.contracts import Format, WattscanError
+from wattscan.artifacts import CARD, FILE_NAMES, is_own
+from wattscan.contracts import MODEL_NAME, Format, WattscanError
 from wattscan.serving.file_stamp import FileStamp, stamp
 from wattscan.serving.repository.config import CONFIG
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 
 LAYOUT = (
@@ -56,7 +55,7 @@ def find_models(repository: Path) -> list[ModelFolder]:
         raise WattscanError(f"there is no model folder at {repository}; give one with --models DIR")
     try:
         found = [
-            _model(path) for path in sorted(repository.iterdir()) if _NAME.fullmatch(path.name)
+            _model(path) for path in sorted(repository.iterdir()) if MODEL_NAME.fullmatch(path.name)
         ]
     except OSError as error:
         raise WattscanError(f"{error.filename} cannot be read: {error.strerror}") from None
@@ -86,7 +85,7 @@ def misplaced(repository: Path) -> list[Path]:
 
 def _is_named(file: Path) -> bool:
     version, model = file.parent, file.parent.parent
-    return bool(_VERSION.fullmatch(version.name) and _NAME.fullmatch(model.name))
+    return bool(_VERSION.fullmatch(version.name) and MODEL_NAME.fullmatch(model.name))
 
 
 def _model(path: Path) -> ModelFolder:
@@ -98,7 +97,8 @@ def _model(path: Path) -> ModelFolder:
         if _VERSION.fullmatch(entry.name) and entry.is_dir()
     )
     versions = {number: _version(number, entry) for number, entry in numbers}
-    clinical = (path / CARD).is_file() or any(version.card for version in versions.values())
+    cards = {path / CARD, *(version.card for version in versions.values())}
+    clinical = any(card and card.is_file() and not is_own(card) for card in cards)
     own = [file for file in (path / CARD, path / CONFIG) if file.is_file()]
     return ModelFolder(path.name, path, clinical, versions, _stamp(own))
 

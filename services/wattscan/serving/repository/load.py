@@ -28,6 +28,7 @@ from wattscan.serving.batching.runner import ImageRunner, Runner, TensorRunner
 from wattscan.serving.repository.config import ModelConfig
 from wattscan.serving.repository.folder import ModelFolder, VersionFolder
 from wattscan.serving.repository.loaded import Clinical, LoadedModel
+from wattscan.serving.repository.own import own_scores
 from wattscan.serving.repository.warm_up import rows_are_images, warm_up
 
 _FLOAT32 = np.dtype(np.float32)
@@ -71,6 +72,7 @@ def load(
         engine_version=plugins.engine_version(opened.backend),
         threads=opened.threads,
         engine_reason=opened.reason,
+        scores=own_scores(version, opened.file) if clinical is None else (),
         untuned=choice.is_auto and not choice.is_tuned and clinical is not None,
     )
 
@@ -124,7 +126,8 @@ def _opened(
         threads = int(settings.get("threads", 1))
         opened = _Opened(name, file, engines, threads, "; ".join(reasons).replace(here, ""), choice)
         # Images are finite, and so are the values that clinical models take over other protocols.
-        if clinical is None and lossy is None and not getattr(engines[0], "keeps_nan", True):
+        may_have_nan = clinical is None and not config.finite_inputs
+        if may_have_nan and lossy is None and not getattr(engines[0], "keeps_nan", True):
             reasons.append(f"{name} may make a number of a NaN")
             told = [*filter(None, [opened.reason]), reasons[-1], "no other engine is here"]
             lossy = replace(opened, reason="; ".join(told))

@@ -10,6 +10,7 @@ from wattscan.contracts import (
     Engine,
     ModelCard,
     ModelFile,
+    Quality,
     Task,
     TensorSpec,
     datatype_of,
@@ -54,6 +55,8 @@ class LoadedModel:
     """Why it is not in the engine that was asked for, or what that engine loses."""
     untuned: bool = False
     """Its engine may be chosen by what it costs, and nobody has measured that here."""
+    scores: tuple[Quality, ...] = ()
+    """Of the card of a model that is the user's own."""
     statistics: Statistics = field(default_factory=Statistics)
 
     @property
@@ -66,6 +69,13 @@ class LoadedModel:
         if self.config.precision not in ("", variant):
             return self.name, self.config.precision
         return model, variant
+
+    @property
+    def quality(self) -> tuple[Quality, ...]:
+        """Its scores: a card's, and those of a plain model's model.toml."""
+        if self.clinical is not None:
+            return self.clinical.card.quality
+        return (*self.scores, *self.config.quality)
 
     @property
     def datatype(self) -> Datatype:

@@ -1,0 +1,1 @@
+"""Post-training quantization of a file of the user's own: repaired, built, compared, chosen."""
