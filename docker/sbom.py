@@ -122,7 +122,7 @@ def _licence(fields: Message) -> License:
         for text in fields.get_all("Classifier", [])
         if text.startswith("License ::")
     ]
-    stated = (fields["License"] or "").strip().split("\n")[0]
+    stated = str(fields["License"] or "").strip().split("\n")[0]
     return DisjunctiveLicense(name=", ".join(classified) or stated or "not stated in its metadata")
 
 

@@ -80,7 +80,7 @@ def ready(image: str) -> float:
 
 
 def memory(image: str) -> float:
-    """The most that a service of one model (chest X-ray, INT8) has taken after some requests, MB."""
+    """The most that a service of one model (chest X-ray, INT8) took for some requests, MB."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "models/chest-xray-int8", Path(folder) / "chest-xray-int8")
         Path(folder).chmod(0o755)

@@ -34,7 +34,7 @@ def test_hadolint_finds_nothing():
 
 def test_each_ignored_warning_is_the_one_that_we_mean():
     text = (DOCKER / "Dockerfile").read_text()
-    # Debian's packages are pinned by the base's digest; its versions are gone from the mirrors soon.
+    # The digest of the base pins Debian: its versions leave the mirrors soon.
     assert set(re.findall(r"hadolint ignore=(\S+)", text)) == {"DL3008"}
 
 

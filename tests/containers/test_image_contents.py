@@ -13,8 +13,8 @@ TOOLS = str(ROOT / "build/clients/images/bin/python")
 MEGABYTE = 1e6
 # docs/deploy.md states these.
 LARGEST = {"cpu": 700, "cpu-litert": 450, "cpu-openvino": 450, "edge-tpu": 450, "jetson-nano": 450}
-COMPILERS = re.compile(r"(^|/)(gcc|cc|g\+\+|clang|ld|as|make|cmake|rustc|go)(-[\d.]+)?$")
-INSTALLERS = re.compile(r"(^|/)(pip|pip3|uv|conda|npm|git|curl|wget|ssh|gdb)$")
+COMPILERS = re.compile(r"(^|/)s?bin/(gcc|cc|g\+\+|clang|ld|as|make|cmake|rustc|go)(-[\d.]+)?$")
+INSTALLERS = re.compile(r"(^|/)s?bin/(pip|pip3|uv|conda|npm|git|curl|wget|ssh|gdb)$")
 CACHES = re.compile(
     r"^(root/\.cache|var/lib/apt/lists/.+_|var/cache/apt/archives/.+\.deb$|.*\.whl$|build/|wheels/)"
 )
@@ -33,22 +33,24 @@ def listing(request, images):
 def files_of(image):
     """The members of an image's whole tree, with their first bytes."""
     name = podman("create", tag(image)).stdout.strip()
+    command = ["podman", "export", name]
     try:
-        export = subprocess.Popen(
-            ["podman", "export", name], stdout=subprocess.PIPE, env=environment()
-        )
-        with tarfile.open(fileobj=export.stdout, mode="r|") as archive:
+        with (
+            subprocess.Popen(command, stdout=subprocess.PIPE, env=environment()) as export,
+            tarfile.open(fileobj=export.stdout, mode="r|") as archive,
+        ):
             for member in archive:
                 head = archive.extractfile(member).read(4096) if member.isreg() else b""
                 yield member, head
-        assert export.wait(60) == 0
+        assert export.returncode == 0
     finally:
         podman("rm", name)
 
 
 def test_no_compiler_no_installer_no_secret_no_cache(listing):
     image, files = listing
-    names = [member.name for member, _ in files if not member.isdir()]
+    # What was mounted for the build leaves an empty file where it was.
+    names = [m.name for m, _ in files if not m.isdir() and (m.size or not m.isreg())]
     assert f"opt/wattscan/bin/{'locust' if image == 'loadtest' else 'wattscan'}" in names
     for what in (COMPILERS, INSTALLERS, SECRETS, CACHES):
         assert [name for name in names if what.search(name)] == []

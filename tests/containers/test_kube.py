@@ -9,10 +9,10 @@ from build_images import tag
 from manifests import one
 from podman_engine import podman
 from pydicom.data import get_testdata_file
-from rig import wait_until
 
 import wattscan
 from commands import WATTSCAN
+from waiting import wait_until
 
 FRAME = get_testdata_file("examples_ybr_color.dcm")
 

@@ -22,7 +22,7 @@ def pins(name):
 
 @pytest.mark.parametrize(("name", "machine"), CASES)
 def test_wheels_exist(name, machine, tmp_path):
-    """Resolved for that processor's Linux, from wheels alone, by the lock's hashes; not installed."""
+    """Resolved for that processor's Linux, from wheels alone, by the lock's hashes."""
     if not UV.exists():
         pytest.skip("uv is not installed: make build/clients/images/.ready")
     command = [UV, "pip", "install", "--dry-run", "--target", tmp_path, "--no-deps"]

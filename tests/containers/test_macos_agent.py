@@ -9,7 +9,7 @@ from build_images import ROOT
 
 @pytest.fixture
 def mac(tmp_path):
-    """A home, a checkout whose path needs care in XML and sed, and a record of launchctl's calls."""
+    """A home, a checkout whose path needs care, and a record of launchctl's calls."""
     checkout = tmp_path / "me & you|<us>"
     (checkout / "docker").mkdir(parents=True)
     (checkout / "docker/macos").symlink_to(ROOT / "docker/macos")

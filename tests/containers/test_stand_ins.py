@@ -12,11 +12,11 @@ import pytest
 from build_images import ROOT, tag
 from podman_engine import podman
 from pydicom.data import get_testdata_file
-from rig import wait_until
 from test_delegate import SOURCE as DELEGATE
 
 import wattscan
 from fake_rapl import FakeRapl
+from waiting import wait_until
 
 NVML = ROOT / "tests/unit/sensors/mock_nvml.c"
 FRAME = get_testdata_file("examples_ybr_color.dcm")

@@ -1,5 +1,6 @@
 """TLS and mutual TLS, of gRPC and of the metrics page, with certificates that the test makes."""
 
+import os
 import shutil
 import socket
 import ssl
@@ -217,6 +218,23 @@ def test_a_probe_over_tls(files, start):
         assert "--tls-" in error
     code, out, error = probe(service, "--tls-ca", f"{files.folder}/none")
     assert (code, out, len(error.splitlines())) == (2, "", 1)
+
+
+def test_a_probe_beside_the_service_needs_its_environment_alone(files, start):
+    """As in a container, whose health check is `wattscan health`."""
+    service = start(*files.flags(mutual=True))
+    own = {
+        "WATTSCAN_GRPC_PORT": service.ready["grpc"].rpartition(":")[2],
+        "WATTSCAN_TLS_CA": str(files.ca),
+        "WATTSCAN_TLS_CERT": f"{files.folder}/client.pem",
+        "WATTSCAN_TLS_KEY": f"{files.folder}/client.key",
+    }
+    for environment, code in ((own, 0), (own | {"WATTSCAN_TLS_CA": ""}, 2)):
+        done = subprocess.run(
+            [*WATTSCAN, "health"], env={**os.environ, **environment}, capture_output=True, text=True
+        )
+        assert done.returncode == code, done.stderr
+        assert (done.stdout == "SERVING\n") == (code == 0)
 
 
 def refused_start(*flags):
