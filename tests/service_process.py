@@ -43,11 +43,13 @@ class ServiceProcess:
         self.first_line = self.process.stdout.readline()
         if not self.first_line:
             code = self.process.wait(60)
-            raise AssertionError(f"it ended with exit code {code} before it was ready: {self.said}")
+            raise AssertionError(
+                f"it ended with exit code {code} before it was ready: {self.log_text}"
+            )
         self.ready = json.loads(self.first_line)
 
     @property
-    def said(self) -> str:
+    def log_text(self) -> str:
         """Its log so far; nothing where the log is a device."""
         return self.log.read_text() if self.log.is_file() else ""
 

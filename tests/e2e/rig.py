@@ -146,7 +146,7 @@ class Rig(ServiceProcess):
         """It answers, has no traceback in its log, and no more files open than `files`."""
         self.ask()
         assert self.process.poll() is None
-        assert "Traceback" not in self.said
+        assert "Traceback" not in self.log_text
         if files is not None:
             wait_until(lambda: self.stats.num_fds() <= files)
 

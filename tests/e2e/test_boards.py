@@ -62,7 +62,7 @@ def board(tmp_path):
         yield service.ready["grpc"]
     finally:
         code = service.end()
-    assert code == 0, service.said
+    assert code == 0, service.log_text
 
 
 def test_a_board_has_python_310_and_no_engine_but_litert():

@@ -87,7 +87,7 @@ def asked(tmp_path_factory, need_program):
         machine = Machine(folder)
         stack.callback(machine.end)
         service = Service(folder, driver, machine, folder / "models")
-        stack.callback(service.stop)
+        stack.callback(service.end)
         cells = Cells(folder / "tables" / "cells.om")
         stack.callback(cells.stop)
         port = free_port()

@@ -134,7 +134,7 @@ def test_a_model_of_the_task_is_served_by_the_backend_and_costs_what_the_sensor_
                 return client.segment(frame, TASK, "fp32").receipt
 
             answer = client.segment(frame, TASK, "fp32")
-            wait_until(lambda: receipt_of().method != "unknown", why=lambda: service.said)
+            wait_until(lambda: receipt_of().method != "unknown", why=lambda: service.log_text)
             receipt = receipt_of()
         page = urllib.request.urlopen(service.ready["metrics"], timeout=10).read().decode()
     finally:

@@ -38,7 +38,7 @@ def end(servers):
 def stop(server):
     """How long it takes, s, after SIGTERM."""
     since = time.monotonic()
-    assert server.end() == 0, server.said
+    assert server.end() == 0, server.log_text
     return time.monotonic() - since
 
 
