@@ -93,6 +93,19 @@ def test_site_secrets_refuse_what_is_no_name(tmp_path):
         assert not (tmp_path / "site/server.pem").exists()
 
 
+def test_site_secrets_make_no_second_authority(tmp_path):
+    folder = tmp_path / "a site"
+    command = [DOCKER / "site-secrets", "--folder", folder]
+    subprocess.run(command, check=True, capture_output=True)
+    authority = (folder / "ca.pem").read_bytes()
+    # It is kept elsewhere, as the script advises.
+    (folder / "ca.key").unlink()
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "put the key back" in done.stderr
+    assert (folder / "ca.pem").read_bytes() == authority
+
+
 def test_site_secrets_renew_the_certificate_and_keep_the_rest(tmp_path):
     folder = tmp_path / "site"
     command = [DOCKER / "site-secrets", "--folder", folder, "edge1.example", "192.0.2.7", "fe80::1"]
