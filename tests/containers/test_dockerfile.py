@@ -70,13 +70,16 @@ def test_compose_has_least_privilege():
             if source.startswith(("/", "${WATTSCAN_HOST_SYS", "./")):
                 assert volume.endswith(":ro"), f"{name}: {volume}"
         for port in service.get("ports", ()):
-            assert port.startswith("${WATTSCAN_BIND:-127.0.0.1}:"), f"{name}: {port}"
+            # What opens the service to clients opens no page without a password.
+            variable = "WATTSCAN_BIND" if name in STAGES[:6] else "WATTSCAN_BIND_TOOLS"
+            assert port.startswith(f"${{{variable}:-127.0.0.1}}:"), f"{name}: {port}"
 
 
 def test_compose_has_the_images_of_this_version_and_a_profile_for_each_target():
     services = compose("compose.yaml")["services"]
     ours = {name: one for name, one in services.items() if one["image"].startswith("wattscan/")}
     assert {one["image"].rpartition(":")[2] for one in ours.values()} == {VERSION}
+    assert {one["pull_policy"] for one in ours.values()} == {"never"}
     for name in STAGES[:6]:
         assert ours[name]["profiles"] == [name]
         assert ours[name]["build"]["target"] == name
