@@ -134,9 +134,14 @@ class Offline(Scenario):
         while gate.is_open:
             # Not for ever: the gate may close while no query ends.
             if pool.wait_available(_SLEEP_AT_MOST) and gate.is_open:
-                pool.spawn(self.query, gate, self._requests.images)
+                pool.spawn(self._query_if_open, gate)
             self._outage.wait()
         pool.join()
+
+    def _query_if_open(self, gate: Gate) -> None:
+        # The gate may close between the spawn and the greenlet's turn.
+        if gate.is_open:
+            self.query(gate, self._requests.images)
 
 
 class Server(Scenario):

@@ -9,6 +9,7 @@ import pytest
 from commands import WATTSCAN
 from wattscan.installation import models_folder
 
+pytestmark = pytest.mark.slow
 TASK = "nerve-ultrasound"
 SHAPE = (1, 80, 112)
 

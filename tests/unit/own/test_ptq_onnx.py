@@ -1,5 +1,7 @@
 """INT8 of an ONNX file: kept, refused, rescued, and what stands in the way."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -11,6 +13,7 @@ from wattscan import plugins
 from wattscan.contracts import WattscanError
 from wattscan.training.own.form import datatype_in
 from wattscan.training.own.outputs import Compared
+from wattscan.training.ptq import onnx_repair
 from wattscan.training.ptq.plan import ALL, HEAVY, Build, InFloat, Outcome, Tried
 from wattscan.training.ptq.quantize import Wanted, quantize, report
 
@@ -56,6 +59,29 @@ def test_a_layer_that_is_none_is_told_with_those_that_are(tmp_path):
     path = good(tmp_path / "good.onnx")
     with pytest.raises(WattscanError, match=r"no layer 'third' .* the layers are: first, second"):
         quantized(tmp_path, path, keep=("third",))
+
+
+def test_nothing_is_left_in_the_work_folder(tmp_path, monkeypatch):
+    """Whatever the step that gives up writes there."""
+    from onnxruntime.quantization import shape_inference
+
+    tried = []
+
+    def gives_up(source, made, skip_symbolic_shape):
+        tried.append(skip_symbolic_shape)
+        if not skip_symbolic_shape:
+            Path("sym_shape_infer_temp.onnx").write_bytes(b"weights")
+            raise ValueError("unknown operator")
+        Path(made).write_bytes(Path(source).read_bytes())
+
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setattr(shape_inference, "quant_pre_process", gives_up)
+    sample = {"x": np.zeros((1, 2, SIDE, SIDE), np.float32)}
+    onnx_repair.repaired(good(tmp_path / "good.onnx"), sample, tmp_path / "made.onnx")
+    assert tried == [False, True]
+    assert list(work.iterdir()) == []
 
 
 def test_an_old_opset_is_converted(tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -107,16 +109,19 @@ def _prepare(path: Path, model: Any, made: Path) -> None:
     prepare = plugins.sdk("onnxruntime.quantization.shape_inference", "onnxruntime")
     # It tells of each step, and of a failure that the other way round mends.
     logging.getLogger(prepare.__name__).setLevel(logging.CRITICAL)
+    made = made.resolve()
     as_it_is = made.with_suffix(".fixed.onnx")
     plugins.sdk("onnx", form.EXTRA).save(model, as_it_is)
     last: Exception | None = None
     for skip in (False, True):  # the symbolic step knows fewer operators than the engine
-        try:
-            prepare.quant_pre_process(as_it_is, made, skip_symbolic_shape=skip)
-        except Exception as error:  # of both packages, which share no base
-            last = error
-        else:
-            return
+        # Where that step gives up, it leaves the model and its weights in the work folder.
+        with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
+            try:
+                prepare.quant_pre_process(as_it_is, made, skip_symbolic_shape=skip)
+            except Exception as error:  # of both packages, which share no base
+                last = error
+            else:
+                return
     first = (str(last).splitlines() or [""])[0]
     raise WattscanError(f"{path} cannot be prepared for INT8: {first}")
 
