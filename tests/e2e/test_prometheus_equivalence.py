@@ -135,7 +135,7 @@ def documents(source, run, out):
 
 
 def alike(one, other, key=""):
-    """The same, numbers to the sixth digit. VictoriaMetrics keeps 15 digits of a number, which is
+    """The same, numbers to the fifth digit. VictoriaMetrics keeps 15 digits of a number, which is
     10 microseconds of a time of day: clocks, lengths of time, and the bounds that they add to, are
     as near as that.
     """
