@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 # Sends one request after another, typed and over OIP in turn, until it is killed.
 _CLIENT = """
 import sys, grpc, numpy as np
-sys.path.insert(0, sys.argv[2])
+sys.path[:0] = [sys.argv[2], sys.argv[2] + "/.."]
 from rig import NERVE, oip_request
 from wattscan.wire import open_inference_pb2_grpc as oip_rpc
 from wattscan.wire import wattscan_v1_pb2 as pb, wattscan_v1_pb2_grpc as rpc
