@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import gevent
 import numpy as np
-from gevent.threadpool import ThreadPool
+from gevent.monkey import get_original
 from numpy.typing import NDArray
 
 from wattscan import plugins
@@ -19,6 +19,8 @@ from wattscan.imaging import decode
 from wattscan.phantoms import phantom_files
 from wattscan.samples import TENSOR_FILES, Sample, drawn, loaded, picture
 from wattscan.workloads import DRAWN, PHANTOM, Workload
+
+_LOOK_SECONDS = 0.02
 
 Array: TypeAlias = NDArray[Any]
 Input: TypeAlias = TensorSpec
@@ -38,12 +40,23 @@ def files_of(workload: Workload, subject: str) -> list[bytes]:
 @cache
 def _phantoms(task: str) -> tuple[bytes, ...]:
     # The same for every variant, and seconds of work: in a thread, since a worker that is not heard
-    # for three seconds is taken for dead. A pool of its own, because gRPC holds the hub's.
-    pool = ThreadPool(1)
-    try:
-        return tuple(pool.apply(phantom_files, (plugins.task(task),)))
-    finally:
-        pool.kill()
+    # for three seconds is taken for dead. The hub looks for its end: in a worker that was forked, a
+    # thread pool's own signal may go to another process.
+    made: list[tuple[bytes, ...] | BaseException] = []
+    found = plugins.task(task)
+
+    def make() -> None:
+        try:
+            made.append(tuple(phantom_files(found)))
+        except BaseException as error:
+            made.append(error)
+
+    get_original("_thread", "start_new_thread")(make, ())
+    while not made:
+        gevent.sleep(_LOOK_SECONDS)
+    if isinstance(made[0], BaseException):
+        raise made[0]
+    return made[0]
 
 
 def samples_of(
