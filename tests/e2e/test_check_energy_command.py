@@ -72,7 +72,7 @@ def repository(tmp_path_factory):
     shutil.copytree(ROOT / "models" / f"{TASK}-fp32", root / "models" / f"{TASK}-fp32")
     for name in ("requirements.txt", "Makefile", ".gitignore"):
         shutil.copy(ROOT / name, root)
-    short = '"check": Profile(idle=0.6, warmup=0.6, load=1.5, cooldown=0.2, repeats=4),'
+    short = '"check": Profile(idle=0.6, warmup=0.6, load=4.0, cooldown=0.2, repeats=4),'
     shorten(root, "profiles.py", r'"check": .*', short)
     shorten(root, "bench/part.py", r"(_TARGET_SCRAPE_SECONDS) = 1.0", r"\1 = 0.2")
     shorten(root, "bench/part.py", r"(_GENERATOR_SCRAPE_SECONDS) = 5.0", r"\1 = 0.5")
