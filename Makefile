@@ -144,8 +144,11 @@ lint: $(READY) ## Format and lint, checked
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(READY) ## Types, strictly
+types: $(READY) ## Types, strictly; those of the tests in their bodies
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/mypy.ini
+	@for fixtures in $(wildcard tests/e2e/conftest.py tests/containers/conftest.py tests/unit/*/conftest.py); do \
+		$(BIN)/mypy --config-file tests/mypy.ini --no-error-summary $$fixtures || exit 1; done
 
 layers: $(READY) ## Who imports whom
 	$(BIN)/lint-imports --no-cache

@@ -8,7 +8,7 @@ class FakeRapl:
     """A powercap tree whose counter runs at 40 W until it is unplugged."""
 
     def __init__(self, root, also=lambda: None):
-        self.also = also
+        self.root, self.also = root, also
         self.zone = root / "class" / "powercap" / "intel-rapl:0"
         self.zone.mkdir(parents=True)
         (self.zone / "name").write_text("package-0")

@@ -2,19 +2,21 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import cast
 
 from prometheus_client import CollectorRegistry, disable_created_metrics
 from prometheus_client.core import Metric
 
-from wattscan import plugins
+from wattscan import contracts, plugins
 from wattscan.artifacts import find_cards
-from wattscan.contracts import EnergyReading, ModelFile, SensorChoice, TemperatureReading
+from wattscan.contracts import EnergyReading, Method, ModelFile, SensorChoice, TemperatureReading
 from wattscan.installation import models_folder
 from wattscan.metrics import GROUPS
 from wattscan.serving.batching.batcher import Batcher
 from wattscan.serving.observations import Answered, ModelsCollector, Observations
 from wattscan.serving.repository.config import ModelConfig
 from wattscan.serving.repository.loaded import Clinical, LoadedModel
+from wattscan.serving.repository.repository import Repository
 from wattscan.targets import load_target
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import FoundSensor
@@ -40,7 +42,8 @@ class Clock:
 class Packages:
     """A package and its memory, 40 W each."""
 
-    name, method, uncertainty_ratio = "rapl", "counter", 0.05
+    name, uncertainty_ratio = "rapl", 0.05
+    method: Method = "counter"
 
     def __init__(self, clock):
         self.clock = clock
@@ -75,7 +78,7 @@ def registry() -> CollectorRegistry:
     sampler.tick()
     made.register(TelemetryCollector(target, sampler, ledger))
     models = [_model(card, target) for card in find_cards(models_folder())]
-    made.register(ModelsCollector(target, models))
+    made.register(ModelsCollector(target, cast(Repository, models)))
     observations = Observations(target, made)
     for model in models:
         _answer(model, observations, ledger)
@@ -88,7 +91,7 @@ def _model(card, target):
     clinical = Clinical(plugins.task(card.task), card)
     return LoadedModel(
         card.name, 1, ModelConfig(target.batching), "onnxruntime", ModelFile("onnx", None, "abc"),
-        clinical, [Engine()], Batcher([], target.batching), (), (), True,
+        clinical, [cast(contracts.Engine, Engine())], Batcher([], target.batching), (), (), True,
     )  # fmt: skip
 
 

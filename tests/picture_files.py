@@ -68,7 +68,7 @@ class Case:
 
     group: str
     kind: str
-    made: Callable[[], bytes]
+    made: Callable[..., bytes]
     how: str = ""
     want: Values | None = None
     refused: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pydicom
@@ -134,7 +134,9 @@ def halved(rgb: Values) -> bytes:
     return np.concatenate([luma, differences], axis=1).tobytes()
 
 
-def tiff(values: Values, order: str = "<", photometric: int = 1, sample: int = 1) -> bytes:
+def tiff(
+    values: Values, order: Literal["<", ">"] = "<", photometric: int = 1, sample: int = 1
+) -> bytes:
     """A TIFF of one strip, without compression."""
     raw = values.astype(values.dtype.newbyteorder(order)).tobytes()
     height, width = values.shape

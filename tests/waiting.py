@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def wait_until(
-    condition: Callable[[], T], seconds: float = 30, why: Callable[[], object] | None = None
+    condition: Callable[..., T], seconds: float = 30, why: Callable[[], object] | None = None
 ) -> T:
     """Wait until the condition gives something true, and return that.
 

@@ -127,7 +127,7 @@ def _load(
 
     def client(number: int) -> None:
         with grpc.insecure_channel(address) as channel:
-            call = channel.unary_unary(requests.method)
+            call = channel.unary_unary(requests.method, None, None)
             while time.monotonic() < end:
                 start = time.monotonic()
                 call(requests.message(number), timeout=30)

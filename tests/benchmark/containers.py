@@ -25,7 +25,7 @@ from pydicom.data import get_testdata_file  # noqa: E402
 
 import wattscan  # noqa: E402
 
-FRAME = get_testdata_file("examples_ybr_color.dcm")
+FRAME = str(get_testdata_file("examples_ybr_color.dcm"))
 STARTS, REQUESTS = 5, 50
 SERVICES = ("cpu", "cpu-litert", "cpu-openvino", "jetson-nano")
 ENGINES = ("openvino", "onnxruntime", "ai_edge_litert", "numpy", "numpy.libs", "grpc")

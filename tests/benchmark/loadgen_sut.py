@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -26,7 +27,7 @@ class Service:
     def __init__(self, address, method, messages):
         options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
         self.channel = grpc.insecure_channel(address, options=options)
-        self.call = self.channel.unary_unary(method)
+        self.call = self.channel.unary_unary(method, None, None)
         self.messages = messages
         self.issued = []
         self.lock = threading.Lock()
@@ -36,7 +37,7 @@ class Service:
         for sample in samples:
             message = self.messages[sample.index % len(self.messages)]
             future = self.call.future(message, timeout=30)
-            future.add_done_callback(lambda done, sample=sample: self.complete(done, sample))
+            future.add_done_callback(partial(self.complete, sample=sample))
 
     def complete(self, done, sample):
         done.result()

@@ -66,7 +66,7 @@ def make_base() -> None:
         print(f"Making a base image of Debian {SUITE}: one to two minutes.", flush=True)
         root = FOLDER / "root"
         shutil.rmtree(root, ignore_errors=True)
-        command = ["debootstrap", "--variant=minbase", SUITE, root]
+        command = ["debootstrap", "--variant=minbase", SUITE, str(root)]
         _run([*command], FOLDER / "debootstrap.log")
         _slim(root)
         part = archive.with_suffix(".part")

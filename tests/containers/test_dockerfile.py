@@ -27,7 +27,7 @@ STAGES = (
 def test_hadolint_finds_nothing():
     if not (TOOLS / "hadolint").exists():
         pytest.skip("hadolint is not installed: make build/clients/images/.ready")
-    command = [TOOLS / "hadolint", "--format", "json", DOCKER / "Dockerfile"]
+    command = [str(TOOLS / "hadolint"), "--format", "json", str(DOCKER / "Dockerfile")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert json.loads(done.stdout) == []
 

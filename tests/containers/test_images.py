@@ -14,7 +14,7 @@ from pydicom.data import get_testdata_file
 import wattscan
 from commands import WATTSCAN
 
-FRAME = get_testdata_file("examples_ybr_color.dcm")
+FRAME = str(get_testdata_file("examples_ybr_color.dcm"))
 ENGINES = {"cpu-litert": "litert", "jetson-nano": "litert"}
 SERVICES = ("cpu", "cpu-litert", "cpu-openvino", "jetson-nano")
 
@@ -50,7 +50,8 @@ def test_the_nano_says_that_its_gpu_is_not_used(start):
 def test_sigterm_drains(start):
     """What has come is answered; the exit code is 0."""
     box = start("cpu-litert", "--cpus=0.5")
-    answers, begun = [], threading.Barrier(5)
+    answers: list[object] = []
+    begun = threading.Barrier(5)
 
     def ask():
         with wattscan.Client(box.grpc, timeout=60, attempts=1) as client:

@@ -14,7 +14,7 @@ import wattscan
 from commands import WATTSCAN
 from waiting import wait_until
 
-FRAME = get_testdata_file("examples_ybr_color.dcm")
+FRAME = str(get_testdata_file("examples_ybr_color.dcm"))
 
 
 @pytest.fixture

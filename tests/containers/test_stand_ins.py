@@ -19,7 +19,7 @@ from fake_rapl import FakeRapl
 from waiting import wait_until
 
 NVML = ROOT / "tests/unit/sensors/mock_nvml.c"
-FRAME = get_testdata_file("examples_ybr_color.dcm")
+FRAME = str(get_testdata_file("examples_ybr_color.dcm"))
 
 
 def compiled(source, library):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from wattscan.installation import models_folder
 from wattscan.testing import BackendContract
 
 CARDS = find_cards(models_folder())
-VARIANTS = [
+VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("openvino", {"threads": 1}),
     ("onnxruntime", {"threads": 1, "provider": "cpu"}),
     ("onnxruntime", {"threads": 1, "provider": "openvino"}),

@@ -38,7 +38,7 @@ def images_of(card: ModelCard) -> Tensor:
 def test_an_engine_answers_as_litert_does(card: ModelCard, backend: str) -> None:
     images = images_of(card)
     one, other = logits(card, "litert", images), logits(card, backend, images)
-    agree, note = compared(plugins.task(card.task), card.precision, one, other)
+    agree, note = compared(plugins.task(card.task), card.datatype, one, other)
     assert agree, note
     # The fault that this guards against left a correlation of 0.84 to 0.987.
     assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.999

@@ -155,8 +155,10 @@ class Prometheus:
             scraped["scrape_interval"] = scraped["scrape_timeout"] = pace
             scraped["static_configs"] = [{"targets": [address]}]
         # As docs/dashboards.md says that a run's cells are taken in.
-        cells = {"job_name": "wattscan-cells", "scrape_interval": pace, "scrape_timeout": pace}
-        cells["static_configs"] = [{"targets": [f"{HOST}:{cells_port}"]}]
+        cells = {
+            "job_name": "wattscan-cells", "scrape_interval": pace, "scrape_timeout": pace,
+            "static_configs": [{"targets": [f"{HOST}:{cells_port}"]}],
+        }  # fmt: skip
         config["scrape_configs"].append(cells)
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
         self.folder, self.port = folder, free_port()

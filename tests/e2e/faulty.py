@@ -19,7 +19,7 @@ import wattscan.sensors
 _PLUGINS = Path(__file__).parent / "plugins"
 
 
-def sleep(seconds: float) -> None:
+def sleep(seconds: float, /) -> None:
     """`time.sleep` by another system call: libfaketime 0.9.10 breaks that of Python 3.11."""
     threading.Event().wait(seconds)
 
@@ -28,5 +28,5 @@ if __name__ == "__main__":
     for package in (wattscan.backends, wattscan.sensors):
         package.__path__.append(str(_PLUGINS / package.__name__.rpartition(".")[2]))
     if "FAKETIME_TIMESTAMP_FILE" in os.environ:
-        time.sleep = sleep
+        vars(time)["sleep"] = sleep
     runpy.run_module("wattscan", run_name="__main__", alter_sys=True)

@@ -34,8 +34,8 @@ _COMMENT = b"\xff\xfe\x00\x0a" + PIXELS  # a JPEG comment
 def _dataset(syntax=ExplicitVRLittleEndian, frames=None, **changes):
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = syntax
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.6.1"
-    meta.MediaStorageSOPInstanceUID = meta.ImplementationClassUID = f"{UID}.1"
+    meta.MediaStorageSOPClassUID = pydicom.uid.UID("1.2.840.10008.5.1.4.1.1.6.1")
+    meta.MediaStorageSOPInstanceUID = meta.ImplementationClassUID = pydicom.uid.UID(f"{UID}.1")
     meta.SourceApplicationEntityTitle = IDENT
     ds = Dataset()
     ds.file_meta = meta

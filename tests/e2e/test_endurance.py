@@ -46,15 +46,15 @@ class Client:
         """One request, its answer checked."""
         kind = number % 6
         if kind == 0:
-            answer = pb.SegmentResponse.FromString(self.send(SEGMENT, typed_request(value=9)))
-            assert (answer.mask.height, len(answer.mask.pixels)) == (8, 64)
+            typed = pb.SegmentResponse.FromString(self.send(SEGMENT, typed_request(value=9)))
+            assert (typed.mask.height, len(typed.mask.pixels)) == (8, 64)
         elif kind % 2:
             answer = oip.ModelInferResponse.FromString(self.send(INFER, good_oip(number)))
             assert answer.id == f"{number:g}"
             assert answer.raw_output_contents[1] == half(number)
         else:
-            answer = tfs.PredictResponse.FromString(self.send(PREDICT, good_tfs(number)))
-            assert answer.outputs["mask"].tensor_content == half(number)
+            predicted = tfs.PredictResponse.FromString(self.send(PREDICT, good_tfs(number)))
+            assert predicted.outputs["mask"].tensor_content == half(number)
 
     def group(self, number):
         """Unary requests, the last ones malformed; every fourth group is a stream."""

@@ -58,7 +58,7 @@ def send_words(victim):
     victim.send(f"{TYPED}/Segment", typed(NAME, PIXELS))
     raw = pb.RawTensor(data=PIXELS, shape=[4, 4], data_type=pb.DATA_TYPE_FP32)
     image = pb.Image(raw=raw)
-    request = pb.SegmentRequest(task="nerve-ultrasound", precision=1, image=image)
+    request = pb.SegmentRequest(task="nerve-ultrasound", precision=pb.PRECISION_FP32, image=image)
     victim.send(f"{TYPED}/Segment", request)
     for name, descriptor in oip.DESCRIPTOR.services_by_name["GRPCInferenceService"]\
             .methods_by_name.items():  # fmt: skip

@@ -103,6 +103,7 @@ class Busy(grpc.GenericRpcHandler):
 
     def __init__(self):
         self.seen = []
+        self.address = ""
 
     def service(self, details):
         return grpc.unary_unary_rpc_method_handler(self.answer)

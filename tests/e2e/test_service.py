@@ -135,12 +135,20 @@ BAD = {
         "the limit is 50000000",
     ),
     "wrong shape": (
-        request(pb.Image(raw=pb.RawTensor(data_type=1, shape=[80, 112], data=b"x" * 99))),
+        request(
+            pb.Image(
+                raw=pb.RawTensor(data_type=pb.DATA_TYPE_UINT8, shape=[80, 112], data=b"x" * 99)
+            )
+        ),
         "INVALID_ARGUMENT",
         "has 99 bytes; shape",
     ),
     "wrong rank": (
-        request(pb.Image(raw=pb.RawTensor(data_type=1, shape=[1, 2, 3, 4], data=b"x" * 24))),
+        request(
+            pb.Image(
+                raw=pb.RawTensor(data_type=pb.DATA_TYPE_UINT8, shape=[1, 2, 3, 4], data=b"x" * 24)
+            )
+        ),
         "INVALID_ARGUMENT",
         "must be",
     ),

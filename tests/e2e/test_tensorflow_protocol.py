@@ -4,6 +4,7 @@ import io
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -22,7 +23,7 @@ PREDICTION, MODELS = "tensorflow.serving.PredictionService", "tensorflow.serving
 IMAGE = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
 WEIGHTS = (np.arange(48, dtype=np.float32).reshape(16, 3) - 24) / 64
 FLOAT, INVALID = tf.DT_FLOAT, grpc.StatusCode.INVALID_ARGUMENT
-RESPONSES = {
+RESPONSES: dict[str, Any] = {
     "Predict": pb.PredictResponse,
     "Classify": pb.ClassificationResponse,
     "Regress": pb.RegressionResponse,
@@ -163,7 +164,7 @@ def test_a_version_that_is_refused_is_told_with_the_reason(tiny, tmp_path):
 
 
 def example(**features):
-    kinds = {
+    kinds: dict[str, Any] = {
         name: {"bytes_list": {"value": [value]}}
         if isinstance(value, bytes)
         else {"float_list": {"value": value}}

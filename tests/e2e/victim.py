@@ -83,8 +83,8 @@ class Victim(ServiceProcess):
     def send(self, method, request, metadata=(), token=TOKEN, timeout=30):
         """One call; what comes back beside an answer is kept. Returns its status."""
         data = request if isinstance(request, bytes) else request.SerializeToString()
-        headers = [*metadata, *([("authorization", f"Bearer {token}")] if token else [])]
-        call = self.channel.unary_unary(f"/{method}").future(
+        headers = (*metadata, *([("authorization", f"Bearer {token}")] if token else []))
+        call = self.channel.unary_unary(f"/{method}", None, None).future(
             data, timeout=timeout, metadata=headers
         )
         code = call.code()
@@ -93,8 +93,8 @@ class Victim(ServiceProcess):
 
     def stream(self, requests):
         """The texts of a stream's answers."""
-        metadata = [("authorization", f"Bearer {TOKEN}")]
-        stream = self.channel.stream_stream(f"/{OIP}/ModelStreamInfer")
+        metadata = (("authorization", f"Bearer {TOKEN}"),)
+        stream = self.channel.stream_stream(f"/{OIP}/ModelStreamInfer", None, None)
         call = stream(
             (r if isinstance(r, bytes) else r.SerializeToString() for r in requests),
             timeout=30, metadata=metadata,

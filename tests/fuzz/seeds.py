@@ -47,7 +47,12 @@ def marked(path: Path) -> bytes:
 
 def _rasters() -> list[bytes]:
     ramp = np.arange(12 * 16, dtype=np.uint8).reshape(12, 16)
-    kinds = [ramp, ramp.astype(np.uint16) * 99, np.stack([ramp] * 3, axis=-1), ramp > 90]
+    kinds: list[np.ndarray] = [
+        ramp,
+        ramp.astype(np.uint16) * 99,
+        np.stack([ramp] * 3, axis=-1),
+        ramp > 90,
+    ]
     text = PngImagePlugin.PngInfo()
     text.add_text("Title", MARKER)
     made = []
@@ -126,7 +131,10 @@ def classify_requests() -> list[bytes]:
 def segment_requests() -> list[bytes]:
     """An image file, and raw tensors of each data type."""
     made = [pb.Image(encoded=saved(np.full((8, 8), 90, np.uint8), "PNG"), frame=0)]
-    for kind, dtype in ((1, "u1"), (2, "<u2"), (3, "<i2"), (4, "<f4")):
+    for kind, dtype in (
+        (pb.DATA_TYPE_UINT8, "u1"), (pb.DATA_TYPE_UINT16, "<u2"),
+        (pb.DATA_TYPE_INT16, "<i2"), (pb.DATA_TYPE_FP32, "<f4"),
+    ):  # fmt: skip
         data = np.arange(64, dtype=dtype).tobytes()
         made.append(pb.Image(raw=pb.RawTensor(data_type=kind, shape=[8, 8], data=data)))
     return [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from prometheus_client import CollectorRegistry
@@ -36,6 +37,7 @@ from wattscan.serving.protocols.tfs.service import TensorFlowServing
 from wattscan.serving.protocols.typed import ImagingService
 from wattscan.serving.repository.config import ModelConfig
 from wattscan.serving.repository.loaded import Clinical, LoadedModel
+from wattscan.serving.repository.repository import Repository
 from wattscan.targets import load_target
 from wattscan.telemetry.attribution import Ledger, Source
 from wattscan.units import Joules, Seconds
@@ -94,9 +96,11 @@ class _Service:
         self._ledger = Ledger()
         self._ledger.set_source(Source("counter", "chip"))
         self.observations = Observations(load_target("cpu"), CollectorRegistry())
-        self.pipeline = Pipeline(_Models(model), self._ledger, self.observations, 64)
+        self.pipeline = Pipeline(
+            cast(Repository, _Models(model)), self._ledger, self.observations, 64
+        )
 
-    def answer(self, method: Callable[[bytes, Call], bytes] | None, data: bytes) -> None:
+    def answer(self, method: Callable[[bytes, Call], object] | None, data: bytes) -> None:
         assert method is not None
         call = Call("fuzz")
         call.shorten(10.0)

@@ -4,6 +4,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -125,7 +126,7 @@ def test_a_run_that_ended_early_cannot_go_on_with_another_code(parts, tmp_path, 
 @pytest.fixture
 def stood_in(monkeypatch, tmp_path):
     """`main` with stand-ins for the sides and the runs; what they were called with."""
-    called = {"places": []}
+    called: dict[Any, Any] = {"places": []}
     monkeypatch.setattr(check_energy.signal, "signal", lambda *_: None)
     monkeypatch.setattr(sides_module, "check_root", lambda _: None)
 

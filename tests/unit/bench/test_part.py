@@ -12,6 +12,7 @@ from wattscan.bench.progress import Progress
 from wattscan.bench.record import Record, read_record
 from wattscan.bench.resume import Past
 from wattscan.bench.service import Reached
+from wattscan.bench.service import Service as BenchService
 from wattscan.contracts import WattscanError
 
 ASKED = Record(
@@ -21,8 +22,20 @@ ASKED = Record(
 )  # fmt: skip
 
 
-class Service:
+class Service(BenchService):
     running = True
+
+    def __init__(self):
+        pass
+
+    def start(self):
+        raise AssertionError
+
+    def stop(self):
+        raise AssertionError
+
+    def failure(self):
+        raise AssertionError
 
 
 @pytest.mark.parametrize(

@@ -44,16 +44,20 @@ def root(tmp_path):
     return root
 
 
+class Preparing:
+    """Called with a revision, gives its side and folder; `said` is what was told meanwhile."""
+
+    def __init__(self, root, folder):
+        self.root, self.folder = root, folder
+        self.said = []
+
+    def __call__(self, revision=None):
+        return prepare("base", revision, self.root, self.folder, self.said.append), self.folder
+
+
 @pytest.fixture
 def side(root, tmp_path):
-    said = []
-
-    def make(revision=None):
-        made = prepare("base", revision, root, tmp_path / "base", said.append)
-        return made, tmp_path / "base"
-
-    make.said = said
-    return make
+    return Preparing(root, tmp_path / "base")
 
 
 def version(folder):

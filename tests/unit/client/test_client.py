@@ -1,6 +1,7 @@
 """What a client makes of arguments, options and errors, without a service."""
 
 import json
+from typing import Any
 
 import grpc
 import numpy as np
@@ -109,7 +110,7 @@ def test_a_hint_that_is_none_is_none(hint, after):
 
     from wattscan.client import answers
 
-    error = SimpleNamespace(
+    error: Any = SimpleNamespace(
         code=lambda: grpc.StatusCode.RESOURCE_EXHAUSTED,
         details=lambda: "full",
         trailing_metadata=lambda: (("grpc-retry-pushback-ms", hint),),

@@ -1,6 +1,7 @@
 """Pairs of made-up runs for `wattscan compare`, with what a service tells of its machine."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from synthetic import Sample, Spec, changed, recording
 
@@ -26,7 +27,7 @@ def machine(**facts):
     return beside
 
 
-def labelled(name: str, match: Mapping[str, str] | None = None, **labels: str):
+def labelled(name: str, match: Mapping[str, Any] | None = None, **labels: str):
     """Gives a family's samples labels."""
     return changed(name, lambda s: s._replace(labels={**s.labels, **labels}), **(match or {}))
 

@@ -1,5 +1,7 @@
 """Clocks and pages that are late: what a recording shows of them, and what comes of it."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from made_runs import RUN, START, TARGET, VARIANTS, Draw, Made, make
@@ -11,7 +13,7 @@ from wattscan.collector.readings import lateness_of, quantum_of
 from wattscan.collector.series import Series
 from wattscan.units import Seconds
 
-QUIET = {"noise": dict.fromkeys(VARIANTS, 0.0), "flutter": 0.0, "uncertainty": 0.0}
+QUIET: dict[str, Any] = {"noise": dict.fromkeys(VARIANTS, 0.0), "flutter": 0.0, "uncertainty": 0.0}
 
 
 def made(seed=0, **draw):

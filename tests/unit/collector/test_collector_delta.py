@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattscan.collector.delta import gap_at, increase, missing_at
+from wattscan.units import Seconds
 
 _steps = st.lists(
     st.tuples(st.integers(1, 5000), st.floats(0, 1e4, allow_nan=False)), min_size=1, max_size=40
@@ -97,6 +98,6 @@ def test_gaps():
     assert gap_at(times, 5.0) == 6.0
     assert gap_at(times, 2.0) == 0.0
     assert gap_at(times, 11.0) == float("inf")
-    assert missing_at(times, 5.0, 1.0)
-    assert not missing_at(times, 1.5, 1.0)
-    assert missing_at(times[:1], 0.0, 1.0)
+    assert missing_at(times, 5.0, Seconds(1.0))
+    assert not missing_at(times, 1.5, Seconds(1.0))
+    assert missing_at(times[:1], 0.0, Seconds(1.0))

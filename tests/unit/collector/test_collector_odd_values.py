@@ -2,6 +2,8 @@
 
 import json
 import re
+from functools import partial
+from typing import Any
 
 import jsonschema
 import pytest
@@ -59,17 +61,16 @@ def test_any_number(name):
     check(every_third(name, 1e308))
 
 
+def relabelled(sample, label, text):
+    return sample._replace(labels={**sample.labels, label: text})
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_any_label(name):
     labels = {label for sample in samples(SPEC) if sample.name == name for label in sample.labels}
     for label in labels:
         for text in ("", "no; such | <name>"):
-            check(
-                changed(
-                    name,
-                    lambda s, label=label, text=text: s._replace(labels={**s.labels, label: text}),
-                )
-            )
+            check(changed(name, partial(relabelled, label=label, text=text)))
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,6 @@ def test_any_label(name):
     ],
 )
 def test_a_phase_at_an_impossible_time(family, value, said):
-    one = {"phase": "load", "precision": "int8", "repeat": "2"}
+    one: dict[str, Any] = {"phase": "load", "precision": "int8", "repeat": "2"}
     with pytest.raises(WattscanError, match=said):
         reduced(valued(family, value, **one))

@@ -3,11 +3,13 @@
 import re
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from synthetic import MODELLED, Spec, recording, without
 
 from wattscan.collector import details, facts, headline, method, plots
+from wattscan.collector.device import Device
 from wattscan.collector.recording import parse_recording
 from wattscan.collector.render_html import _length, html
 from wattscan.collector.report import report_of
@@ -106,8 +108,13 @@ def test_an_empty_plot_says_why():
     assert "the load generator recorded no latency" in text
 
 
+def device(facts_of_machine):
+    """A device of which only the machine's facts are asked."""
+    return cast(Device, SimpleNamespace(machines=(facts_of_machine,)))
+
+
 def test_what_is_not_on_record_is_said_and_what_is_there_shown():
-    told = dict(facts.machine(SimpleNamespace(machines=({"processor": "EPYC", "kernel": ""},))))
+    told = dict(facts.machine(device({"processor": "EPYC", "kernel": ""})))
     assert told["Processor"] == "EPYC"
     assert told["Virtual machine"] == told["NVIDIA driver"] == "not on record"
     assert told["Kernel"] == told["Cores"] == "not on record"
@@ -126,7 +133,7 @@ def test_what_is_not_on_record_is_said_and_what_is_there_shown():
     ],
 )
 def test_a_fact_does_not_repeat_its_heading(fact, heading, said):
-    assert dict(facts.machine(SimpleNamespace(machines=(fact,))))[heading] == said
+    assert dict(facts.machine(device(fact)))[heading] == said
 
 
 def test_each_window_has_a_row():
@@ -330,7 +337,7 @@ def test_a_load_without_an_end_is_shaded_too():
 
 
 def test_the_last_load_is_seen_where_the_run_was_cut_short_in_it():
-    last = {"repeat": "2", "precision": "fp32"}
+    last: dict[str, Any] = {"repeat": "2", "precision": "fp32"}
     lost = (
         without("wattscan_run_phase_end_timestamp_seconds", phase="load", **last),
         without("wattscan_run_phase_start_timestamp_seconds", phase="cooldown", **last),

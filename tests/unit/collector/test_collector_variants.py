@@ -1,6 +1,7 @@
 """Any number of variants against one reference: ratios, intervals, floors, tables, report."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from wattscan.collector.report import report_of
 from wattscan.contracts import WattscanError
 
 FOUR = ("fp32", "fp16", "int8", "int8-ptq")
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "precisions": FOUR,
     "load_watts": {"fp32": 20.0, "fp16": 19.0, "int8": 16.0, "int8-ptq": 15.0},
     "latency": {"fp32": 0.04, "fp16": 0.03, "int8": 0.02, "int8-ptq": 0.02},

@@ -1,6 +1,7 @@
 """One planted fault, one reason. A run without a fault is `valid`."""
 
 import socket
+from typing import Any
 
 import pytest
 from synthetic import (
@@ -23,6 +24,7 @@ from wattscan.collector.recording import parse_recording
 from wattscan.collector.report import report_of
 from wattscan.collector.verdict import REASON_CODES
 from wattscan.contracts import WattscanError
+from wattscan.units import Seconds
 
 LOADS = [span for span in spans(Spec()) if span.phase == "load"]
 FIRST = LOADS[0]  # FP32, repeat 1
@@ -57,7 +59,7 @@ def tell(name):
 
 
 PAGE = "wattscan_page_timestamp_seconds"
-GENERATOR = {"instance": LOADGEN["instance"]}
+GENERATOR: dict[str, Any] = {"instance": LOADGEN["instance"]}
 RUN_STARTS = "wattscan_run_phase_start_timestamp_seconds"
 
 
@@ -104,7 +106,7 @@ def second_source(sample):
 
 
 MIDDLE = (FIRST.start + FIRST.end) / 2
-LABELS = {"task": "brain-mri", "precision": "fp32", "repeat": "1"}
+LABELS: dict[str, Any] = {"task": "brain-mri", "precision": "fp32", "repeat": "1"}
 PHASE_END = "wattscan_run_phase_end_timestamp_seconds"
 
 IDLE = next(span for span in spans(Spec()) if span.phase == "idle")
@@ -424,7 +426,7 @@ def test_a_ratio_is_worth_no_more_than_its_worse_cell():
     report = report_of(parse_recording(recording(PLANTED["throttled"]).encode(), "r"))
     int8 = report.tables[0].rows[1].values
     assert int8["verdict"] == "valid"
-    assert int8["ratio"].endswith(", invalid")
+    assert str(int8["ratio"]).endswith(", invalid")
 
 
 def test_a_gap_at_an_edge_and_one_within():
@@ -451,11 +453,13 @@ def test_a_little_too_much_coverage_shows_over_the_whole_run():
 
 
 def test_clocks():
-    assert clocks_of_delays(0.01, 1.0, 3, {}).apart == 0
-    assert clocks_of_delays(-0.08, 1.0, 3, {}).apart == 0  # a phase that began during a scrape
-    assert clocks_of_delays(-0.2, 1.0, 3, {}).apart == pytest.approx(0.1)
-    assert clocks_of_delays(1.3, 1.0, 3, {}).apart == pytest.approx(0.3)
-    assert clocks_of_delays(0.01, 1.0, 3, {}).unknown == pytest.approx(0.99)
+    assert clocks_of_delays(Seconds(0.01), Seconds(1.0), 3, {}).apart == 0
+    assert (
+        clocks_of_delays(Seconds(-0.08), Seconds(1.0), 3, {}).apart == 0
+    )  # a phase that began during a scrape
+    assert clocks_of_delays(Seconds(-0.2), Seconds(1.0), 3, {}).apart == pytest.approx(0.1)
+    assert clocks_of_delays(Seconds(1.3), Seconds(1.0), 3, {}).apart == pytest.approx(0.3)
+    assert clocks_of_delays(Seconds(0.01), Seconds(1.0), 3, {}).unknown == pytest.approx(0.99)
     late = [shift_generator(6.0), without(PAGE)]
     assert "clocks_apart" in codes(Spec(edits=tuple(late)))
 
@@ -814,7 +818,7 @@ def test_a_service_started_anew_whose_first_request_is_of_the_load():
     def anew(sample):
         return sample._replace(value=sample.value - round(before))
 
-    whose = {"precision": load.precision}
+    whose: dict[str, Any] = {"precision": load.precision}
     edits = (
         valued(REQUESTS, 100.0, FIRST.end + 5, load.start - 60, **whose),
         without(REQUESTS, load.start - 60, load.start, **whose),

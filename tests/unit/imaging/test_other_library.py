@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -61,7 +62,7 @@ def look_alikes(folder):
     plain = folder / "plain.dcm"
     for (tool, *options), every in ENCODERS.items():
         for pixels in every:
-            bits = {"BitsStored": 12} if pixels is TWELVE else {}
+            bits: dict[str, Any] = {"BitsStored": 12} if pixels is TWELVE else {}
             plain.write_bytes(dicom(pixels, **bits))
             path = folder / f"{tool} {' '.join(options)} {pixels.dtype} {pixels.ndim}.dcm"
             subprocess.run([tool, *options, plain, path], check=True, capture_output=True)

@@ -15,7 +15,7 @@ from locust.runners import LocalRunner
 from loadtest import plan as plan_module
 from loadtest import sender as sender_module
 from loadtest.conductor import Conductor
-from loadtest.connection import Answer
+from loadtest.connection import Answer, Connection
 from loadtest.crew import Crew
 from loadtest.ledger import Ledger
 from loadtest.plan import Plan
@@ -29,9 +29,11 @@ PROFILES["quick"] = Profile(idle=0.05, warmup=0.3, load=1.0, cooldown=0.05, repe
 assert plan_module.PROFILES is PROFILES
 
 
-class Connection:
-    address = "127.0.0.1:1"
+class FakeConnection(Connection):
     numbers = iter(range(10**9))
+
+    def __init__(self):
+        self.address = "127.0.0.1:1"
 
     def send(self, method, request, name):
         assert (method, name[:2]) == ("/a/B", "t-")
@@ -40,20 +42,23 @@ class Connection:
         return Answer(0.005, 0, "INTERNAL", "planted") if failed else Answer(0.005, 9)
 
 
-class Speaks:
+class Planted:
     def __init__(self, connection):
         pass
+
+    def subjects(self):
+        return {}
 
     def requests(self, workload, subject, variant):
         images = int(sys.argv[2]) if len(sys.argv) > 2 else 1
         return Requests("/a/B", images, (b"1", b"2", b"3"))
 
 
-sender_module.PROTOCOLS = {"wattscan.v1": Speaks}
+sender_module.PROTOCOLS = {"wattscan.v1": Planted}
 environment = Environment(user_classes=[])
 runner = environment.runner = LocalRunner(environment)
 crew = Crew(environment)
-sender = Sender(Connection(), lambda kind, data: runner.send_message(kind, dict(data)))
+sender = Sender(FakeConnection(), lambda kind, data: runner.send_message(kind, dict(data)))
 for kind, act in (
     (sender_module.PREPARE, sender.prepare),
     (sender_module.OPEN, sender.open),

@@ -32,7 +32,7 @@ OURS = Entry("wattscan", "oip")
 THEIRS = Entry("triton", "oip")
 LOGITS = np.linspace(-1, 1, 256 * 256, dtype=np.float32).reshape(networks.OUTPUT_SHAPE)
 MASK = (LOGITS >= 0).astype(np.uint8)
-EXCHANGE = {"logits": LOGITS, "mask": MASK}
+EXCHANGE: dict[str, np.ndarray] = {"logits": LOGITS, "mask": MASK}
 
 
 def window(clients=1, cpu=0.01, inferences=100, wall=1.0, p99=0.02):

@@ -136,7 +136,6 @@ def test_pieces_of_one_name_are_added():
 def rapl(tmp_path):
     """A counter that runs at 40 W."""
     rapl = FakeRapl(tmp_path)
-    rapl.root = tmp_path
     yield rapl
     rapl.end()
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from types import SimpleNamespace
+from argparse import Namespace
 
 import numpy as np
 import pytest
@@ -113,6 +113,6 @@ def test_a_score_needs_its_metric_and_data_set():
     from wattscan.training.own.cli import _quality
 
     with pytest.raises(WattscanError, match="a score needs all three"):
-        _quality(SimpleNamespace(metric="dice", score=0.9, dataset=None))
+        _quality(Namespace(metric="dice", score=0.9, dataset=None))
     with pytest.raises(WattscanError, match="--score is 9"):
-        _quality(SimpleNamespace(metric="dice", score=9, dataset="d"))
+        _quality(Namespace(metric="dice", score=9, dataset="d"))

@@ -1,6 +1,7 @@
 """Folders in other makers' layouts, written here: what is read of them, and what they lack."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ MONAI = {
 }  # fmt: skip
 HUGGING_FACE = {"model_type": "vit", "id2label": {"1": "ill", "0": "well", "10": "other"}}
 PREPARED = {"size": {"height": 8, "width": 8}, "image_mean": [0.5] * 3, "image_std": [0.25] * 3}
-TIMM = {
+TIMM: dict[str, Any] = {
     "architecture": "resnet18", "label_names": ["a", "b"],
     "pretrained_cfg": {"input_size": [3, 8, 8], "mean": [0.5] * 3, "std": [0.25] * 3,
                        "crop_pct": 0.8, "license": "mit"},

@@ -1,5 +1,7 @@
 """A plug on 127.0.0.1, and how its drivers' tests ask for a failure's reason."""
 
+from __future__ import annotations
+
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -44,6 +46,8 @@ class Plug(ThreadingHTTPServer):
 
 
 class Answer(BaseHTTPRequestHandler):
+    server: Plug
+
     def do_GET(self):
         self.server.paths.append(self.path)
         self.server.hang.wait(5)

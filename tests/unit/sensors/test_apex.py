@@ -1,6 +1,6 @@
 import pytest
 
-from wattscan.contracts import SensorAbsent, SensorFailed, WattscanError
+from wattscan.contracts import SensorAbsent, SensorFailed, TemperatureSensor, WattscanError
 from wattscan.sensors import apex
 
 
@@ -14,6 +14,7 @@ def chip(sysfs, name, millidegrees, trip_point=85_050):
 
 def read(sysfs):
     (sensor,) = apex.find({}, sysfs)
+    assert isinstance(sensor, TemperatureSensor)
     return sensor, {r.zone: r.temperature for r in sensor.read_temperature()}
 
 

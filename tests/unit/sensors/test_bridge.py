@@ -14,10 +14,11 @@ from wattscan.contracts import (
     WattscanError,
 )
 from wattscan.sensors import bridge
+from wattscan.units import Celsius, Joules, Watts
 
-POWER = PowerReading("inlet", "system", 4.2, 1000.0)
-ENERGY = EnergyReading("inlet", "system", 123.0)
-CAMERA = TemperatureReading("camera", 41.2, 1000.0)
+POWER = PowerReading("inlet", "system", Watts(4.2), 1000.0)
+ENERGY = EnergyReading("inlet", "system", Joules(123.0))
+CAMERA = TemperatureReading("camera", Celsius(41.2), 1000.0)
 
 
 def find(folder, **settings):
@@ -136,7 +137,7 @@ def test_a_spoilt_file_is_a_failure_and_not_a_zero(tmp_path, content, expected):
 
 def test_one_logger_s_end_does_not_silence_the_others(tmp_path):
     textfile.write(tmp_path, "camera", [CAMERA])
-    probe = textfile.write(tmp_path, "probe", [TemperatureReading("probe", 30.0, 5.0)])
+    probe = textfile.write(tmp_path, "probe", [TemperatureReading("probe", Celsius(30.0), 5.0)])
     (sensor,) = find(tmp_path)
     assert {r.zone for r in sensor.read_temperature()} == {"camera", "probe"}
     age(probe, 20)
@@ -162,7 +163,7 @@ def test_only_whole_files_of_its_kind_are_opened(tmp_path):
 
 def test_how_old_a_file_may_be_is_judged_by_the_setting_alone(tmp_path):
     """A power without a time of its own has its file's: handed over anew, it has moved."""
-    plain = PowerReading("inlet", "system", 4.2)
+    plain = PowerReading("inlet", "system", Watts(4.2))
     textfile.write(tmp_path, "meter", [plain])
     textfile.write(tmp_path, "camera", [CAMERA])
     power, temperature = find(tmp_path, stale_after_seconds=60)
@@ -175,7 +176,9 @@ def test_files_that_are_gone_are_forgotten(tmp_path):
     textfile.write(tmp_path, "camera", [CAMERA])
     (sensor,) = find(tmp_path)
     for number in range(5):
-        textfile.write(tmp_path, f"logger-{number}", [TemperatureReading(f"z{number}", 1.0)])
+        textfile.write(
+            tmp_path, f"logger-{number}", [TemperatureReading(f"z{number}", Celsius(1.0))]
+        )
         sensor.read_temperature()
         (tmp_path / f"logger-{number}.prom").unlink()
     sensor.read_temperature()

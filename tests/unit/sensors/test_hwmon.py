@@ -1,6 +1,6 @@
 import pytest
 
-from wattscan.contracts import SensorAbsent, SensorFailed
+from wattscan.contracts import PowerSensor, SensorAbsent, SensorFailed, TemperatureSensor
 from wattscan.sensors import hwmon, thermal_zone
 
 
@@ -28,18 +28,21 @@ def sysfs(tmp_path):
 
 def test_hwmon_power_is_in_watts_and_the_average_is_preferred(sysfs):
     power, _ = hwmon.find({}, sysfs)
+    assert isinstance(power, PowerSensor)
     readings = {r.domain: r.power for r in power.read_power()}
     assert readings == {"hwmon0:k10temp:power1": 65.25, "hwmon0:k10temp:power2": 1.5}
 
 
 def test_hwmon_temperatures_are_in_degrees(sysfs):
     _, temperature = hwmon.find({}, sysfs)
+    assert isinstance(temperature, TemperatureSensor)
     readings = {r.zone: r.temperature for r in temperature.read_temperature()}
     assert readings == {"hwmon0:k10temp:Tctl": 41.5, "hwmon0:k10temp:temp3": 39.25}
 
 
 def test_one_channel_asleep_does_not_silence_the_others(sysfs):
     _, temperature = hwmon.find({}, sysfs)
+    assert isinstance(temperature, TemperatureSensor)
     chip = sysfs / "class" / "hwmon" / "hwmon0"
     (chip / "temp1_input").write_text("asleep")
     assert [r.zone for r in temperature.read_temperature()] == ["hwmon0:k10temp:temp3"]
@@ -50,6 +53,7 @@ def test_one_channel_asleep_does_not_silence_the_others(sysfs):
 
 def test_thermal_zones_are_in_degrees(sysfs):
     (sensor,) = thermal_zone.find({}, sysfs)
+    assert isinstance(sensor, TemperatureSensor)
     readings = {r.zone: r.temperature for r in sensor.read_temperature()}
     assert readings == {"x86_pkg_temp": 47.0, "acpitz": -5.0}
 
@@ -57,6 +61,7 @@ def test_thermal_zones_are_in_degrees(sysfs):
 def test_two_thermal_zones_of_one_type_are_told_apart(sysfs):
     (sysfs / "class" / "thermal" / "thermal_zone1" / "type").write_text("x86_pkg_temp")
     (sensor,) = thermal_zone.find({}, sysfs)
+    assert isinstance(sensor, TemperatureSensor)
     zones = {r.zone for r in sensor.read_temperature()}
     assert zones == {"x86_pkg_temp:thermal_zone0", "x86_pkg_temp:thermal_zone1"}
 

@@ -1,6 +1,6 @@
 import pytest
 
-from wattscan.contracts import SensorAbsent, SensorFailed, WattscanError
+from wattscan.contracts import PowerSensor, SensorAbsent, SensorFailed, WattscanError
 from wattscan.sensors import ina3221
 
 
@@ -59,6 +59,7 @@ def agx_orin(tmp_path):
 
 def read(sysfs, **settings):
     (sensor,) = ina3221.find(settings, sysfs)
+    assert isinstance(sensor, PowerSensor)
     return sensor, {r.domain: (r.scope, r.power) for r in sensor.read_power()}
 
 

@@ -19,6 +19,7 @@ from wattscan.sensors import nvml
 from wattscan.sensors.nvml.readers import NvmlEnergy, NvmlPower
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.state import SensorState
+from wattscan.units import Seconds
 
 SOURCE = Path(__file__).with_name("mock_nvml.c")
 NEWER = [
@@ -221,10 +222,12 @@ def test_power_without_a_counter_is_polled_at_50_hz():
         (0.01, 0.01, None),
         (0.5, 0.1, 0.5),
     ):
-        found = FoundSensor(sensor, replace(choice, interval=of_entry))
-        assert SensorState(found, of_target, time.monotonic, print).wanted_interval == wanted
+        found = FoundSensor(sensor, replace(choice, interval=Seconds(of_entry)))
+        assert (
+            SensorState(found, Seconds(of_target), time.monotonic, print).wanted_interval == wanted
+        )
     counter = FoundSensor(NvmlEnergy(None, {}, 0.05, None), choice)
-    assert SensorState(counter, 0.1, time.monotonic, print).wanted_interval == 0.1
+    assert SensorState(counter, Seconds(0.1), time.monotonic, print).wanted_interval == 0.1
 
 
 def test_a_gpu_that_refuses_its_handle_leaves_the_others(driver):

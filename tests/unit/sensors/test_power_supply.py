@@ -1,6 +1,12 @@
 import pytest
 
-from wattscan.contracts import SensorAbsent, SensorFailed, TemperatureSensor, WattscanError
+from wattscan.contracts import (
+    PowerSensor,
+    SensorAbsent,
+    SensorFailed,
+    TemperatureSensor,
+    WattscanError,
+)
 from wattscan.sensors import power_supply
 
 
@@ -18,6 +24,7 @@ def battery(sysfs, name="BAT0", **files):
 
 def read(sysfs):
     (sensor,) = power_supply.find({}, sysfs)
+    assert isinstance(sensor, PowerSensor)
     return sensor, {r.domain: (r.scope, r.power) for r in sensor.read_power()}
 
 

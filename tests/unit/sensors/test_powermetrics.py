@@ -10,6 +10,7 @@ import pytest
 from waiting import wait_until
 from wattscan.contracts import EnergySensor, PowerSensor, SensorAbsent, SensorFailed, WattscanError
 from wattscan.sensors import powermetrics
+from wattscan.units import Seconds
 
 INTERVAL = 0.2
 
@@ -35,20 +36,19 @@ def sample(cpu=640, gpu=31, ane=12, combined=3415.0, **more):
     )
 
 
-@pytest.fixture
-def tool(tmp_path, monkeypatch):
-    """A tool that writes the given chunks, and ends or stays; returns how to make its sensor."""
-    monkeypatch.setattr(powermetrics.platform, "system", lambda: "Darwin")
-    monkeypatch.setattr(powermetrics.platform, "machine", lambda: "arm64")
-    monkeypatch.setattr(powermetrics.os, "geteuid", lambda: 0, raising=False)
-    script = tmp_path / "powermetrics"
+class Tool:
+    """A tool that writes the given chunks, and ends or stays; called, it gives its sensor."""
 
-    def make(*chunks, then="stay"):
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self, *chunks, then="stay"):
+        script = self.folder / "powermetrics"
         script.write_text(
             f"#!{sys.executable}\n"
             "import os, sys, time\n"
-            f"open({str(tmp_path / 'runs')!r}, 'a').write(f'{{os.getpid()}}\\n')\n"
-            f"open({str(tmp_path / 'arguments')!r}, 'w').write(' '.join(sys.argv[1:]))\n"
+            f"open({str(self.folder / 'runs')!r}, 'a').write(f'{{os.getpid()}}\\n')\n"
+            f"open({str(self.folder / 'arguments')!r}, 'w').write(' '.join(sys.argv[1:]))\n"
             f"for chunk in {list(chunks)!r}:\n"
             "    os.write(1, chunk)\n"
             "    time.sleep(0.002)\n"
@@ -57,17 +57,22 @@ def tool(tmp_path, monkeypatch):
         script.chmod(0o755)
         (sensor,) = powermetrics.find(
             {"command": str(script), "uncertainty_ratio": 0.1, "sample_interval_seconds": INTERVAL},
-            tmp_path,
+            self.folder,
         )
         return sensor
 
-    make.folder = tmp_path
-    return make
+
+@pytest.fixture
+def tool(tmp_path, monkeypatch):
+    monkeypatch.setattr(powermetrics.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(powermetrics.platform, "machine", lambda: "arm64")
+    monkeypatch.setattr(powermetrics.os, "geteuid", lambda: 0, raising=False)
+    return Tool(tmp_path)
 
 
 def until(sensor, wanted):
     """Read until the reading or the failure's reason is as wanted, and return that."""
-    got = []
+    got: list[object] = []
 
     def is_wanted():
         try:
@@ -107,7 +112,7 @@ def fed(stream, size):
         for at in range(0, len(stream), size):
             pipe.write(stream[at : at + size])
     thread.join()
-    return {r.domain: r.count for r in run.readings(INTERVAL, 0)}
+    return {r.domain: r.count for r in run.readings(Seconds(INTERVAL), Seconds(0))}
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 4096])

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from wattscan.contracts import SensorAbsent, SensorFailed
+from wattscan.contracts import EnergySensor, SensorAbsent, SensorFailed
 from wattscan.sensors import rapl
 
 SETTINGS = {"uncertainty_ratio": 0.05}
@@ -27,6 +27,7 @@ def sysfs(tmp_path):
 
 def read(sysfs):
     (sensor,) = rapl.find(SETTINGS, sysfs)
+    assert isinstance(sensor, EnergySensor)
     return sensor, {r.domain: r for r in sensor.read_energy()}
 
 

@@ -2,6 +2,7 @@ import errno
 import os
 import struct
 import sys
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def sysfs(tmp_path):
 @pytest.fixture
 def kernel(monkeypatch):
     """perf_event_open by pipes: (event, processor) -> the end to write counts to."""
-    pipes = {}
+    pipes: dict[Any, Any] = {}
     descriptors = []
 
     def open_event(pmu_type, config, cpu):

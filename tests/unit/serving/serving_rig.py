@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import contextmanager
+from typing import cast
 
 import numpy as np
 from prometheus_client import CollectorRegistry
@@ -17,6 +18,7 @@ from wattscan.serving.observations import Observations
 from wattscan.serving.pipeline import Pipeline
 from wattscan.serving.repository.config import ModelConfig
 from wattscan.serving.repository.loaded import Clinical, LoadedModel
+from wattscan.serving.repository.repository import Repository
 from wattscan.targets import load_target
 from wattscan.telemetry.attribution import Ledger, Source
 
@@ -27,8 +29,8 @@ class Engine:
     """Answers x > 0 with 1 and else with -1, when the gate is open."""
 
     provider = "test"
-    inputs = (TensorSpec("image", FLOAT, (-1, 4)),)
-    outputs = (TensorSpec("sign", FLOAT, (-1, 4)),)
+    inputs: tuple[TensorSpec, ...] = (TensorSpec("image", FLOAT, (-1, 4)),)
+    outputs: tuple[TensorSpec, ...] = (TensorSpec("sign", FLOAT, (-1, 4)),)
 
     def __init__(self):
         self.gate = threading.Event()
@@ -106,7 +108,9 @@ class Rig:
         self.model = nerve_model(self.engine, Batching(**{"queue_limit": 2, **batching}))
         self.registry = CollectorRegistry()
         self.observations = Observations(load_target("cpu"), self.registry)
-        self.pipeline = Pipeline(OneModel(self.model), self.ledger, self.observations, 64)
+        self.pipeline = Pipeline(
+            cast(Repository, OneModel(self.model)), self.ledger, self.observations, 64
+        )
         self.call = None
 
     def ask(self, pixels=None, name="nerve-ultrasound-int8", kind="segmentation", **call):

@@ -28,6 +28,12 @@ REFLECTION = f"/{reflection.SERVICE_NAME}/ServerReflectionInfo"
 CODE = grpc.StatusCode
 
 
+def pushback_ms(refused):
+    """When the client is told to try again."""
+    metadata = {entry.key: entry.value for entry in refused.trailing_metadata()}
+    return metadata["grpc-retry-pushback-ms"]
+
+
 class Rig:
     """A server of four threads, whose method answers when the gate is open."""
 
@@ -101,7 +107,7 @@ def test_a_client_has_so_many_calls_open_and_another_is_served(rig):
     assert refused.value.details() == (
         "2 of this client's calls are open already, and that is the limit: try again in 0.1 s"
     )
-    hint = dict(refused.value.trailing_metadata())["grpc-retry-pushback-ms"]
+    hint = pushback_ms(refused.value)
     assert int(hint) > 0
     here.gate.set()
     assert [each.result(5) for each in open_] == [b"x", b"x"]
@@ -163,7 +169,7 @@ def test_a_message_that_memory_has_no_room_for_is_refused(rig, method):
         list(call(iter([b"x"]), timeout=5)) if method == "stream_stream" else call(b"x", timeout=5)
     assert refused.value.code() is CODE.RESOURCE_EXHAUSTED
     assert "1 MiB of memory left, and this may take 2" in refused.value.details()
-    assert dict(refused.value.trailing_metadata())["grpc-retry-pushback-ms"] == "1000"
+    assert pushback_ms(refused.value) == "1000"
 
 
 def test_messages_on_their_way_need_room_each(rig):

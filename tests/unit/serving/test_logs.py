@@ -101,9 +101,12 @@ def test_a_log_that_cannot_be_written_ends_nothing(stream, kind, capfd):
         def write(self, _text):
             raise OSError(28, f"no space left for {SECRET}")
 
-        flush = write
+        def flush(self):
+            self.write("")
 
-    logging.getLogger().handlers[0].setStream(Full())
+    (handler, *_) = logging.getLogger().handlers
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(Full())
     configure(kind)
     logging.getLogger("wattscan").error("lost")
     log_failure("wattscan")

@@ -38,7 +38,7 @@ def serve():
         server.start()
         channel = grpc.insecure_channel(f"127.0.0.1:{port}")
         servers.extend((channel.close, lambda: server.stop(0)))
-        return channel.unary_unary("/t.S/M")
+        return channel.unary_unary("/t.S/M", None, None)
 
     yield serve
     for stop in servers:
@@ -115,7 +115,12 @@ class Context:
 
 def test_a_deadline_that_has_passed_is_not_taken_for_none():
     left = []
-    methods = {"M": Method(lambda data, call: left.append(call.left()) or b"")}
+
+    def answer(_data, call):
+        left.append(call.left())
+        return b""
+
+    methods = {"M": Method(answer)}
     handler = dispatcher().handler(Service("t.S", "oip", methods))
     details = type("Details", (), {"method": "/t.S/M", "invocation_metadata": ()})
     handler.service(details).stream_unary(iter([b""]), Context())

@@ -5,6 +5,7 @@ import os
 import queue
 import sys
 import threading
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -86,7 +87,7 @@ def test_every_call_is_served_once(most, bursts):
     pool, served = RequestThreads(most, "request"), []
     for number, burst in enumerate(bursts):
         for each in range(burst):
-            pool.submit(lambda call=(number, each): served.append(call))
+            pool.submit(partial(served.append, (number, each)))
     pool.shutdown()
     assert sorted(served) == [(n, each) for n, burst in enumerate(bursts) for each in range(burst)]
     with pytest.raises(RuntimeError, match="no calls any more"):

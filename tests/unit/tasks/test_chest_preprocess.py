@@ -91,7 +91,9 @@ def test_findings_come_with_their_names_in_order() -> None:
 @given(st.lists(st.floats(-30, 30, width=32), min_size=14, max_size=14))
 def test_probabilities_are_the_sigmoid_of_the_logits(logits: list[float]) -> None:
     expected = 1 / (1 + np.exp(-np.array(logits)))
-    np.testing.assert_allclose([f.probability for f in findings(logits)], expected, atol=1e-12)
+    np.testing.assert_allclose(
+        [f.probability for f in findings(np.array(logits))], expected, atol=1e-12
+    )
 
 
 @given(st.lists(st.floats(-1e4, 1e4, width=32), min_size=14, max_size=14))
@@ -103,7 +105,7 @@ def test_a_higher_logit_is_no_less_probable(logits: list[float]) -> None:
 def test_sure_answers_do_not_overflow_and_zero_is_one_half() -> None:
     logits = np.zeros(14)
     logits[:2] = -1e4, 1e4
-    assert [f.probability for f in findings(logits)][:3] == [0.0, 1.0, 0.5]
+    assert [f.probability for f in findings(np.array(logits))][:3] == [0.0, 1.0, 0.5]
 
 
 def test_as_many_logits_as_findings_are_needed() -> None:

@@ -1,11 +1,14 @@
 """A sampler with a counter, a meter and a thermometer, on a clock that the test sets."""
 
+from collections.abc import Callable, Sequence
+
 from ledger_rig import Clock
 from prometheus_client import CollectorRegistry, generate_latest
 
 from wattscan.contracts import (
     Batching,
     EnergyReading,
+    Method,
     PaperReading,
     PowerReading,
     SensorChoice,
@@ -35,7 +38,7 @@ PROVEN = Evidence(frozenset({"package-0", "gpu-rail", "inlet", "board", "gpu"}))
 
 
 class Fallible:
-    failure = None
+    failure: Exception | None = None
 
     def check(self):
         if self.failure:
@@ -43,8 +46,12 @@ class Fallible:
 
 
 class Counter(Fallible):
-    name, method, uncertainty_ratio = "rapl", "counter", 0.05
+    name, uncertainty_ratio = "rapl", 0.05
+    method: Method = "counter"
     count = 100.0
+    # What some counters have besides; a test that needs it gives it.
+    unreadable: dict[str, str]
+    device_domains: Callable[..., Sequence[str]]
 
     def read_energy(self):
         self.check()

@@ -35,6 +35,7 @@ def test_a_counter_is_read_for_each_piece(tmp_path):
 
 def test_what_is_silent_counts_nothing(tmp_path):
     with moving({"package-0": 10.0}, tmp_path), counted(only_rapl(), tmp_path) as source:
+        assert isinstance(source, Counted)
         assert source.read() is not None
         (tmp_path / "class/powercap/intel-rapl:0/energy_uj").unlink()
         assert source.read() is None

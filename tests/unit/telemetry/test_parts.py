@@ -5,7 +5,7 @@ from moving_rapl import moving
 from sampler_rig import COUNTER, METER, Rig
 
 from waiting import wait_until
-from wattscan.contracts import EnergyReading, SensorAbsent, SensorChoice
+from wattscan.contracts import EnergyReading, Method, SensorAbsent, SensorChoice
 from wattscan.rapl_domains import device_domains
 from wattscan.targets import load_target
 from wattscan.telemetry import discovery
@@ -56,9 +56,12 @@ def test_a_machine_of_which_a_socket_is_not_proven_is_left_to_the_next_source(
 ):
     looked = []
     look = discovery.look
-    monkeypatch.setattr(
-        discovery, "look", lambda choice, sysfs: looked.append(choice.name) or look(choice, sysfs)
-    )
+
+    def look_and_note(choice, sysfs):
+        looked.append(choice.name)
+        return look(choice, sysfs)
+
+    monkeypatch.setattr(discovery, "look", look_and_note)
     with moving({"package-0": 50.0, "package-1": watts}, tmp_path):
         spoil(tmp_path / "class/powercap/intel-rapl:1")
         found = discover(CPU, tmp_path)
@@ -245,7 +248,8 @@ def test_a_counter_that_starts_anew_is_compared_anew():
 
 
 class Source:
-    name, method, uncertainty_ratio, update_period = "s", "counter", 0.05, Seconds(0.001)
+    name, uncertainty_ratio, update_period = "s", 0.05, Seconds(0.001)
+    method: Method = "counter"
 
     def __init__(self, read):
         self.read_energy = read

@@ -4,7 +4,14 @@ import pytest
 from moving_rapl import moving, zones
 from sampler_rig import COUNTER, METER, Rig
 
-from wattscan.contracts import EnergyReading, PowerReading, SensorAbsent, SensorChoice, SensorFailed
+from wattscan.contracts import (
+    EnergyReading,
+    Method,
+    PowerReading,
+    SensorAbsent,
+    SensorChoice,
+    SensorFailed,
+)
 from wattscan.rapl_domains import device_domains
 from wattscan.targets import load_target
 from wattscan.telemetry.attribution import Ledger
@@ -63,7 +70,8 @@ def test_a_domain_that_may_be_zero_is_believed_beside_one_that_moves():
 class Source:
     """A counter of that many watts, on a clock that moves at each reading."""
 
-    name, method, uncertainty_ratio = "s", "counter", 0.05
+    name, uncertainty_ratio = "s", 0.05
+    method: Method = "counter"
 
     def __init__(self, watts, monkeypatch, period=0.01, scope="chip"):
         self.update_period = Seconds(period)

@@ -1,5 +1,8 @@
 """When the sensor that the tables read falls silent, or cannot be believed."""
 
+import threading
+from typing import Any
+
 import pytest
 from ledger_rig import ledger_of, total
 from sampler_rig import COUNTER, METER, Rig
@@ -102,7 +105,10 @@ def test_a_frozen_counter_is_absent_with_its_reason():
 @pytest.mark.parametrize("fault", ["frozen", "below_floor"])
 def test_what_was_not_believed_stays_a_gap(fault):
     """A counter that stood still has not counted: nothing of that time is covered afterwards."""
-    choice = {"frozen": {"frozen_after": Seconds(1.0)}, "below_floor": {"floors": FLOOR}}
+    choice: dict[str, dict[str, Any]] = {
+        "frozen": {"frozen_after": Seconds(1.0)},
+        "below_floor": {"floors": FLOOR},
+    }
     rig = Rig(**choice[fault])
     rig.sampler.tick()
     for _ in range(20):
@@ -130,20 +136,21 @@ def test_a_counter_that_moves_seldom_covers_the_time_behind_it(rig):
 
 
 def test_a_rail_does_not_stand_for_its_board():
-    rig = Rig()
+    rig, asleep = Rig(), threading.Event()
 
     def rails():
         rig.counter.check()
-        board = [] if rig.asleep else [EnergyReading("board", "board", Joules(rig.counter.count))]
+        board = (
+            [] if asleep.is_set() else [EnergyReading("board", "board", Joules(rig.counter.count))]
+        )
         return [*board, EnergyReading("gpu", "rail", Joules(rig.counter.count / 2))]
 
-    rig.asleep = False
     rig.counter.read_energy = rails
     rig.sampler.states[0]._read = rails
     for _ in range(60):
         rig.tick()
     assert table(rig) == "rapl"
-    rig.asleep = True
+    asleep.set()
     for _ in range(10):
         rig.tick()
     assert table(rig) == "ina3221", "the next sensor, not the next domain"

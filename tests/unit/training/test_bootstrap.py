@@ -1,6 +1,7 @@
 """The interval of a difference between two models that saw the same images."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -133,7 +134,7 @@ def test_images_of_one_patient_are_drawn_together() -> None:
     truth = masks(10)
     before, after = answers(truth, 1.0, 0), answers(truth, 0.8, 1)
     once = difference(NERVE, split(truth), before, after)
-    copies = [np.repeat(one, 4, axis=0) for one in (truth, before, after)]
+    copies: list[Any] = [np.repeat(one, 4, axis=0) for one in (truth, before, after)]
     patients = [str(number // 4) for number in range(40)]
     together = bootstrap.difference(NERVE, split(copies[0]), patients, (copies[1], copies[2]))
     apart = difference(NERVE, split(copies[0]), copies[1], copies[2])

@@ -1,6 +1,6 @@
 """Public data sets in three parts: by patient, the same every time, and only where they belong."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,9 @@ patient_lists = st.lists(st.integers(0, 20).map(str), min_size=3, max_size=80)
 class Listed:
     """A data set of which only the patients are asked."""
 
-    patients: list[str]
+    patients: Sequence[str]
     name: str = "listed"
-    files: tuple[Path, ...] = ()
+    files: Sequence[Path] = ()
 
     def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         raise AssertionError("nothing is read to split")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from wattscan import plugins
 from wattscan.artifacts import find_cards, load_card, model_file
 from wattscan.cli import main
-from wattscan.contracts import WattscanError
+from wattscan.contracts import Format, WattscanError
 from wattscan.installation import models_folder
 from wattscan.training import half, onnx_file, tflite_file
 from wattscan.training.consistency import card_line, pair_lines
@@ -37,7 +38,8 @@ def test_it_is_half_the_file_has_the_form_and_a_score_of_its_own(models):
     fp32, fp16 = (load_card(models / f"{TASK}-{name}" / "card.json") for name in ("fp32", "fp16"))
     assert (fp16.precision, fp16.datatype) == ("fp16", "fp16")
     sizes = {}
-    for form, module in (("onnx", onnx_file), ("tflite", tflite_file)):
+    forms: tuple[tuple[Format, ModuleType], ...] = (("onnx", onnx_file), ("tflite", tflite_file))
+    for form, module in forms:
         paths = [model_file(card, form).path for card in (fp32, fp16)]
         sizes[form] = [path.stat().st_size for path in paths]
         assert module.problems(paths[1], datatype="fp16") == []

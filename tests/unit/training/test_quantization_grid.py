@@ -60,7 +60,7 @@ def test_the_grid_follows_the_data_until_it_is_held() -> None:
     assert float(quantizer.high) == 3.0
 
 
-SMALL = {
+SMALL: dict[str, tuple[tuple[int, int, int], int, dict[str, Any]]] = {
     "unet": ((16, 24, 1), 1, {"width": 4, "depth": 3}),
     "resunet": ((16, 24, 3), 1, {"width": 4, "depth": 3}),
     "resnet": ((32, 32, 3), 5, {"block": "bottleneck", "width": 4, "blocks": [1, 2]}),

@@ -8,16 +8,17 @@ from contextlib import nullcontext
 
 import pytest
 
-from wattscan.contracts import EnergyReading, PowerReading, SensorChoice, SensorFailed
+from wattscan.contracts import EnergyReading, Method, PowerReading, SensorChoice, SensorFailed
 from wattscan.targets import load_target
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.verify import page, results
 from wattscan.telemetry.verify.phases import Plan, Verification
 from wattscan.telemetry.verify.polling import Poll, Track, poll
 from wattscan.telemetry.verify.results import Result, Source, Step, Totals
+from wattscan.units import Joules, Seconds
 
-COUNTER = Source("meter", "gpu0", "board", True, 0.05, 0.1, is_device=True)
-GAUGE = Source("gauge", "gpu0", "board", False, 0.01, 0.1)
+COUNTER = Source("meter", "gpu0", "board", True, 0.05, Seconds(0.1), is_device=True)
+GAUGE = Source("gauge", "gpu0", "board", False, 0.01, Seconds(0.1))
 
 
 def steps(counter, gauge):
@@ -42,7 +43,8 @@ class Clock:
 class Stepping:
     """A counter that is renewed every 20 ms, by 0.5 J."""
 
-    name, method, uncertainty_ratio = "meter", "counter", 0.0
+    name, uncertainty_ratio = "meter", 0.0
+    method: Method = "counter"
 
     def __init__(self, clock):
         self.clock = clock
@@ -51,12 +53,12 @@ class Stepping:
     def read_energy(self):
         if next(self.reads) == 5:
             raise SensorFailed("gone", "for once")
-        return [EnergyReading("gpu0", "board", 0.5 * int(self.clock() / 0.02 + 1e-6))]
+        return [EnergyReading("gpu0", "board", Joules(0.5 * int(self.clock() / 0.02 + 1e-6)))]
 
 
 def test_polling_finds_period_and_resolution():
     clock = Clock()
-    found = poll(Stepping(clock), 0.1, 1.0, clock, clock.sleep)
+    found = poll(Stepping(clock), Seconds(0.1), Seconds(1.0), clock, clock.sleep)
     track = found.tracks["gpu0"]
     assert track.period == pytest.approx(0.02)
     assert track.resolution == pytest.approx(0.5)
@@ -67,7 +69,8 @@ def test_polling_finds_period_and_resolution():
 class Blocking:
     """A counter whose reads from one on do not come back until it is let go."""
 
-    method, uncertainty_ratio, update_period = "counter", 0.0, 0.05
+    uncertainty_ratio, update_period = 0.0, 0.05
+    method: Method = "counter"
 
     def __init__(self, name, count, after=5, seconds=None):
         self.name = name
@@ -80,37 +83,38 @@ class Blocking:
         self.left -= 1
         if self.left < 0 and not self.free.wait(self.seconds):
             self.free.set()  # it was slow for once
-        return [EnergyReading("gpu0", "board", self.count())]
+        return [EnergyReading("gpu0", "board", Joules(self.count()))]
 
 
 def test_a_source_that_blocks_is_not_waited_for():
     meter = Blocking("meter", time.monotonic)
-    found = poll(meter, 0.05, 0.3)
+    found = poll(meter, Seconds(0.05), Seconds(0.3))
     meter.free.set()
     assert (found.blocked, found.reads, found.failures) == (True, 6, 1)
 
 
 def test_a_source_that_never_answers_is_not_waited_for():
     meter = Blocking("meter", time.monotonic, after=0)
-    found = poll(meter, 0.05, 0.3)
+    found = poll(meter, Seconds(0.05), Seconds(0.3))
     meter.free.set()
     assert (found.blocked, found.reads, found.failures, found.tracks) == (True, 1, 1, {})
 
 
 def test_a_source_that_is_slow_once_is_read_on():
-    found = poll(Blocking("meter", time.monotonic, seconds=1.3), 0.05, 2.0)
+    found = poll(Blocking("meter", time.monotonic, seconds=1.3), Seconds(0.05), Seconds(2.0))
     assert not found.blocked
     assert found.failures == 1 and found.reads > 50
 
 
 def test_a_driver_that_would_end_the_process_has_failed():
     class Ending:
-        name, method, uncertainty_ratio = "meter", "counter", 0.0
+        name, uncertainty_ratio = "meter", 0.0
+        method: Method = "counter"
 
         def read_energy(self):
             raise SystemExit
 
-    found = poll(Ending(), 0.05, 0.05)
+    found = poll(Ending(), Seconds(0.05), Seconds(0.05))
     assert found.failures == found.reads > 0
 
 
@@ -139,7 +143,9 @@ def test_a_driver_that_gives_each_read_a_new_time_is_told_by_its_figure():
 )
 def test_a_period_is_held_against_the_drivers_statement(times, verdict):
     track = Track(list(times), [0.1] * len(times))
-    watched = Poll(2.0, 100, 0, 1e-5, 1e-5, 0.001, {"gpu0": track})
+    watched = Poll(
+        Seconds(2.0), 100, 0, Seconds(1e-5), Seconds(1e-5), Seconds(0.001), {"gpu0": track}
+    )
     assert results.renewal(COUNTER, watched, track).verdict == verdict
 
 
@@ -206,7 +212,7 @@ def test_a_source_that_falls_silent_in_a_step_is_not_judged():
 )
 def test_a_burst_has_an_error(shown, loaded, verdict):
     powers = {COUNTER.name: 50.0} | ({} if shown is None else {GAUGE.name: shown})
-    found = results.burst(COUNTER, GAUGE, 0.2, Step(0.5, powers), loaded)
+    found = results.burst(COUNTER, GAUGE, Seconds(0.2), Step(0.5, powers), loaded)
     assert found.verdict == verdict
     if shown is not None:
         assert found.figures["error [%]"] == pytest.approx(100 * (shown / 50 - 1))
@@ -221,12 +227,12 @@ def test_a_burst_has_an_error(shown, loaded, verdict):
     ],
 )
 def test_no_energy_of_requests_is_lost(totals, verdict):
-    assert results.requests("meter gpu0", Totals(*totals), last=2.0).verdict == verdict
+    assert results.requests("meter gpu0", Totals(*totals), last=Joules(2.0)).verdict == verdict
 
 
 def test_sampling_may_take_a_hundredth_of_a_processor():
-    assert results.cost("meter", 0.1, 0.004).verdict == "agrees"
-    assert results.cost("meter", 0.1, 0.04).verdict == "differs"
+    assert results.cost("meter", Seconds(0.1), 0.004).verdict == "agrees"
+    assert results.cost("meter", Seconds(0.1), 0.04).verdict == "differs"
 
 
 class Rig:
@@ -256,7 +262,8 @@ class Rig:
 
 
 class Counting:
-    name, method, uncertainty_ratio, update_period = "meter", "counter", 0.1, 0.05
+    name, uncertainty_ratio, update_period = "meter", 0.1, 0.05
+    method: Method = "counter"
 
     def __init__(self, rig):
         self.rig = rig
@@ -281,7 +288,7 @@ def test_the_phases_compare_what_is_there(factor, verdict):
     rig, choice = Rig(factor), SensorChoice("nvml", {})
     found, beside = FoundSensor(Counting(rig), choice), FoundSensor(Showing(rig), choice)
     told = []
-    plan = Plan(0.3, 0.05, [0.0, 0.5, 1.0], told.append)
+    plan = Plan(Seconds(0.3), Seconds(0.05), [0.0, 0.5, 1.0], told.append)
     with Verification(load_target("nvidia"), [found], [beside], rig, plan) as verification:
         verification.poll()
         assert {r.subject: r.verdict for r in verification.reads()} == {
@@ -308,7 +315,7 @@ def test_the_phases_go_on_without_a_source_that_blocks(after):
     rig, choice = Rig(1.0), SensorChoice("nvml", {})
     blocking, told = Blocking("other", rig.count, after), []
     sensors = [FoundSensor(each, choice) for each in (Counting(rig), blocking, Showing(rig))]
-    plan = Plan(0.3, 0.05, [0.0, 0.5, 1.0], told.append)
+    plan = Plan(Seconds(0.3), Seconds(0.05), [0.0, 0.5, 1.0], told.append)
     begin = time.monotonic()
     with Verification(load_target("nvidia"), sensors, [], rig, plan) as verification:
         verification.poll()

@@ -69,6 +69,7 @@ def test_a_gpu_is_loaded_while_it_is_told_to(torch):
 def test_a_load_that_has_ended_is_told(torch):
     torch()
     with make_load(load_target("nvidia"), None) as load:
+        assert isinstance(load, TorchLoad)
         os.kill(load._process.pid, signal.SIGKILL)
         load._process.wait()
         ended = pytest.raises(WattscanError, match="ended by itself, with exit code -9")

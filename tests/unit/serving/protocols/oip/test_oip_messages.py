@@ -13,6 +13,7 @@ from wattscan.contracts import EnergyShare
 from wattscan.serving.errors import NotOffered, RequestRefused
 from wattscan.serving.protocols.oip.datatypes import DTYPES, name_of
 from wattscan.serving.protocols.oip.inputs import arrays_of, read_request
+from wattscan.units import Joules
 from wattscan.wire import open_inference_pb2 as pb
 
 TYPED = {
@@ -133,7 +134,7 @@ def test_a_shape_that_no_array_has_is_refused(shape):
 
 def test_a_response_has_the_tensors_the_id_and_the_energy():
     message = pb.ModelInferRequest(id="42")
-    energy = EnergyShare(0.25, "counter", "board")
+    energy = EnergyShare(Joules(0.25), "counter", "board")
     made = answered(message, {"sign": ONES[:, ::2]}, energy)
     assert (made.id, made.model_name, made.model_version) == ("42", "signs", "1")
     assert made.parameters["energy_joules"].double_param == 0.25

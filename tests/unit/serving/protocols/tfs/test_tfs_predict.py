@@ -80,7 +80,7 @@ def test_an_unknown_input_is_not_read_but_counted():
 
 
 def test_a_response_is_what_protobuf_would_write():
-    outputs = {
+    outputs: dict[str, np.ndarray] = {
         "scores": np.arange(6, dtype=np.float32).reshape(2, 3),
         "mask": np.zeros((0, 4), np.int64),
         "scalar": np.array(True),

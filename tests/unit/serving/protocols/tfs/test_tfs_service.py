@@ -21,7 +21,8 @@ FLOAT32 = np.dtype(np.float32)
 
 
 class Model(SimpleNamespace):
-    __hash__ = object.__hash__
+    def __hash__(self):  # type: ignore[override]  # by identity, as a loaded model is
+        return id(self)
 
 
 def model(version):

@@ -158,8 +158,14 @@ def test_fields_that_are_not_packed_and_packed_ones_in_parts_are_read_too():
         (tensor(tf.DT_FLOAT, (0, 1 << 40, 1 << 40)), "impossible shape"),
         (tensor(tf.DT_FLOAT, [1] * 70, float_val=[1]), "more than 32 dimensions"),
         (tensor(tf.DT_FLOAT, (1 << 30,), float_val=[1]), "may be filled up to 1048576 bytes"),
-        (tf.TensorProto(dtype=1, tensor_shape=tf.TensorShapeProto(unknown_rank=True)), "rank"),
-        (tf.TensorProto(dtype=1).SerializeToString() + b"\x2a\x03abc", "ends within an element"),
+        (
+            tf.TensorProto(dtype=tf.DT_FLOAT, tensor_shape=tf.TensorShapeProto(unknown_rank=True)),
+            "rank",
+        ),
+        (
+            tf.TensorProto(dtype=tf.DT_FLOAT).SerializeToString() + b"\x2a\x03abc",
+            "ends within an element",
+        ),
         (b"\x22\xff", "truncated or corrupt"),
     ],
 )
