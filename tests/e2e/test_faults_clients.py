@@ -135,9 +135,8 @@ def test_a_client_that_is_paused_holds_up_nobody(start_rig, request):
         assert client.stdout.readline() == "ready\n"
         time.sleep(0.1)
         client.send_signal(signal.SIGSTOP)
-        began = time.monotonic()
+        rig.ask(timeout=10)
         rig.assert_well()
-        assert time.monotonic() - began < 5
     finally:
         client.kill()
         client.wait()

@@ -49,7 +49,8 @@ def test_processes_send_together_what_one_would(service, load, scenario):
         # The same arrivals, shared; the last ones may fall on either side of the load's end.
         assert counts[0] == pytest.approx(counts[2], abs=6)
     if scenario == "SingleStream":
-        assert run.total("wattscan_client_latency_seconds_sum") < 2.5
+        # Two loads of a second each; two streams would fill four.
+        assert run.total("wattscan_client_latency_seconds_sum") < 3.5
 
 
 def bench(out, *arguments):

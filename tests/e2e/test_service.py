@@ -91,17 +91,20 @@ def test_the_phantoms_findings_are_told_apart(service, precision):
 
 def test_the_receipt_has_the_model_the_stages_and_the_energy(service):
     data = dicom_bytes("examples_rgb_color.dcm")
+    unnamed = []  # seconds of each request that no stage has
     for _ in range(20):
         receipt = service.stub.Segment(request(pb.Image(encoded=data))).receipt
+        stages = receipt.timings
+        parts = [stages.decode_seconds, stages.preprocess_seconds, stages.queue_seconds]
+        parts += [stages.infer_seconds, stages.postprocess_seconds]
+        assert all(part > 0 for part in parts)
+        unnamed.append(stages.total_seconds - sum(parts))
+    # The quickest of twenty: the machine may do something else at any moment.
+    assert all(seconds >= 0 for seconds in unnamed) and min(unnamed) < 0.05
     (card,) = [c for c in find_cards(models_folder()) if c.name == "nerve-ultrasound-int8"]
     assert receipt.model.name == card.name
     assert receipt.model.version == card.version
     assert receipt.model.sha256 in {file.sha256 for file in card.files}
-    stages = receipt.timings
-    parts = [stages.decode_seconds, stages.preprocess_seconds, stages.queue_seconds]
-    parts += [stages.infer_seconds, stages.postprocess_seconds]
-    assert all(part > 0 for part in parts)
-    assert sum(parts) <= stages.total_seconds < sum(parts) + 0.05
     assert receipt.energy.joules > 0
     assert receipt.energy.method in ("modelled", "counter", "integrated", "estimated")
     assert receipt.energy.scope in ("chip", "board", "system")
