@@ -10,12 +10,13 @@ Of each check: its result, or `{"error": status, "message": text}`, the status b
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from client_options import Answer, add_tls_options, print_answers
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
@@ -37,7 +38,6 @@ from tensorflow_serving.apis import (
 
 ENCODED = "image/encoded"
 MESSAGE_BYTES = 64 << 20
-Answer = dict[str, Any]
 
 
 class Asker:
@@ -254,24 +254,20 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--metadata-field", action="append", default=[], metavar="NAME")
     parser.add_argument("--header", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--client-timeout", type=float, default=60, metavar="SECONDS")
-    parser.add_argument("--root-certificates", metavar="PEM", help="turns TLS on")
-    parser.add_argument("--private-key", metavar="PEM")
-    parser.add_argument("--certificate-chain", metavar="PEM")
+    add_tls_options(parser)
     return parser.parse_args(arguments)
+
+
+def _failed(error: Exception) -> Answer:
+    assert isinstance(error, grpc.Call)
+    return {"error": error.code().name, "message": error.details()}
 
 
 def main(arguments: list[str]) -> None:
     options = _options(arguments)
     asker = Asker(options)
-    found: Answer = {}
-    for name in options.check:
-        try:
-            found[name] = CHECKS[name](asker)
-        except grpc.RpcError as error:
-            assert isinstance(error, grpc.Call)
-            found[name] = {"error": error.code().name, "message": error.details()}
+    print_answers(options, asker, CHECKS, _failed, (grpc.RpcError,))
     asker.channel.close()
-    print(json.dumps(found))
 
 
 if __name__ == "__main__":

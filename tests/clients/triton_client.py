@@ -16,11 +16,13 @@ import os
 import queue
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import grpc
 import numpy as np
+from client_options import Answer, add_tls_options, print_answers
 from tritonclient.grpc import (
     InferenceServerClient,
     InferInput,
@@ -47,7 +49,6 @@ TYPED_FIELDS = {
     "FP64": "fp64_contents",
     "BYTES": "bytes_contents",
 }
-Answer = dict[str, Any]
 
 
 class Asker:
@@ -381,23 +382,16 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--config", help="load: the model's configuration, JSON")
     parser.add_argument("--header", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--client-timeout", type=float, metavar="SECONDS")
-    parser.add_argument("--root-certificates", metavar="PEM", help="turns TLS on")
-    parser.add_argument("--private-key", metavar="PEM")
-    parser.add_argument("--certificate-chain", metavar="PEM")
+    add_tls_options(parser)
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str]) -> None:
     options = _options(arguments)
     asker = Asker(options)
-    found: Answer = {}
-    for name in options.check:
-        try:
-            found[name] = CHECKS[name](asker)
-        except (InferenceServerException, grpc.RpcError) as error:
-            found[name] = _failed(error, "CLIENT")
+    errors = (InferenceServerException, grpc.RpcError)
+    print_answers(options, asker, CHECKS, partial(_failed, otherwise="CLIENT"), errors)
     asker.client.close()
-    print(json.dumps(found))
 
 
 if __name__ == "__main__":

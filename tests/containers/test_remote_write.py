@@ -17,6 +17,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from manifests import ROOT, container_of, objects, wattscan
 
+from same_tables import assert_alike
+
 PAGE = (ROOT / "docs" / "remote-write.md").read_text()
 # Phases of seconds, two repeats.
 QUICK = {"PYTHONPATH": str(ROOT / "tests" / "e2e" / "quick_profile")}
@@ -147,30 +149,13 @@ def tables(servers, tmp_path_factory):
     return made
 
 
-def alike(one, other, key=""):
-    """The same: VictoriaMetrics keeps times of day to 10 microseconds, of which a window of 4 s has
-    two."""
-    if isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for name, value in one.items():
-            alike(value, other[name], key if key == "clocks" else name)
-    elif isinstance(one, list):
-        assert len(one) == len(other)
-        for pair in zip(one, other, strict=True):
-            alike(*pair, key)
-    elif isinstance(one, float):
-        least = 2e-5 if key == "clocks" or key.endswith("_seconds") else 1e-9
-        assert one == pytest.approx(other, rel=1e-3 if "bound" in key else 2e-5, abs=least)
-    else:
-        assert one == other
-
-
 def test_a_remote_server_gives_the_tables_of_the_sites_own(tables):
     documents = {}
     for name, out in tables.items():
         documents[name] = json.loads((out / "tables.json").read_text())
         documents[name].pop("source")
-    alike(documents["prometheus"], documents["victoria-metrics"])
+    # A window of 4 s has two times of day.
+    assert_alike(documents["prometheus"], documents["victoria-metrics"], rel=2e-5)
     pages = {(out / "tables.md").read_text() for out in tables.values()}
     assert len(pages) == 1
 

@@ -36,26 +36,22 @@ domain = "socket"
 """
 
 
+def install(source, folder):
+    """Put the package into the folder, as pip does."""
+    command = [
+        *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+        *("--no-deps", "--no-build-isolation", "--target", folder, source),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory):
     """A folder with the package in it, as pip puts it there."""
     folder = tmp_path_factory.mktemp("packages")
     source = shutil.copytree(EXAMPLE, tmp_path_factory.mktemp("source") / "example")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-    ]
-    done = subprocess.run(
-        [*command, "--disable-pip-version-check", "--target", folder, source],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    install(source, folder)
     return folder
 
 
@@ -172,16 +168,7 @@ def test_a_plug_in_that_is_broken_is_told_and_disturbs_no_other(tmp_path):
     source, folder = tmp_path / "source", tmp_path / "packages"
     source.mkdir()
     (source / "pyproject.toml").write_text(BROKEN + "[tool.setuptools]\npy-modules = []\n")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-    ]
-    subprocess.run([*command, "--target", folder, source], check=True, capture_output=True)
+    install(source, folder)
     before = os.environ.get("PYTHONPATH", "")
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(folder), before]))}
     done = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, env=env)

@@ -11,6 +11,7 @@ import pytest
 from servers import free_port, prometheus, running
 from synthetic import MODELLED, Spec, changed, recording, valued, without
 
+from same_tables import assert_alike
 from wattscan.collector.report import collect, write
 from wattscan.contracts import WattscanError
 
@@ -134,33 +135,11 @@ def documents(source, run, out):
     return document, {"tables.md": (out / "tables.md").read_text("utf-8")}
 
 
-def alike(one, other, key=""):
-    """The same, numbers to the fifth digit. VictoriaMetrics keeps 15 digits of a number, which is
-    10 microseconds of a time of day: clocks, lengths of time, and the bounds that they add to, are
-    as near as that.
-    """
-    if isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for name, value in one.items():
-            alike(value, other[name], key if key == "clocks" else name)
-    elif isinstance(one, list):
-        assert len(one) == len(other)
-        for pair in zip(one, other, strict=True):
-            alike(*pair, key)
-    elif isinstance(one, float):
-        # VictoriaMetrics keeps 15 digits, of a time today 10 microseconds: of a window of some
-        # seconds, a few parts in a million.
-        least = 2e-5 if key == "clocks" or key.endswith("_seconds") else 1e-9
-        assert one == pytest.approx(other, rel=1e-3 if "bound" in key else 1e-5, abs=least)
-    else:
-        assert one == other
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_tables(name, recordings, server, tmp_path):
     told, files = documents(str(recordings / f"{name}.om"), None, tmp_path / "recording")
     asked, served = documents(server, told["run"]["run"], tmp_path / "server")
-    alike(asked, told)
+    assert_alike(asked, told)
     assert served["tables.md"] == files["tables.md"]
     assert told["cells"][0]["joules_per_image"]["gross"]["mean"] is not None
 

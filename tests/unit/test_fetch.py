@@ -1,32 +1,19 @@
 """A page is read within its time and its size, however it comes."""
 
-import http.server
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import pytest
 
+from http_server import http_server, respond
 from wattscan import addresses
 
 
 @contextmanager
 def page(write):
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.end_headers()
-            with suppress(OSError):
-                write(self.wfile)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/metrics"
-        server.shutdown()
+    with http_server(lambda handler: respond(handler, write)) as address:
+        yield f"{address}/metrics"
 
 
 def drip(stop):

@@ -3,13 +3,13 @@
 import gzip
 import http.server
 import json
-import threading
 import time
 import urllib.parse
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import pytest
 
+from http_server import http_server, respond
 from wattscan.collector import prometheus
 from wattscan.collector.prometheus import Prometheus
 from wattscan.contracts import WattscanError
@@ -27,28 +27,13 @@ def serving(write, status=200, headers=()):
     """A server whose every answer `write(handler)` makes; gives it with the queries it has had."""
     asked = []
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            asked.append(urllib.parse.parse_qs(body)["query"][0])
-            self.send_response(status)
-            for name, value in headers:
-                self.send_header(name, value)
-            self.end_headers()
-            with suppress(OSError):
-                write(self.wfile)
+    def answer_query(handler):
+        body = handler.rfile.read(int(handler.headers["Content-Length"])).decode()
+        asked.append(urllib.parse.parse_qs(body)["query"][0])
+        respond(handler, write, status, headers)
 
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield Prometheus(f"http://127.0.0.1:{server.server_port}"), asked
-        finally:
-            server.shutdown()
+    with http_server(answer_query) as address:
+        yield Prometheus(address), asked
 
 
 def last(write, matchers=None, **options):

@@ -38,6 +38,9 @@ class Plug(ThreadingHTTPServer):
     def document(self, document):
         self.body = json.dumps(document).encode()
 
+    def __exit__(self, *_):
+        self.end()
+
     def end(self):
         self.hang.set()
         self.shutdown()

@@ -20,9 +20,8 @@ STATUS = {
 
 @pytest.fixture
 def plug():
-    plug = Plug(STATUS)
-    yield plug
-    plug.end()
+    with Plug(STATUS) as plug:
+        yield plug
 
 
 def find(plug, **settings):
