@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -134,8 +135,8 @@ def recording(spec: Spec) -> str:
             kept = edit(kept) if kept else None
         for each in (kept, *(s for more in spec.more for s in more(sample))):
             if each:
-                inner = ",".join(f'{name}="{_escaped(text)}"' for name, text in each.labels.items())
-                lines.append(f"{each.name}{{{inner}}} {each.value!r} {each.at:.3f}")
+                series = _series(each.name, tuple(each.labels.items()))
+                lines.append(f"{series} {each.value!r} {each.at:.3f}")
     return "\n".join([*lines, "# EOF", ""] if spec.end else [*lines, ""])
 
 
@@ -246,6 +247,12 @@ def _counters(
             below = float(round(done * shape.cdf(bound)))
             yield Sample(now, name, {**window, "le": repr(bound)}, below)
     yield Sample(now, name, {**window, "le": "+Inf"}, float(done))
+
+
+@lru_cache(maxsize=10_000)
+def _series(name: str, labels: tuple[tuple[str, str], ...]) -> str:
+    inner = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels)
+    return f"{name}{{{inner}}}"
 
 
 def _escaped(text: str) -> str:

@@ -1,14 +1,8 @@
-"""What the tests of verdicts share."""
+"""Edits of a made-up run, and the reasons that they give."""
 
 from typing import Any
 
-from synthetic import (
-    LOADGEN,
-    Spec,
-    changed,
-    recording,
-    spans,
-)
+from synthetic import LOADGEN, Spec, changed, recording, spans
 
 from wattscan.collector.recording import parse_recording
 from wattscan.collector.report import report_of

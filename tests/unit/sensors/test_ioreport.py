@@ -1,23 +1,13 @@
-"""The sensor against libraries of our own, which it loads as it does Apple's."""
+"""The energy counters of a Mac."""
 
-import ctypes
 import gc
-import shutil
-import subprocess
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from fake_mac import M1, read
 from ledger_rig import Clock
 
-from wattscan.contracts import (
-    EnergySensor,
-    PowerSensor,
-    SensorAbsent,
-    SensorChoice,
-    SensorFailed,
-    WattscanError,
-)
+from wattscan.contracts import EnergySensor, PowerSensor, SensorChoice, WattscanError
 from wattscan.metrics import COUNTER_RESET
 from wattscan.sensors import ioreport
 from wattscan.targets import load_target
@@ -27,19 +17,6 @@ from wattscan.telemetry.proof import Evidence
 from wattscan.telemetry.sampler import Sampler
 from wattscan.units import Seconds
 
-SOURCE = Path(__file__).with_name("mock_ioreport.c")
-# An M1's, by name: a part of the CPU and one of the GPU are not to be counted twice.
-M1 = {
-    "ECPU0": "3 mJ",
-    "PCPU": "2100 mJ",
-    "CPU Energy": "2131 mJ",
-    "GPU SRAM": "7 mJ",
-    "GPU": "40 mJ",
-    "ANE": "250 mJ",
-    "DRAM": "60 mJ",
-    "GPU Energy": "41261240 nJ",
-    "PCIe Port 0 Energy": "9 uJ",
-}
 # Two dies, as all-smi has recorded them of an M1 Ultra.
 ULTRA = {
     "DIE_0_PACC0_CPU": "900 mJ",
@@ -52,71 +29,6 @@ ULTRA = {
     "DRAM0_0": "5 mJ",
     "DRAM0_1": "6 mJ",
 }
-
-
-def build(folder, without=()):
-    compiler = shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("gcc, which builds the library that stands in for Apple's, is not installed")
-    library = folder / "libIOReport.so"
-    macros = [f"-DWITHOUT_{function}" for function in without]
-    command = [compiler, "-shared", "-fPIC", "-Wall", "-Werror", *macros]
-    subprocess.run([*command, "-o", library, SOURCE], check=True)
-    return library
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("libraries"))
-
-
-@pytest.fixture
-def mac(built, tmp_path, monkeypatch):
-    return Mac(built, tmp_path, monkeypatch)
-
-
-class Mac:
-    """A Mac's libraries; a copy for each test, so that none sees another's objects."""
-
-    def __init__(self, built, folder, monkeypatch):
-        self.folder = folder
-        self.library = shutil.copy(built, folder / "libIOReport.so")
-        self.mock = ctypes.CDLL(self.library)
-        self.monkeypatch = monkeypatch
-        monkeypatch.setattr(ioreport.platform, "system", lambda: "Darwin")
-        monkeypatch.setattr(ioreport.platform, "machine", lambda: "arm64")
-        monkeypatch.setattr(ioreport, "_PATIENCE", 0.02)
-        monkeypatch.setattr(ioreport, "_PAUSE", 0.001)
-
-    def counts(self, channels):
-        """The group from now on: name -> count and unit; None: it is not there."""
-        present = {n: c.partition(" ") for n, c in channels.items() if c is not None}
-        text = ";".join(f"{n}|{unit}|{count}" for n, (count, _, unit) in present.items())
-        self.monkeypatch.setenv("IOREPORT_CHANNELS", text)
-
-    def gives_null(self, function):
-        self.monkeypatch.setenv("IOREPORT_NULL", function)
-
-    @property
-    def settings(self):
-        paths = {"library": str(self.library), "core_foundation": str(self.library)}
-        return {**paths, "uncertainty_ratio": 0.1}
-
-    def find(self, channels=M1, **settings):
-        """The sensor, found while the CPU's count moved."""
-        cpu = [name for name in channels if name.endswith("CPU Energy")]
-        self.counts({**channels, **dict.fromkeys(cpu, "1+1 mJ")})
-        (sensor,) = ioreport.find({**self.settings, **settings}, self.folder)
-        self.counts(channels)
-        return sensor
-
-
-def read(sensor):
-    """Domain -> joules, or why there are none."""
-    try:
-        return {r.domain: r.count for r in sensor.read_energy()}
-    except SensorFailed as failure:
-        return failure.reason
 
 
 def test_counts_of_any_unit_become_joules_and_the_package_comes_first(mac):
@@ -150,71 +62,6 @@ def test_each_chip_s_names_are_known(mac, channels, expected):
 
 def test_a_chip_that_does_not_count_its_memory(mac):
     assert list(read(mac.find({**M1, "DRAM": None}))) == ["package", "cpu", "gpu", "ane"]
-
-
-def test_only_what_is_read_is_asked_for(mac):
-    read(mac.find())
-    assert mac.mock.mock_asked() == 4
-
-
-@pytest.mark.parametrize(
-    ("attribute", "value", "told"),
-    [("system", "Linux", "not macOS"), ("machine", "x86_64", "Apple silicon only")],
-)
-def test_another_machine_is_told(mac, monkeypatch, attribute, value, told):
-    monkeypatch.setattr(ioreport.platform, attribute, lambda: value)
-    with pytest.raises(SensorAbsent, match=told):
-        mac.find()
-
-
-@pytest.mark.parametrize("library", ["library", "core_foundation"])
-def test_a_missing_library_is_told(mac, library):
-    with pytest.raises(SensorAbsent, match=r"none\.dylib cannot be loaded"):
-        mac.find(**{library: str(mac.folder / "none.dylib")})
-
-
-def test_a_missing_function_is_told(mac, tmp_path_factory):
-    function = "IOReportSimpleGetIntegerValue"
-    other = build(tmp_path_factory.mktemp("other"), without=[function])
-    with pytest.raises(SensorAbsent, match=f"has no {function}"):
-        mac.find(library=str(other))
-
-
-@pytest.mark.parametrize(
-    ("function", "told"),
-    [
-        ("IOReportCopyChannelsInGroup", "no group Energy Model"),
-        ("IOReportCreateSubscription", "refuses a subscription"),
-        ("IOReportCreateSamples", "cannot be read: IOReport gave no sample"),
-    ],
-)
-def test_what_is_refused_is_told_and_nothing_is_kept(mac, function, told):
-    mac.gives_null(function)
-    with pytest.raises(SensorAbsent, match=told):
-        mac.find()
-    gc.collect()
-    assert (mac.mock.mock_live(), mac.mock.mock_misuses()) == (0, 0)
-
-
-@pytest.mark.parametrize(
-    ("channels", "told"),
-    [
-        ({}, "no channel of cpu, gpu, ane among its 0"),
-        ({**M1, "GPU Energy": None}, "no channel of gpu among its 8"),
-        ({**M1, "ANE": None}, "no channel of ane"),
-    ],
-)
-def test_a_group_without_a_part_of_the_package_is_told_and_nothing_is_kept(mac, channels, told):
-    with pytest.raises(SensorAbsent, match=told):
-        mac.find(channels)
-    gc.collect()
-    assert (mac.mock.mock_live(), mac.mock.mock_misuses()) == (0, 0)
-
-
-def test_a_cpu_that_is_not_counted_is_told(mac):
-    mac.counts({**M1, "GPU Energy": "5+9 nJ"})
-    with pytest.raises(SensorAbsent, match="powermetrics may tell it"):
-        ioreport.find(mac.settings, mac.folder)
 
 
 def test_a_count_that_moves_late_is_waited_for(mac, monkeypatch):

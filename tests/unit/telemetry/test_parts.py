@@ -1,32 +1,25 @@
-"""A sensor stands for its device while no part of it is missing, and says which part is."""
+"""Machines of which a part is not proven."""
 
 import pytest
 from moving_rapl import moving
+from parts_rig import count
 from sampler_rig import COUNTER, METER, Rig
 
 from waiting import wait_until
-from wattscan.contracts import EnergyReading, Method, SensorAbsent, SensorChoice
+from wattscan.contracts import Method, SensorAbsent, SensorChoice
 from wattscan.rapl_domains import device_domains
 from wattscan.targets import load_target
 from wattscan.telemetry import discovery
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.cli import text
-from wattscan.telemetry.compare import Comparison
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.live import rows
 from wattscan.telemetry.proof import Proof, prove
 from wattscan.telemetry.sampler import Sampler
-from wattscan.units import Joules, Seconds
+from wattscan.units import Seconds
 
 CPU = load_target("cpu")
 CHOICE = SensorChoice("rapl", {})
-
-
-def count(domain, joules):
-    return EnergyReading(domain, "chip", Joules(joules))
-
-
-# --- at the start, on files -----------------------------------------------------------------------
 
 
 def still(zone):
@@ -85,9 +78,6 @@ def test_a_machine_of_which_a_socket_is_not_proven_is_left_to_the_next_source(
     assert "rapl: incomplete: a part of its device is missing" in text(table)
     assert why in caplog.text
     assert next(row.covers for row in table if row.sensor == "rapl") == "package-0", "it is shown"
-
-
-# --- later, on a clock that the test sets ---------------------------------------------------------
 
 
 class Sockets:
@@ -196,55 +186,6 @@ def test_dies_that_are_proven_later_are_compared_first(second, sum_):
     domain = rig.sampler._source.domain
     assert domain.energy / domain.covered == pytest.approx(sum_)
     assert not dies.state.lacking
-
-
-# --- one counter or two ---------------------------------------------------------------------------
-
-
-def compared(power, other, late=(), seconds=1.0, begin=0.0):
-    """What two counters count that are renewed every millisecond and read a moment apart."""
-    comparison = Comparison(Seconds(0.001))
-    for index in range(int(seconds / 0.005)):
-        now = index * 0.005 + 0.0003 * (index % 3)
-        after = now + (0.004 if index in late else 0.00005)
-        comparison.add(
-            Seconds(now),
-            [
-                count("a", power * (now // 0.001) * 0.001),
-                count("b", begin + other * (after // 0.001) * 0.001),
-            ],
-        )
-    counted = comparison.counted()
-    return counted["a"] == counted["b"] if counted else None
-
-
-@pytest.mark.parametrize("begin", [0.0, 7e4])
-def test_two_that_show_one_counter_are_one_whatever_delays_a_read(begin):
-    assert compared(50.0, 50.0, begin=begin)
-    assert compared(50.0, 50.0, late={0, 1, 2, 50, 51, 120, 199}, begin=begin)
-
-
-@pytest.mark.parametrize("other", [50.5, 51.5, 49.5, 200.0])
-def test_two_that_take_nearly_the_same_are_two(other):
-    assert compared(50.0, other) is False
-    assert compared(other, 50.0) is False
-
-
-def test_nothing_is_said_before_it_is_known():
-    assert compared(50.0, 50.0, seconds=0.5) is None
-    assert compared(50.0, 60.0, seconds=0.5) is False
-
-
-def test_a_counter_that_starts_anew_is_compared_anew():
-    comparison = Comparison(Seconds(0.001))
-    for index in range(300):
-        now = index * 0.005
-        comparison.add(Seconds(now), [count("a", 50.0 * (now % 0.6)), count("b", 60.0 * now)])
-    counted = comparison.counted()
-    assert not counted or counted["b"] / counted["a"] == pytest.approx(1.2)
-
-
-# --- what is wrong, in words ----------------------------------------------------------------------
 
 
 class Source:

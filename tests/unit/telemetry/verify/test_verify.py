@@ -1,19 +1,11 @@
-"""The verdicts of `wattscan sensors verify`, its polling, its phases and its page."""
+"""How readings are held against each other, and what is told of it."""
 
 import datetime
-import itertools
-import threading
-import time
-from contextlib import nullcontext
 
 import pytest
 
-from wattscan.contracts import EnergyReading, Method, PowerReading, SensorChoice, SensorFailed
-from wattscan.targets import load_target
-from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.verify import page, results
-from wattscan.telemetry.verify.phases import Plan, Verification
-from wattscan.telemetry.verify.polling import Poll, Track, poll
+from wattscan.telemetry.verify.polling import Poll, Track
 from wattscan.telemetry.verify.results import Result, Source, Step, Totals
 from wattscan.units import Joules, Seconds
 
@@ -25,97 +17,6 @@ def steps(counter, gauge):
     levels = [n / (len(counter) - 1) for n in range(len(counter))]
     pairs = zip(levels, counter, gauge, strict=True)
     return [Step(level, {COUNTER.name: c, GAUGE.name: g}) for level, c, g in pairs]
-
-
-class Clock:
-    """Time passes only where somebody sleeps."""
-
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.now += seconds
-
-
-class Stepping:
-    """A counter that is renewed every 20 ms, by 0.5 J."""
-
-    name, uncertainty_ratio = "meter", 0.0
-    method: Method = "counter"
-
-    def __init__(self, clock):
-        self.clock = clock
-        self.reads = itertools.count()
-
-    def read_energy(self):
-        if next(self.reads) == 5:
-            raise SensorFailed("gone", "for once")
-        return [EnergyReading("gpu0", "board", Joules(0.5 * int(self.clock() / 0.02 + 1e-6)))]
-
-
-def test_polling_finds_period_and_resolution():
-    clock = Clock()
-    found = poll(Stepping(clock), Seconds(0.1), Seconds(1.0), clock, clock.sleep)
-    track = found.tracks["gpu0"]
-    assert track.period == pytest.approx(0.02)
-    assert track.resolution == pytest.approx(0.5)
-    assert found.spacing == pytest.approx(0.001)
-    assert found.failures == 1
-
-
-class Blocking:
-    """A counter whose reads from one on do not come back until it is let go."""
-
-    uncertainty_ratio, update_period = 0.0, 0.05
-    method: Method = "counter"
-
-    def __init__(self, name, count, after=5, seconds=None):
-        self.name = name
-        self.count = count
-        self.left = after
-        self.seconds = seconds
-        self.free = threading.Event()
-
-    def read_energy(self):
-        self.left -= 1
-        if self.left < 0 and not self.free.wait(self.seconds):
-            self.free.set()  # it was slow for once
-        return [EnergyReading("gpu0", "board", Joules(self.count()))]
-
-
-def test_a_source_that_blocks_is_not_waited_for():
-    meter = Blocking("meter", time.monotonic)
-    found = poll(meter, Seconds(0.05), Seconds(0.3))
-    meter.free.set()
-    assert (found.blocked, found.reads, found.failures) == (True, 6, 1)
-
-
-def test_a_source_that_never_answers_is_not_waited_for():
-    meter = Blocking("meter", time.monotonic, after=0)
-    found = poll(meter, Seconds(0.05), Seconds(0.3))
-    meter.free.set()
-    assert (found.blocked, found.reads, found.failures, found.tracks) == (True, 1, 1, {})
-
-
-def test_a_source_that_is_slow_once_is_read_on():
-    found = poll(Blocking("meter", time.monotonic, seconds=1.3), Seconds(0.05), Seconds(2.0))
-    assert not found.blocked
-    assert found.failures == 1 and found.reads > 50
-
-
-def test_a_driver_that_would_end_the_process_has_failed():
-    class Ending:
-        name, uncertainty_ratio = "meter", 0.0
-        method: Method = "counter"
-
-        def read_energy(self):
-            raise SystemExit
-
-    found = poll(Ending(), Seconds(0.05), Seconds(0.05))
-    assert found.failures == found.reads > 0
 
 
 def test_a_new_time_with_the_same_figure_is_a_move():
@@ -233,109 +134,6 @@ def test_no_energy_of_requests_is_lost(totals, verdict):
 def test_sampling_may_take_a_hundredth_of_a_processor():
     assert results.cost("meter", Seconds(0.1), 0.004).verdict == "agrees"
     assert results.cost("meter", Seconds(0.1), 0.04).verdict == "differs"
-
-
-class Rig:
-    """A device of 10 to 50 W, with a counter and a power that shows `factor` of it."""
-
-    name = "as the test says"
-
-    def __init__(self, factor):
-        self.factor = factor
-        self.level, self.joules, self.since = 0.0, 0.0, time.monotonic()
-        self.flicker = itertools.cycle((0.0, 0.001))
-
-    def at(self, level, period, together):
-        self.count()
-        self.level = level
-        return nullcontext()
-
-    @property
-    def watts(self):
-        return 10 + 40 * self.level
-
-    def count(self):
-        now = time.monotonic()
-        self.joules += self.watts * (now - self.since)
-        self.since = now
-        return self.joules
-
-
-class Counting:
-    name, uncertainty_ratio, update_period = "meter", 0.1, 0.05
-    method: Method = "counter"
-
-    def __init__(self, rig):
-        self.rig = rig
-
-    def read_energy(self):
-        return [EnergyReading("gpu0", "board", self.rig.count())]
-
-
-class Showing:
-    name, uncertainty_ratio, update_period = "gauge", 0.1, 0.05
-
-    def __init__(self, rig):
-        self.rig = rig
-
-    def read_power(self):
-        shown = self.rig.factor * self.rig.watts + next(self.rig.flicker)
-        return [PowerReading("gpu0", "board", shown)]
-
-
-@pytest.mark.parametrize("factor, verdict", [(1.0, "agrees"), (1.5, "differs")])
-def test_the_phases_compare_what_is_there(factor, verdict):
-    rig, choice = Rig(factor), SensorChoice("nvml", {})
-    found, beside = FoundSensor(Counting(rig), choice), FoundSensor(Showing(rig), choice)
-    told = []
-    plan = Plan(Seconds(0.3), Seconds(0.05), [0.0, 0.5, 1.0], told.append)
-    with Verification(load_target("nvidia"), [found], [beside], rig, plan) as verification:
-        verification.poll()
-        assert {r.subject: r.verdict for r in verification.reads()} == {
-            "meter": "agrees", "gauge": "agrees",
-        }  # fmt: skip
-        verification.prove()
-        assert [source.name for source in verification.sources] == ["meter gpu0", "gauge gpu0"]
-        assert all(r.verdict == "agrees" for r in verification.step())
-        (ratio,) = verification.counters_over_power()
-        (line,) = verification.against_each_other()
-        bursts = verification.bursts()
-        assert {r.verdict for r in (ratio, line, *bursts)} == {verdict}
-        assert [r.figures["on and off in [s]"] for r in bursts] == [0.025, 0.1, 0.5]
-        (requests,) = verification.requests()
-        assert requests.verdict == "agrees" and requests.figures["requests [J]"] > 0
-        assert verification.cost()
-    assert ratio.figures["100%"] == pytest.approx(1 / factor, rel=0.1)
-    assert "load 50%" in told
-
-
-@pytest.mark.parametrize("after", [5, 10**6], ids=["while it is polled", "later"])
-def test_the_phases_go_on_without_a_source_that_blocks(after):
-    """Of three, the middle one begins to block after it was found."""
-    rig, choice = Rig(1.0), SensorChoice("nvml", {})
-    blocking, told = Blocking("other", rig.count, after), []
-    sensors = [FoundSensor(each, choice) for each in (Counting(rig), blocking, Showing(rig))]
-    plan = Plan(Seconds(0.3), Seconds(0.05), [0.0, 0.5, 1.0], told.append)
-    begin = time.monotonic()
-    with Verification(load_target("nvidia"), sensors, [], rig, plan) as verification:
-        verification.poll()
-        verification.prove()
-        if after > 5:
-            assert verification.blocked == set()
-            blocking.left = 0
-        followed = {r.subject: r.verdict for r in verification.step()}
-        costs = verification.cost()
-        reads = {r.subject: r for r in verification.reads()}
-    took = time.monotonic() - begin
-    blocking.free.set()
-    assert took < 30
-    assert followed["meter gpu0"] == followed["gauge gpu0"] == "agrees"
-    assert followed.get("other gpu0") == (None if after == 5 else "not measurable here")
-    assert [r.subject for r in costs] == ["meter, gauge"]
-    assert reads["meter"].verdict == reads["gauge"].verdict == "agrees"
-    assert reads["other"].verdict == "differs"
-    assert "does not come back from a read" in reads["other"].why
-    assert any(line.startswith("other: it does not come back") for line in told) == (after == 5)
 
 
 def report(*found):
