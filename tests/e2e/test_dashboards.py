@@ -1,19 +1,25 @@
 """Every panel's query, with values for its variables, against a real Prometheus that scraped a real
 run; and twenty figures of that run, by Prometheus and by the run's own tables."""
 
-import itertools
-import json
-import re
 import shutil
 from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
+from dashboard_figures import (
+    BOARDS,
+    ends,
+    filled,
+    of_cell,
+    of_windows,
+    phase,
+    samples,
+    value,
+    values_of,
+)
 from dashboard_run import (
     IDLE_WATTS,
-    ROOT,
     RUN,
-    SCRAPE_SECONDS,
     TASK,
     TRACE,
     Cells,
@@ -30,11 +36,6 @@ from test_nvml import build
 from wattscan.installation import models_folder
 
 pytestmark = pytest.mark.slow
-
-BOARDS = {
-    path.stem: json.loads(path.read_text("utf-8"))
-    for path in sorted((ROOT / "docker" / "grafana" / "dashboards").glob("*.json"))
-}
 QUERIES = [
     pytest.param(name, panel["title"], target, id=f"{name}: {panel['title']}, {target['refId']}")
     for name, board in BOARDS.items()
@@ -102,45 +103,6 @@ def asked(tmp_path_factory, need_program):
         yield SimpleNamespace(prometheus=prometheus, tables=tables, page=service.page)
 
 
-def ends(asked):
-    run = asked.tables["run"]
-    return run["start_timestamp_seconds"] - 15, run["end_timestamp_seconds"] + 2
-
-
-def values_of(asked, name):
-    """Variable -> what it offers, as Grafana finds it: each with those before it put in."""
-    start, end = ends(asked)
-    found = {}
-    for variable in BOARDS[name]["templating"]["list"]:
-        if variable["type"] != "query":
-            continue
-        series, label = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]).groups()
-        match = filled(series, found, start, end)
-        got = asked.prometheus.ask("series", **{"match[]": match, "start": start, "end": end})
-        found[variable["name"]] = sorted({each[label] for each in got})
-    return found
-
-
-def filled(expr, values, start, end):
-    """The query with values for its variables, as Grafana writes them: escaped, and | between."""
-    for name, chosen in values.items():
-        # Of a variable of one value alone, Grafana escapes nothing.
-        texts = chosen if name == "run" else map(re.escape, chosen)
-        expr = expr.replace(f"${name}", "|".join(texts))
-    expr = expr.replace("$__rate_interval", f"{round(8 * SCRAPE_SECONDS)}s")
-    # Grafana's names in a string of PromQL: a backslash stands twice.
-    return expr.replace("$__range", f"{round(end - start)}s").replace("\\", "\\\\")
-
-
-def samples(asked, expr, start=None, end=None, step="500ms"):
-    """Every value of every series of a range query; not those that are no number."""
-    edges = ends(asked)
-    start, end = start or edges[0], end or edges[1]
-    got = asked.prometheus.ask("query_range", query=expr, start=start, end=end, step=step)
-    every = [float(text) for series in got["result"] for _, text in series["values"]]
-    return [value for value in every if value == value]
-
-
 def test_the_variables_offer_what_was_served(asked):
     for name in BOARDS:
         offered = values_of(asked, name)
@@ -205,51 +167,11 @@ def test_an_exemplar_leads_to_the_trace(asked):
     assert found and {e["labels"]["trace_id"] for e in found} == {TRACE}
 
 
-# --- twenty values by hand ---------------------------------------------------------------------
-
-
-def value(asked, expr, at=None):
-    """The one value of an instant query."""
-    got = asked.prometheus.ask("query", query=expr, time=at or ends(asked)[1])
-    (series,) = got["result"]
-    return float(series["value"][1])
-
-
-def counted(asked, at):
-    """What the energy counter shows at a time, interpolated between the readings around it. A
-    reading is as old as its page says."""
-    labels = '{sensor="rapl", domain="package-0"}'
-    points = []
-    for name in ("wattscan_energy_joules_total", "wattscan_sensor_reading_age_seconds"):
-        got = asked.prometheus.ask("query", query=f"{name}{labels}[10s]", time=at + 4)
-        points.append(dict(got["result"][0]["values"]))
-    energy, age = points
-    readings = sorted(
-        (stamp - float(age[stamp]), float(joules)) for stamp, joules in energy.items()
-    )
-    for (t0, e0), (t1, e1) in itertools.pairwise(readings):
-        if t0 <= at <= t1:
-            return e0 + (e1 - e0) * (at - t0) / (t1 - t0)
-    raise AssertionError(f"no readings around {at}: {readings}")
-
-
-def phase(asked, cell, window, name):
-    """Its start and end, as the generator told them."""
-    labels = (
-        f'{{run="{RUN}", precision="{cell["precision"]}", repeat="{window["repeat"]}", '
-        f'phase="{name}"}}'
-    )
-    return tuple(
-        value(asked, f"last_over_time(wattscan_run_phase_{edge}_timestamp_seconds{labels}[1h])")
-        for edge in ("start", "end")
-    )
-
-
 def figures(asked):
     """(what, by hand, of the tables, how far apart they may be)."""
     for cell in asked.tables["cells"]:
-        yield from _of_windows(asked, cell)
-        yield from _of_cell(asked, cell)
+        yield from of_windows(asked, cell)
+        yield from of_cell(asked, cell)
     (ratio,) = asked.tables["ratios"]
     energy = "wattscan_cell_energy_joules"
     by_hand = value(
@@ -258,38 +180,6 @@ def figures(asked):
         f' / last_over_time({energy}{{precision="int8", kind="gross"}}[1h])',
     )
     yield "ratio", by_hand, ratio["gross"]["value"], 0.1 * by_hand
-
-
-def _of_windows(asked, cell):
-    which = cell["precision"]
-    for window in cell["windows"]:
-        start, end = phase(asked, cell, window, "load")
-        joules = counted(asked, end) - counted(asked, start)
-        bound = window["joules_gross_bound"]
-        yield f"{which} joules", joules, window["joules_gross"], 2 * bound + 0.01 * joules
-        idle = phase(asked, cell, window, "idle")
-        watts = (counted(asked, idle[1]) - counted(asked, idle[0])) / (idle[1] - idle[0])
-        yield f"{which} idle watts", watts, window["watts_idle"], 0.02 * watts + 2 * bound / 6
-        labels = f'precision="{which}", repeat="{window["repeat"]}"'
-        images = value(asked, f"last_over_time(wattscan_client_images_total{{{labels}}}[1h])")
-        yield f"{which} images", images, window["images"], 0
-
-
-def _of_cell(asked, cell):
-    which = cell["precision"]
-    windows = cell["windows"]
-    for kind in ("gross", "net"):
-        labels = f'precision="{which}", kind="{kind}"'
-        told = value(asked, f"last_over_time(wattscan_cell_energy_joules{{{labels}}}[1h])")
-        mean = cell["joules_per_image"][kind]["mean"]
-        yield f"{which} {kind} joules per scan", told, mean, 1e-9
-        each = sum(w[f"joules_{kind}"] / w["images"] for w in windows) / len(windows)
-        yield f"{which} {kind} joules per scan by hand", each, mean, 1e-6 * mean
-    for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99)):
-        told = cell["latency_seconds"][name]
-        buckets = f'wattscan_client_latency_seconds_bucket{{precision="{which}"}}'
-        asks = f"histogram_quantile({share}, sum by (le) (last_over_time({buckets}[1h])))"
-        yield f"{which} {name}", value(asked, asks), told, 0.06 * told
 
 
 def test_twenty_values_are_those_of_the_runs_own_tables(asked):

@@ -173,14 +173,3 @@ def test_a_measurement_agrees_with_what_the_service_attributes(start_service, pi
     attributed, counted = (b - a for a, b in zip(before, after, strict=True))
     assert abs(attributed - m.joules) <= slack and abs(counted - m.joules) <= slack
     assert {receipt.method for receipt in told} <= {"counter", "estimated"}
-
-
-@pytest.mark.slow
-def test_the_tables_of_a_run_are_frames(quick_run):
-    pytest.importorskip("pandas", reason="pandas is not installed: make setup")
-    folder, *_ = quick_run
-    tables = wattscan.load_tables(folder)
-    assert set(tables) == {"energy", "paper", "quality", "projections"}
-    energy = tables["energy"].set_index(["task", "precision"])
-    assert (energy["joules_per_image_gross"] > 0).all() and len(energy) == 6
-    assert energy["joules_per_image_gross_low"].isna().all(), "the quick profile has no interval"
