@@ -82,9 +82,7 @@ def test_any_model_of_plain_tensors(start, load, tmp_path, protocol, source):
         *("--images", images, "--in-flight", 3),
     )
     assert run.end() == 0, run.said
-    assert run.total(CLIENT, outcome="ok", task=TINY) > 2 and not run.total(
-        CLIENT, outcome="error"
-    )
+    assert run.total(CLIENT, outcome="ok", task=TINY) > 2 and not run.total(CLIENT, outcome="error")
 
 
 def _metadata():
