@@ -18,7 +18,7 @@ queue_limit = 4
 name = "litert"
 [[sensors]]
 name = "nvml"
-uncertainty_ratio = 0.25
+uncertainty_ratio = 0.4
 """
 # Follows the load: a GPU that works takes its watts at level 1, and a fifth of them at 0.
 LOAD = """
