@@ -69,6 +69,8 @@ def prepare(environment: Environment, **_: Any) -> None:
     """Take messages, before any test begins."""
     # Before any channel, and after Locust has forked: gRPC's waits yield to other greenlets.
     grpc.experimental.gevent.init_gevent()
+    # A thread of gRPC's that has an answer waits that long for the interpreter: 5 ms by default.
+    sys.setswitchinterval(0.0005)
     runner = environment.runner
     if not isinstance(runner, MasterRunner):
         member = Member(environment)

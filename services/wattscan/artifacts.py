@@ -42,7 +42,7 @@ def find_cards(models: Path) -> list[ModelCard]:
     if not models.is_dir():
         raise WattscanError(
             f"there is no model folder at {models}; give one with --models DIR, or install the "
-            "shipped models: pip install wattscan-models"
+            "wheel of the shipped models, wattscan_models-*.whl, which `make wheel` builds"
         )
     cards = [load_card(path) for path in sorted(models.glob(f"*/{CARD}"))]
     if not cards:

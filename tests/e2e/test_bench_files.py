@@ -1,7 +1,9 @@
 """`wattscan bench --model FILE`: from files to the table, without a line of TOML."""
 
 import json
+import os
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,16 +14,17 @@ from wattscan.installation import models_folder
 pytestmark = pytest.mark.slow
 TASK = "nerve-ultrasound"
 SHAPE = (1, 80, 112)
+SHORT_PROFILES = {"PYTHONPATH": str(Path(__file__).parent / "short_profiles")}
 
 
 def shipped(variant, kind="onnx"):
     return str(models_folder() / f"{TASK}-{variant}" / "1" / f"model.{kind}")
 
 
-def bench(out, *more, timeout=300):
+def bench(out, *more, timeout=300, env=None):
     return subprocess.run(
         [*WATTSCAN, "bench", "--out", str(out), *more],
-        capture_output=True, text=True, timeout=timeout,
+        capture_output=True, text=True, timeout=timeout, env={**os.environ, **(env or {})},
     )  # fmt: skip
 
 
@@ -98,6 +101,30 @@ def test_int8_is_made_and_a_run_that_was_cut_short_goes_on(images, tmp_path):
     assert [cell["precision"] for cell in report["cells"]] == ["fp32", "int8"]
     codes = {reason["code"] for cell in report["cells"] for reason in cell["reasons"]}
     assert "agreement_only" in codes and not codes & {"model_changed", "incomplete_run"}, codes
+
+
+def test_our_own_file_costs_what_its_task_does(images, tmp_path):
+    """The same tensors to the same network, as a task and as a file that anybody brings."""
+    common = ("--backend", "onnxruntime", "--run-profile", "standard")
+    ways = {
+        "task": ("--task", TASK, "--variants", "fp32", "--reference", "fp32", "--protocol", "oip"),
+        "file": ("--model", shipped("fp32"), "--data", str(images)),
+    }
+    # A run's interval is of what scatters within it; other work on the machine comes between two
+    # runs, so that they are made again where it did.
+    for attempt in range(3):
+        joules = {}
+        for way, words in ways.items():
+            out = tmp_path / f"{way}{attempt}"
+            done = bench(out, *common, *words, env=SHORT_PROFILES)
+            assert done.returncode == 0, done.stderr
+            (cell,) = tables(out)[1]["cells"]
+            joules[way] = cell["joules_per_image"]["gross"]
+        # One sensor: its own error, the widest part by far, is the same in both.
+        within = sum(each["scatter"] + each["bound"] for each in joules.values())
+        if abs(joules["task"]["mean"] - joules["file"]["mean"]) <= within:
+            return
+    raise AssertionError(joules)
 
 
 def test_int8_of_noise_is_refused(tmp_path):

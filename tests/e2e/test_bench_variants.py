@@ -53,10 +53,14 @@ def test_three_variants_against_another_reference(models, tmp_path):
     report = json.loads((folder / "tables.json").read_text())
     assert report["run"]["reference"] == "int8"
     assert [cell["precision"] for cell in report["cells"]] == ["int8", "fp32", "int8-ptq"]
-    assert all(cell["joules_per_image"]["gross"]["mean"] > 0 for cell in report["cells"])
+    joules = {cell["precision"]: cell["joules_per_image"]["gross"]["mean"]
+              for cell in report["cells"]}  # fmt: skip
+    assert all(mean > 0 for mean in joules.values())
     ratios = {ratio["precision"]: ratio["gross"]["value"] for ratio in report["ratios"]}
-    assert ratios["fp32"] < 0.9, "FP32 costs more than INT8"
-    assert 0.5 < ratios["int8-ptq"] < 2, "one network"
+    assert set(ratios) == {"fp32", "int8-ptq"}
+    for variant, ratio in ratios.items():
+        # Of two windows each the ratio is of geometric means, and may be of a drift besides.
+        assert ratio == pytest.approx(joules["int8"] / joules[variant], rel=0.3)
     record = json.loads((folder / "run.json").read_text())
     assert record["variants"] == {TASK: ["int8", "int8-ptq", "fp32"]}
 

@@ -16,7 +16,7 @@ TASK = "nerve-ultrasound"
 PIPELINE = Path("services/wattscan/serving/pipeline.py")
 # The service computes for a known time, and nothing else takes much energy: what runs beside it
 # changes little of that, so that the short windows scatter little.
-FAST, SLOW = 0.12, 0.24
+FAST, SLOW = 0.2, 0.4
 WORK = """
 def _work():
     end = time.thread_time() + {seconds}
@@ -85,6 +85,19 @@ def repository(tmp_path_factory):
 
 
 def check(root, temporary, *more):
+    """Once more where the repeats vary, as the command says: the machine had other work."""
+    for attempt in range(3):
+        folder = temporary / str(attempt)
+        folder.mkdir()
+        done = check_once(root, folder, *more)
+        if done.returncode != 2:
+            break
+        assert "invalid (repeats_vary)" in done.stdout, done.stdout + done.stderr
+        assert "measure again what is invalid" in done.stderr
+    return done
+
+
+def check_once(root, temporary, *more):
     command = [sys.executable, "-m", "wattscan.bench.check_energy", "--base", "HEAD"]
     command += ["--target", "steady.toml", "--out", str(temporary / "runs"), *more]
     env = {**os.environ, "PYTHONPATH": str(root / "services"), "TMPDIR": str(temporary)}

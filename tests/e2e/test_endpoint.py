@@ -125,32 +125,41 @@ def test_a_box_behind_a_slow_network_with_its_clock_off_has_the_same_figures(
         0.05, LD_PRELOAD=library, FAKETIME="+2s", FAKETIME_DONT_FAKE_MONOTONIC=1
     )
     schedule = tmp_path / "due.txt"
-    schedule.write_text("".join(f"{0.1 * n:.3f}\n" for n in range(1, 100)))
-    done = bench(
-        *(tmp_path / "runs", "--endpoint", f"{address}:8001", "--run-profile", "standard"),
-        *("--target-metrics", f"http://{address}:8002/metrics"),
-        *("--scenario", "Server", "--schedule", schedule),
-        profiles="edge_profiles",
-    )
-    assert done.returncode == 0, done.stderr
-    (run,) = (tmp_path / "runs").iterdir()
-    document = json.loads((run / "tables.json").read_text())
-    (cell,) = document["cells"]
-    # Beside other work on this machine the loads last unequally long, and the verdict says so.
-    codes = {reason["code"] for reason in cell["reasons"]}
-    assert cell["verdict"] == "valid" or codes == {"repeats_vary"}, cell["reasons"]
-    truth = np.loadtxt(folder / "truth.txt")
+    schedule.write_text("".join(f"{0.1 * n:.3f}\n" for n in range(1, 150)))
+    for attempt in range(3):
+        runs = tmp_path / str(attempt)
+        done = bench(
+            *(runs, "--endpoint", f"{address}:8001", "--run-profile", "standard"),
+            *("--target-metrics", f"http://{address}:8002/metrics"),
+            *("--scenario", "Server", "--schedule", schedule),
+            profiles="edge_profiles",
+        )
+        assert done.returncode == 0, done.stderr
+        (run,) = runs.iterdir()
+        document = json.loads((run / "tables.json").read_text())
+        (cell,) = document["cells"]
+        assert_as_counted(cell, np.loadtxt(folder / "truth.txt"))
+        assert document["run"]["target"] == "cpu"
+        assert address in document["run"]["target_instance"]
+        codes = {reason["code"] for reason in cell["reasons"]}
+        # Beside other work the loads last unequally long and the page is read unevenly: the
+        # verdict is right to say so, and such a run is made again.
+        if not codes or codes - {"repeats_vary", "error_bound_too_large"}:
+            break
+    assert cell["verdict"] == "valid", cell["reasons"]
+
+
+def assert_as_counted(cell, truth):
+    """Each window's energy is what the counter has counted, Unix seconds and joules."""
     assert len(cell["windows"]) == 4
     for window in cell["windows"]:
         begin = window["load_start_timestamp_seconds"]
         edges = np.interp([begin, begin + window["load_seconds"]], truth[:, 0], truth[:, 1])
         joules = edges[1] - edges[0]
-        assert joules > 300 and window["images"] == 99
-        assert abs(window["joules_gross"] - joules) <= window["joules_gross_bound"]
-        assert window["joules_gross_bound"] < 0.02 * joules
+        assert joules > 450 and window["images"] == 149
+        assert abs(window["joules_gross"] - joules) <= window["joules_gross_bound"] < 0.1 * joules
     # Two ways of 50 ms are in it.
     assert cell["latency_seconds"]["p50"] > 0.1
-    assert document["run"]["target"] == "cpu" and address in document["run"]["target_instance"]
 
 
 def test_several_boxes_are_measured_one_after_the_other(start_service, tmp_path):

@@ -57,8 +57,8 @@ def clients_of(rig, protocol, count=6):
     if protocol == "oip stream":
         return [Streaming(rig, 1 + n) for n in range(count)]
     send = {
-        "oip": lambda number: rig.oip.ModelInfer(oip_request(number), timeout=20),
-        "tfs": lambda number: rig.tfs(tfs_request(number), timeout=20),
+        "oip": lambda number: rig.oip.ModelInfer(oip_request(number), timeout=60),
+        "tfs": lambda number: rig.tfs(tfs_request(number), timeout=60),
     }[protocol]
     return [Unary(send, n) for n in range(count)]
 
@@ -80,9 +80,9 @@ def test_sigterm_under_load_loses_no_accepted_request(start_rig, tmp_path, proto
     rig.process.send_signal(signal.SIGTERM)
     began = time.monotonic()
     for client in clients:
-        client.join(30)
-    assert rig.process.wait(30) == 0
-    assert time.monotonic() - began < 10
+        client.join(60)
+    assert rig.process.wait(60) == 0
+    assert time.monotonic() - began < 25
     ended = [code for client in clients for code in client.ended]
     assert ended.count("OK") > 60
     assert set(ended) == {"OK", "UNAVAILABLE"}
@@ -110,6 +110,6 @@ def test_what_waits_in_the_queue_when_sigterm_comes_is_answered(start_rig):
     wait_until(lambda: "draining" in rig.log.read_text())
     wait_until(lambda: late() == "UNAVAILABLE")
     rig.stop_telling("hang")
-    assert [call.result(20).id for call in accepted] == [f"{n}" for n in range(1, 32)]
+    assert [call.result(60).id for call in accepted] == [f"{n}" for n in range(1, 32)]
     assert rig.process.wait(20) == 0
     assert sorted(rig.computed()) == list(range(1, 32))

@@ -49,7 +49,7 @@ def test_a_scenario_over_a_protocol(service, load, scenario, protocol, label, ba
     )
     assert run.end() == 0, run.said
     answered, images = run.total(CLIENT, outcome="ok"), run.total(IMAGES)
-    assert answered > 10 and not run.total(CLIENT, outcome="error"), run.said
+    assert answered > 2 and not run.total(CLIENT, outcome="error"), run.said
     each = 8 if scenario == "MultiStream" else batch
     assert images == each * answered
     per_query = 8 if (scenario, protocol) == ("MultiStream", "wattscan.v1") else 1
@@ -62,7 +62,7 @@ def test_a_scenario_over_a_protocol(service, load, scenario, protocol, label, ba
         seconds = run.total("wattscan_client_latency_seconds_sum")
         loads = [e for e in run.events if e["event"] == "begin" and e["phase"] == "load"]
         # Loads of a second each, which three streams would fill three times.
-        assert seconds < 2.5 * len(loads)
+        assert seconds <= 2 * len(loads)
     if scenario == "Server":
         assert answered + run.total(CLIENT, outcome="dropped") == pytest.approx(60, abs=40)
 
@@ -83,9 +83,7 @@ def test_any_model_of_plain_tensors(start, load, tmp_path, protocol, source):
         *("--images", images, "--in-flight", 3),
     )
     assert run.end() == 0, run.said
-    assert run.total(CLIENT, outcome="ok", task=TINY) > 20 and not run.total(
-        CLIENT, outcome="error"
-    )
+    assert run.total(CLIENT, outcome="ok", task=TINY) > 2 and not run.total(CLIENT, outcome="error")
 
 
 def _metadata():
@@ -199,4 +197,4 @@ def test_a_service_that_is_gone_for_a_while_is_waited_for(start_service, load):
     assert not run.samples("wattscan_run_incidents_total", repeat="2")
     # Of 2,300 a second, as it was, a few are left; and it went on when the service was back.
     assert 0 < run.total(CLIENT, repeat="1", outcome="error") < 40
-    assert run.total(CLIENT, repeat="2", outcome="ok") > 50
+    assert run.total(CLIENT, repeat="2", outcome="ok") > 5

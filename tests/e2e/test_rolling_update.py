@@ -74,7 +74,7 @@ def test_a_rolling_update_loses_no_call(tmp_path, policy):
             if number >= CALLS and not updating.is_alive():
                 break
             try:
-                stub.ModelInfer(oip_request(1.0, TINY, shape=(4, 4, 1)), timeout=10)
+                stub.ModelInfer(oip_request(1.0, TINY, shape=(4, 4, 1)), timeout=60)
             except grpc.RpcError as error:
                 lost.append((number, error.code().name, error.details()))
             time.sleep(0.002)

@@ -18,7 +18,7 @@ queue_limit = 4
 name = "litert"
 [[sensors]]
 name = "nvml"
-uncertainty_ratio = 0.25
+uncertainty_ratio = 0.4
 """
 # Follows the load: a GPU that works takes its watts at level 1, and a fifth of them at 0.
 LOAD = """
@@ -145,7 +145,7 @@ def test_where_nothing_is_proven_the_reason_is_told(verify, tmp_path, gpus, told
 def test_a_target_that_is_only_modelled_has_nothing_to_verify(verify, tmp_path):
     text = 'name = "cpu_model"\nidle_watts_per_core = 1\nbusy_watts_per_core = 2\n'
     (tmp_path / "gpu.toml").write_text(
-        TARGET.replace('name = "nvml"\nuncertainty_ratio = 0.25', f"{text}uncertainty_ratio = 0.5")
+        TARGET.replace('name = "nvml"\nuncertainty_ratio = 0.4', f"{text}uncertainty_ratio = 0.5")
     )
     done = verify({})
     assert done.returncode == 2

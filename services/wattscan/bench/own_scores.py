@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from wattscan.contracts import Agreement, ModelCard, Quality, WattscanError
-from wattscan.training.own import data, engines, outputs
+from wattscan.training.own import data, engines, labels, outputs
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,17 @@ def _tell(
 def _quality(
     samples: data.Given, given: outputs.Answers, names: Sequence[str]
 ) -> tuple[Quality, ...]:
-    if samples.score is None:
-        return ()
-    scores = [
-        _score(samples.score, dict(zip(names, arrays, strict=True)), path)
-        for arrays, path in zip(given, samples.paths, strict=True)
-    ]
-    return (Quality("score", samples.name, float(np.mean(scores))),)
+    found = []
+    if samples.score is not None:
+        scores = [
+            _score(samples.score, dict(zip(names, arrays, strict=True)), path)
+            for arrays, path in zip(given, samples.paths, strict=True)
+        ]
+        found.append(Quality("score", samples.name, float(np.mean(scores))))
+    if samples.labels:
+        area = labels.auc_roc(samples.labels, given)
+        found.append(Quality(labels.METRIC, samples.name, area))
+    return tuple(found)
 
 
 def _score(score: Callable[..., Any], arrays: Mapping[str, Any], path: Path) -> float:

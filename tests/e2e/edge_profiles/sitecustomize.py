@@ -2,4 +2,4 @@
 
 from wattscan.profiles import PROFILES, Profile
 
-PROFILES["standard"] = Profile(idle=6, warmup=1.5, load=10, cooldown=1.5, repeats=4)
+PROFILES["standard"] = Profile(idle=6, warmup=1.5, load=15, cooldown=1.5, repeats=4)

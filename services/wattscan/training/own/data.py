@@ -14,6 +14,7 @@ import numpy as np
 
 from wattscan.contracts import DRAWN_INPUTS, Array, TensorSpec, WattscanError
 from wattscan.samples import TENSOR_FILES, Sample, drawn, fitted, loaded, picture
+from wattscan.training.own import labels
 
 MOST = 128
 """So many files of a folder are taken, chosen with the seed."""
@@ -23,12 +24,13 @@ _PYTHON = ".py"
 @dataclass(frozen=True)
 class Given:
     """What the models are given. `name` stands in tables; `paths` are the samples' files, none of
-    drawn ones; `score` is the user's own, or None."""
+    drawn ones; `score` is the user's own, or None; `labels` are the samples', or empty."""
 
     name: str
     samples: Sequence[Sample]
     paths: Sequence[Path]
     score: Callable[[Mapping[str, Array], Path], float] | None = None
+    labels: Sequence[labels.Label] = ()
 
     @property
     def is_drawn(self) -> bool:
@@ -60,7 +62,8 @@ def read(places: Sequence[Path], subject: str, inputs: Sequence[TensorSpec], see
     made = [_sample(path, subject, inputs, module) for path in paths]
     _check_shapes(folder, made)
     score = getattr(module, "score", None)
-    return Given(folder.absolute().name or "data", made, paths, score)
+    name = folder.absolute().name or "data"
+    return Given(name, made, paths, score, labels.read(module, paths))
 
 
 def _chosen(folder: Path, seed: int) -> list[Path]:

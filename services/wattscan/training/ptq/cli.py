@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=TOLERANCE,
         metavar="PART",
         help="how far the file in INT8 may be off: 1 - Dice of masks, 1 - top-1 of classes, or the "
-        f"relative error, from 0 to 1 (default {TOLERANCE:g})",
+        "relative error; with label(path) of --data, what of the AUC-ROC is lost; from 0 to 1 "
+        f" (default {TOLERANCE:g})",
     )
     own.add_argument(
         "--layers",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from wattscan.samples import Sample
+from wattscan.training.own.labels import Label
 from wattscan.training.own.outputs import Compared
 
 Say = Callable[[str], None]
@@ -69,31 +70,38 @@ class Quantizer(Protocol):
 @dataclass(frozen=True)
 class Tried:
     """One build in one engine: agreement on the held-out samples, and the seconds of processor time
-    that an image takes; `failed`: why it does not run."""
+    that an image takes; `areas`: the AUC-ROC of the file in float and of the build, where labels
+    were given; `failed`: why it does not run."""
 
     build: Build
     engine: str
     compared: tuple[Compared, ...] = ()
     seconds: float = 0.0
     failed: str = ""
+    areas: tuple[float, float] | None = None
 
     @property
     def error(self) -> float:
-        """1 - agreement, or the relative error: the worst output's; infinite where it failed."""
+        """1 - agreement, or the relative error: the worst output's; what of the AUC-ROC is lost,
+        where that is known; infinite where it failed."""
         if self.failed:
             return float("inf")
+        if self.areas is not None:
+            return max(0.0, self.areas[0] - self.areas[1])
         return max(c.value if c.metric == "relative_error" else 1 - c.value for c in self.compared)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """`samples` for calibration and for comparison; `tolerance`: the largest `Tried.error`."""
+    """Samples for calibration and for comparison, and the labels of the latter, or none;
+    `tolerance`: the largest `Tried.error`."""
 
     calibration: Sequence[Sample]
     held_out: Sequence[Sample]
     keep: tuple[str, ...] = ()
     tolerance: float = TOLERANCE
     layers: int = LAYERS
+    labels: Sequence[Label] = ()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from wattscan.contracts import WattscanError
 from wattscan.samples import Sample
@@ -29,13 +30,15 @@ from wattscan.training.ptq.search import Search
 from wattscan.training.ptq.tflite_build import TFLiteQuantizer
 
 _MOST_CALIBRATION, _LEAST_SAMPLES = 64, 4
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Wanted:
     """`path`: a file in float; `given`: what `--data` names; `out`: the folder for what is made;
     `keep`: layers that stay in float; `tolerance`: how far off the variant may be, as 1 - Dice or
-    1 - top-1, or as a relative error; `layers`: how many are tried out."""
+    1 - top-1, or as a relative error, and with labels how much lower the AUC-ROC; `layers`: how
+    many are tried out."""
 
     path: Path
     given: Sequence[Path]
@@ -69,11 +72,12 @@ def quantize(wanted: Wanted, say: Say) -> list[Path]:
         )
     given = data.read(wanted.given, wanted.path.stem, engines.inputs_of(card), wanted.seed)
     calibration, held_out = _split(given.samples)
+    labels = _split(given.labels)[1] if given.labels else ()
     say(
         f"{len(calibration)} inputs from {given.name} to measure ranges, {len(held_out)} others to "
         "compare with the file in float"
     )
-    asked = Asked(calibration, held_out, wanted.keep, wanted.tolerance, wanted.layers)
+    asked = Asked(calibration, held_out, wanted.keep, wanted.tolerance, wanted.layers, labels)
     with tempfile.TemporaryDirectory(prefix="wattscan-int8-") as name:
         folder = Path(name)
         quantizer = _quantizer(wanted.path, calibration, folder)
@@ -86,7 +90,7 @@ def quantize(wanted: Wanted, say: Say) -> list[Path]:
         return _write(found, wanted, say)
 
 
-def _split(samples: Sequence[Sample]) -> tuple[Sequence[Sample], Sequence[Sample]]:
+def _split(samples: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
     """For calibration, and held out; the samples are in the seed's order already."""
     if len(samples) < _LEAST_SAMPLES:
         raise WattscanError(
@@ -123,16 +127,21 @@ def _line(found: Outcome, tried: Tried, tolerance: float) -> str:
         ("too far off", tried.error > tolerance),
         ("slower than float", tried.seconds > in_float),
     )
-    figures = f"{told(tried.compared):<28}  {1e3 * tried.seconds:7.2f}  {1e3 * in_float:8.2f}"
+    figures = f"{_agreement(tried):<28}  {1e3 * tried.seconds:7.2f}  {1e3 * in_float:8.2f}"
     said = ", ".join(mark for mark, is_so in marks if is_so)
     return f"{tried.engine:<12}  {tried.build.name:<6}  {figures}  {said}".rstrip()
+
+
+def _agreement(tried: Tried) -> str:
+    area = f", AUC-ROC {tried.areas[1]:.4f} (float {tried.areas[0]:.4f})" if tried.areas else ""
+    return told(tried.compared) + area
 
 
 def _refuse_far(found: Outcome, wanted: Wanted) -> None:
     best = found.best(wanted.tolerance)
     if best.error <= wanted.tolerance:
         return
-    what = best.failed or told(best.compared)
+    what = best.failed or _agreement(best)
     raise WattscanError(
         f"{wanted.path.name} in INT8 is refused: off by {best.error:.4f} at best ({what}, in "
         f"{best.engine}), and --tolerance allows {wanted.tolerance:g}. {_advice(found, wanted)}"

@@ -12,7 +12,7 @@ import numpy as np
 from wattscan import plugins
 from wattscan.contracts import Engine, ModelCard, WattscanError
 from wattscan.samples import Sample
-from wattscan.training.own import engines, form, outputs
+from wattscan.training.own import engines, form, labels, outputs
 from wattscan.training.ptq.plan import (
     ALL,
     BUILDS,
@@ -98,6 +98,8 @@ class Search:
                 self.say(f"Without {name}: {error}")
         if not right:
             raise WattscanError("no engine here runs the file: see above why, or install one")
+        for given in right.values():
+            self._areas(given, given)  # labels that do not fit are told now
         return right, seconds
 
     def _try(self, build: Build, path: Path, engine_name: str, right: outputs.Answers) -> Tried:
@@ -105,11 +107,18 @@ class Search:
         try:
             card = form.card_of("file", "int8", path)
             with engines.engine_of(card, engine_name, _SETTINGS) as engine:
-                compared = outputs.compare(right, engines.answers(engine, samples))
-                return Tried(build, engine_name, tuple(compared), _cost(engine, samples))
+                given = engines.answers(engine, samples)
+                compared = tuple(outputs.compare(right, given))
+                cost = _cost(engine, samples)
+                return Tried(build, engine_name, compared, cost, areas=self._areas(right, given))
         except WattscanError as error:
             told = str(error).replace(f"{self.folder}/", "")
             return Tried(build, engine_name, failed=told)
+
+    def _areas(self, right: outputs.Answers, given: outputs.Answers) -> tuple[float, float] | None:
+        """The AUC-ROC of the file in float and of the other. Raises: WattscanError."""
+        known = self.asked.labels[: len(right)]
+        return (labels.auc_roc(known, right), labels.auc_roc(known, given)) if known else None
 
     def _better(self, tried: Iterable[Tried], engine: str) -> Tried:
         """The faster one of those within the tolerance, that of all operators where they are about
