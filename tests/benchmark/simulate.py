@@ -18,7 +18,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit/collector"))
 
-from made_runs import anything, faultless
+from draws import anything, faultless
 from simulation import Tally, simulate, simulate_pairs
 
 LEAST_HELD, LEAST_VALID, MOST_FALSE = 0.935, 0.90, 0.025

@@ -247,13 +247,12 @@ def shared(asker: Asker) -> Answer:
     output = plain.get_response().outputs[0]
     expected = plain.as_numpy(output.name)
     (name, array), *_ = asker.arrays.items()
-    places = {"input": array.nbytes, "output": expected.nbytes}
-    keys = {place: f"wattscan_{os.getpid()}_{place}" for place in places}
-    regions = {}
+    regions, places = {}, {"input": array.nbytes, "output": expected.nbytes}
     try:
         for place, size in places.items():
-            regions[place] = shared_memory.create_shared_memory_region(place, keys[place], size)
-            asker.client.register_system_shared_memory(place, keys[place], size, **asker.common)
+            key = f"wattscan_{os.getpid()}_{place}"
+            regions[place] = shared_memory.create_shared_memory_region(place, key, size)
+            asker.client.register_system_shared_memory(place, key, size, **asker.common)
         shared_memory.set_shared_memory_region(regions["input"], [array])
         status = asker.client.get_system_shared_memory_status(as_json=True, **asker.common)
         sent = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))

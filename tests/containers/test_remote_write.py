@@ -118,13 +118,9 @@ def servers(local, tmp_path_factory, need_program):
         serve = ("serve", "--grpc-port", local("8001"), "--metrics-port", local("8002"))
         start(wattscan(*serve), "serve")
         wait_for(local("http://127.0.0.1:8002/metrics"), folder / "serve.log")
-        start(
-            [
-                *(prometheus, "--config.file=prometheus.yml", "--storage.tsdb.path=data"),
-                local("--web.listen-address=127.0.0.1:9090"),
-            ],
-            "prometheus",
-        )
+        listen = local("--web.listen-address=127.0.0.1:9090")
+        scraping = ("--config.file=prometheus.yml", "--storage.tsdb.path=data", listen)
+        start([prometheus, *scraping], "prometheus")
         wait_for(f"{addresses['prometheus']}/-/ready", folder / "prometheus.log")
         master, workers = objects("loadtest/headless", "Job")
         leading = start(generator(master, local, workload), "master")

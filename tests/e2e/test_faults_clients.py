@@ -61,6 +61,11 @@ def test_clients_that_are_killed_at_any_moment_leave_nothing_behind(start_rig, r
     assert rig.value("wattscan_requests_total", 'code="INTERNAL"') == 0
 
 
+def cancel_before_they_are_sent(rig, numbers):
+    for number in numbers:
+        rig.oip.ModelInfer.future(oip_request(number)).cancel()
+
+
 @pytest.mark.parametrize("max_batch_size", [1, 4])
 def test_a_thousand_cancelled_requests_and_none_that_waited_is_computed(start_rig, max_batch_size):
     rig = start_rig(typed=False, max_batch_size=max_batch_size, queue_delay=0.005)
@@ -69,21 +74,18 @@ def test_a_thousand_cancelled_requests_and_none_that_waited_is_computed(start_ri
     for batch in range(25):
         rig.tell("hang")
         first = 1000 * (batch + 1)
-        running = [rig.oip.ModelInfer.future(oip_request(first)) for _ in range(1)]
+        running = rig.oip.ModelInfer.future(oip_request(first))
         wait_until(lambda first=first: first in rig.computed())
-        waiting = {
-            n: rig.oip.ModelInfer.future(oip_request(n)) for n in range(first + 1, first + 41)
-        }
+        numbers = range(first + 1, first + 41)
+        waiting = {n: rig.oip.ModelInfer.future(oip_request(n)) for n in numbers}
         if batch % 2:  # in the queue; else wherever they are on their way to it
             wait_until(lambda: rig.value("wattscan_queue_depth") == 40)
         for number, call in waiting.items():
-            if number % 10 == 0:
-                kept.add(number)
-            else:
+            (cancelled if number % 10 else kept).add(number)
+            if number % 10:
                 call.cancel()
-                cancelled.add(number)
         if batch % 3 == 0:
-            running[0].cancel()  # while it is computed
+            running.cancel()  # while it is computed
         # Four may be there for a moment while the others are still coming.
         wait_until(lambda: rig.value("wattscan_queue_depth") == 4)
         time.sleep(0.2)
@@ -92,19 +94,17 @@ def test_a_thousand_cancelled_requests_and_none_that_waited_is_computed(start_ri
         for number in kept & waiting.keys():
             assert waiting[number].result(60).id == f"{number:g}"
         if batch % 3:
-            assert running[0].result(60).id == f"{first:g}"
+            assert running.result(60).id == f"{first:g}"
     assert len(cancelled) == 900
-    for number in range(100):  # before they are sent
-        call = rig.oip.ModelInfer.future(oip_request(90_000 + number))
-        call.cancel()
+    cancel_before_they_are_sent(rig, range(90_000, 90_100))
     rig.assert_well()
     assert not cancelled & set(rig.computed())
     assert kept <= set(rig.computed())
     wait_until(lambda: queue_is_empty(rig))
     count = rig.value("wattscan_requests_total", 'code="OK"')
-    # Two good ones of our own, and of the hundred whichever were too late to be cancelled.
+    # Two good ones of our own, and of the hundred whichever were too late.
     late = sum(number >= 90_000 for number in rig.computed())
-    # One that is cancelled in its engine's last moment may have been answered.
+    # One cancelled in its engine's last moment may have been answered.
     assert count <= 2 + len(kept) + 25 + late
     assert rig.value("wattscan_requests_total", 'code="INTERNAL"') == 0
 

@@ -50,6 +50,11 @@ def send_words(victim):
         classification("chest-xray-int8", image=PIXELS), classification("tiny", image=PIXELS),
     ):  # fmt: skip
         victim.send(f"{PREDICTION}/Classify", request)
+    send_words_of_models(victim)
+    send_words_of_methods(victim)
+
+
+def send_words_of_models(victim):
     spec = tfs.ModelSpec(name=NAME)
     for field in ("signature_def", NAME):
         request = tfs.GetModelMetadataRequest(model_spec=spec, metadata_field=[field])
@@ -58,8 +63,8 @@ def send_words(victim):
     victim.send(f"{TYPED}/Segment", typed(NAME, PIXELS))
     raw = pb.RawTensor(data=PIXELS, shape=[4, 4], data_type=pb.DATA_TYPE_FP32)
     image = pb.Image(raw=raw)
-    request = pb.SegmentRequest(task="nerve-ultrasound", precision=pb.PRECISION_FP32, image=image)
-    victim.send(f"{TYPED}/Segment", request)
+    segment = pb.SegmentRequest(task="nerve-ultrasound", precision=pb.PRECISION_FP32, image=image)
+    victim.send(f"{TYPED}/Segment", segment)
     for name, descriptor in oip.DESCRIPTOR.services_by_name["GRPCInferenceService"]\
             .methods_by_name.items():  # fmt: skip
         fields = [f for f in descriptor.input_type.fields if f.type == f.TYPE_STRING]
@@ -69,6 +74,9 @@ def send_words(victim):
         if name != "ModelStreamInfer":
             victim.send(f"{OIP}/{name}", request)
             victim.send(f"{OIP}/{name}", b"\x0a\xff" + NAME.encode())
+
+
+def send_words_of_methods(victim):
     for method in (f"{NAME}/{IDENT}", f"{OIP}/{NAME}", f"{TYPED}/ListModels"):
         victim.send(method, NAME.encode())
     for method in ("Health/Check", "Health/Watch"):

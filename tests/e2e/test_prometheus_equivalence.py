@@ -8,8 +8,9 @@ import urllib.request
 from contextlib import contextmanager
 
 import pytest
+from edits import changed, valued, without
 from servers import free_port, prometheus, running
-from synthetic import MODELLED, Spec, changed, recording, valued, without
+from synthetic import MODELLED, Spec, recording
 
 from same_tables import assert_alike
 from wattscan.collector.report import collect, write

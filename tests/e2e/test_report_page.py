@@ -4,7 +4,8 @@ import shutil
 import subprocess
 
 import pytest
-from synthetic import MODELLED, Spec, recording, without
+from edits import without
+from synthetic import MODELLED, Spec, recording
 
 from wattscan.collector.recording import parse_recording
 from wattscan.collector.report import report_of, write

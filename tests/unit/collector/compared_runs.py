@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from synthetic import Sample, Spec, changed, recording
+from edits import Sample, changed
+from synthetic import Spec, recording
 
 from wattscan.collector.recording import parse_recording
 from wattscan.collector.report import report_of

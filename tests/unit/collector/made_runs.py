@@ -7,167 +7,17 @@ differently, and the sensor has an error of its own within the uncertainty that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 import numpy as np
+from draws import RUN, SENSOR, START, TARGET, TASK, VARIANTS, Draw, Truth
+from made_source import Made
 
 from wattscan import metrics
-from wattscan.collector.series import Last, Series
 from wattscan.profiles import PROFILES
 
-START = 1_795_000_000.0
-TASK, VARIANTS = "brain-mri", ("fp32", "int8")
-TARGET = {"target": "made", "instance": "made:8002", "job": "wattscan-target"}
-RUN = {"run": "made", "instance": "driver:8003", "job": "wattscan-loadgen"}
-SENSOR = {"sensor": "meter"}
 COOLDOWN = 20.0
 _STEP = 0.05
-
-
-@dataclass(frozen=True)
-class Truth:
-    """Joules of an image, by variant: the mean of what the repeats are drawn from."""
-
-    gross: Mapping[str, float]
-    net: Mapping[str, float]
-
-    def ratio(self, kind: str) -> float:
-        """FP32 over INT8."""
-        joules = getattr(self, kind)
-        return joules["fp32"] / joules["int8"]
-
-
-@dataclass(frozen=True)
-class Draw:
-    """What one recording is like. Times in seconds, powers in watts, `noise` and `drift` in
-    relative units; `clock` is the generator's less the recorder's, at the start of the run.
-
-    `late` is by how much the target's pages are late under load, `quantum` the joules in which its
-    counter counts, `losses` how often the sensor is lost for a moment, at a phase's edge. `gain` is
-    by what the sensor multiplies, drawn where it is None; `machine` is told by the service.
-    """
-
-    profile: str = "standard"
-    scrape: float = 1.0
-    generator_scrape: float = 5.0
-    method: str = "counter"
-    reading: float = 0.1
-    renewal: float = 0.001
-    scope: str = "system"
-    ages: bool = True
-    pages: bool = True
-    clock: float = 0.0
-    clock_drift: float = 0.0
-    clock_step: float = 0.0
-    latency: float = 0.003
-    idle: float = 40.0
-    warmup: float = 1.0
-    load: Mapping[str, float] = field(default_factory=lambda: {"fp32": 140.0, "int8": 100.0})
-    noise: Mapping[str, float] = field(default_factory=lambda: {"fp32": 0.01, "int8": 0.01})
-    flutter: float = 0.03
-    drift: float = 0.0
-    uncertainty: float = 0.01
-    rate: Mapping[str, float] = field(default_factory=lambda: {"fp32": 20.0, "int8": 40.0})
-    gaps: int = 0
-    late: float = 0.0
-    quantum: float = 0.0
-    losses: int = 0
-    gain: float | None = None
-    machine: str = ""
-
-
-def faultless(rng: np.random.Generator) -> Draw:
-    """A run that nothing is wrong with, scraped at 1 s."""
-    idle, step = rng.uniform(5, 60), rng.uniform(10, 150)
-    return Draw(
-        profile=str(rng.choice(["standard", "standard", "formal"])),
-        scrape=1.0,
-        generator_scrape=float(rng.choice([1.0, 5.0])),
-        method=str(rng.choice(["counter", "integrated"])),
-        reading=0.1,
-        renewal=float(rng.choice([0.001, 0.02, 0.1])),
-        clock=rng.normal(0, 2.0),
-        idle=idle,
-        warmup=rng.uniform(0.95, 1.05),
-        load={"fp32": idle + step, "int8": idle + step * rng.uniform(0.3, 1.0)},
-        noise={variant: 10 ** rng.uniform(-3, -1.9) for variant in VARIANTS},
-        drift=rng.uniform(-0.01, 0.01),
-        uncertainty=float(rng.choice([0.005, 0.01, 0.02])),
-    )
-
-
-def anything(rng: np.random.Generator) -> Draw:
-    """A run such as somebody may have, with what may be wrong with it."""
-    idle, step = rng.uniform(2, 80), rng.uniform(3, 200)
-    fault = rng.random()
-    return Draw(
-        profile=str(rng.choice(["standard", "standard", "formal"])),
-        scrape=float(rng.choice([1.0, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0])),
-        generator_scrape=float(rng.choice([1.0, 5.0, 15.0])),
-        method=str(rng.choice(["counter", "counter", "integrated"])),
-        reading=float(rng.choice([0.1, 0.1, 0.5, 1.0, 2.0, 8.0, 20.0])),
-        renewal=float(rng.choice([0.001, 0.1, 0.1, 1.0, 10.0])),
-        ages=bool(rng.random() < 0.9),
-        pages=bool(rng.random() < 0.9),
-        clock=rng.normal(0, 5.0) if rng.random() < 0.5 else 0.0,
-        clock_drift=rng.normal(0, 100e-6) if fault < 0.2 else 0.0,
-        clock_step=rng.normal(0, 2.0) if 0.2 < fault < 0.3 else 0.0,
-        latency=10 ** rng.uniform(-3, -1.5),
-        idle=idle,
-        warmup=rng.uniform(0.7, 1.3),
-        load={"fp32": idle + step, "int8": idle + step * rng.uniform(0.2, 1.2)},
-        noise={variant: 10 ** rng.uniform(-3.5, -1.6) for variant in VARIANTS},
-        flutter=10 ** rng.uniform(-2, -1),
-        drift=rng.uniform(-0.03, 0.03),
-        uncertainty=float(rng.choice([0.005, 0.01, 0.02, 0.05])),
-        rate={variant: rng.uniform(5, 80) for variant in VARIANTS},
-        gaps=int(rng.choice([0, 0, 0, 1, 4])),
-        late=float(rng.choice([0.0, 0.0, 0.0, 0.0, 0.1, 0.4])),
-        quantum=float(rng.choice([0.0, 0.0, 0.0, 0.0, 1.0, 36.0])),
-        losses=int(rng.choice([0, 0, 0, 0, 1, 3])),
-    )
-
-
-class Made:
-    """A source of series in memory."""
-
-    name, cut_short = "made up", False
-
-    def __init__(self) -> None:
-        self._series: dict[str, list[Series]] = {}
-
-    def add(
-        self, metric: metrics.Metric, labels: Mapping[str, str], times: object, values: object
-    ) -> None:
-        """One series; values may be one number for all times."""
-        stamps = np.asarray(times, dtype=float)
-        every = np.broadcast_to(np.asarray(values, dtype=float), stamps.shape).copy()
-        self._series.setdefault(metric.name, []).append(Series(dict(labels), stamps, every))
-
-    def select(
-        self, metric: str, matchers: Mapping[str, str], start: float, end: float
-    ) -> list[Series]:
-        """As `Source.select`."""
-        found = []
-        for series in self._matching(metric, matchers):
-            first, past = series.times.searchsorted(start), series.times.searchsorted(end, "right")
-            if past > first:
-                part = slice(first, past)
-                found.append(Series(series.labels, series.times[part], series.values[part]))
-        return found
-
-    def last(
-        self, metric: str, matchers: Mapping[str, str], start: float | None, end: float | None
-    ) -> list[Last]:
-        """As `Source.last`."""
-        span = (start or -np.inf, np.inf if end is None else end)
-        return [Last(s.labels, float(s.values[-1])) for s in self.select(metric, matchers, *span)]
-
-    def _matching(self, metric: str, matchers: Mapping[str, str]) -> Iterator[Series]:
-        for series in self._series.get(metric, []):
-            if all(series.labels.get(name, "") == text for name, text in matchers.items()):
-                yield series
 
 
 def make(draw: Draw, rng: np.random.Generator) -> tuple[Made, Truth]:
@@ -244,32 +94,9 @@ def _target_pages(
     end: float,
     rng: np.random.Generator,
 ) -> None:
-    readings = np.arange(grid[0] + draw.reading * rng.random(), grid[-1] - 1, draw.reading)
-    readings = readings + draw.reading * rng.uniform(-0.45, 0.45, readings.size)
-    # What the sensor shows was renewed up to `renewal` earlier.
-    shift = draw.renewal * rng.random()
-    of = np.floor((readings - shift) / draw.renewal) * draw.renewal + shift
-    if draw.method == "counter":
-        counts = np.interp(of, grid, energy)
-        if draw.quantum:
-            counts = np.floor(counts / draw.quantum) * draw.quantum
-        # Over two readings: two that are close together would divide by next to nothing.
-        gauge = np.concatenate([[draw.idle] * 2, (counts[2:] - counts[:-2])])
-        gauge[2:] /= readings[2:] - readings[:-2]
-    else:
-        gauge = power[np.clip(grid.searchsorted(of, "right") - 1, 0, grid.size - 1)]
-        steps = (gauge[1:] + gauge[:-1]) / 2 * np.diff(readings)
-        counts = np.concatenate([[0.0], np.cumsum(steps)])
-    covered = readings - readings[0]
-    for at in rng.integers(len(phases), size=draw.losses):
-        # What was counted meanwhile is left out.
-        begin = phases[at][3] + rng.uniform(-2, 0.5)
-        until = begin + rng.uniform(0.5, 3)
-        read = (readings < begin) | (readings > until)
-        first = int(read[: readings.searchsorted(until, "right")].sum())
-        readings, counts, covered, gauge = (x[read] for x in (readings, counts, covered, gauge))
-        for total in (counts, covered):
-            total[first:] -= total[first] - total[first - 1]
+    readings, counts, gauge = _read(draw, grid, power, energy, rng)
+    shown = _after_losses(draw, phases, (readings, counts, readings - readings[0], gauge), rng)
+    readings, counts, covered, gauge = shown
     stamps = _scrapes(draw.scrape, end, rng)
     for _ in range(draw.gaps):
         gone = rng.uniform(START, end)
@@ -291,6 +118,55 @@ def _target_pages(
     if draw.ages:
         made.add(metrics.SENSOR_READING_AGE_SECONDS, domain, stamps, made_at - readings[index])
     made.add(metrics.SENSOR_UNCERTAINTY_RATIO, domain, stamps, draw.uncertainty)
+    _facts(made, draw, stamps)
+
+
+def _read(
+    draw: Draw, grid: np.ndarray, power: np.ndarray, energy: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """When the sensor was read, what it had counted, and the power that it showed."""
+    readings = np.arange(grid[0] + draw.reading * rng.random(), grid[-1] - 1, draw.reading)
+    readings = readings + draw.reading * rng.uniform(-0.45, 0.45, readings.size)
+    # What the sensor shows was renewed up to `renewal` earlier.
+    shift = draw.renewal * rng.random()
+    of = np.floor((readings - shift) / draw.renewal) * draw.renewal + shift
+    if draw.method == "counter":
+        counts = np.interp(of, grid, energy)
+        if draw.quantum:
+            counts = np.floor(counts / draw.quantum) * draw.quantum
+        # Over two readings: two that are close together would divide by next to nothing.
+        gauge = np.concatenate([[draw.idle] * 2, (counts[2:] - counts[:-2])])
+        gauge[2:] /= readings[2:] - readings[:-2]
+    else:
+        gauge = power[np.clip(grid.searchsorted(of, "right") - 1, 0, grid.size - 1)]
+        steps = (gauge[1:] + gauge[:-1]) / 2 * np.diff(readings)
+        counts = np.concatenate([[0.0], np.cumsum(steps)])
+    return readings, counts, gauge
+
+
+def _after_losses(
+    draw: Draw,
+    phases: list[tuple[str, int, str, float, float]],
+    shown: tuple[np.ndarray, ...],
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, ...]:
+    """When it was read, what was counted and covered, and the power, where the sensor was not lost
+    for a moment."""
+    readings, counts, covered, gauge = shown
+    for at in rng.integers(len(phases), size=draw.losses):
+        # What was counted meanwhile is left out.
+        begin = phases[at][3] + rng.uniform(-2, 0.5)
+        until = begin + rng.uniform(0.5, 3)
+        read = (readings < begin) | (readings > until)
+        first = int(read[: readings.searchsorted(until, "right")].sum())
+        readings, counts, covered, gauge = (x[read] for x in (readings, counts, covered, gauge))
+        for total in (counts, covered):
+            total[first:] -= total[first] - total[first - 1]
+    return readings, counts, covered, gauge
+
+
+def _facts(made: Made, draw: Draw, stamps: np.ndarray) -> None:
+    """What does not change in the run: of the sensor, the machine and the models."""
     sensor = {**TARGET, **SENSOR}
     made.add(metrics.SENSOR_UP, sensor, stamps, 1.0)
     made.add(metrics.SENSOR_INTERVAL_SECONDS, sensor, stamps, draw.reading)

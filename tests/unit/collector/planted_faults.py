@@ -2,16 +2,8 @@
 
 from typing import Any
 
-from synthetic import (
-    BOUNDS,
-    LOADGEN,
-    MODELLED,
-    Spec,
-    changed,
-    spans,
-    valued,
-    without,
-)
+from edits import changed, valued, without
+from synthetic import BOUNDS, LOADGEN, MODELLED, Spec, spans
 from verdict_rig import (
     COVERED,
     ENERGY,

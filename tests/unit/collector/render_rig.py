@@ -1,6 +1,7 @@
 """A quick and a standard run, and what is written of them."""
 
-from synthetic import MODELLED, Spec, recording, without
+from edits import without
+from synthetic import MODELLED, Spec, recording
 
 from wattscan.collector.recording import parse_recording
 from wattscan.collector.report import report_of, write

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from made_runs import VARIANTS, Draw, make
+from draws import VARIANTS, Draw
+from made_runs import make
 
 from wattscan.collector.cells import KINDS
 from wattscan.collector.compare import compare

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from statistics import NormalDist
 from typing import NamedTuple
+
+from edits import Edit, Sample
+from metrics_text import series_text
 
 TARGET = {"job": "wattscan-target", "instance": "edge-box:8002", "target": "cpu"}
 TARGET_FACTS = {"title": "CPU", "precision": "", "domain": "", "zone": ""}
@@ -31,18 +33,6 @@ MODELLED = {
 }
 SHA256 = {"fp32": "f" * 64, "int8": "8" * 64, "fp16": "1" * 64, "int8-ptq": "a" * 64}
 BOUNDS = [0.001 * 1.05**step for step in range(160)]
-
-
-class Sample(NamedTuple):
-    """One line of a recording: `at` in Unix seconds."""
-
-    at: float
-    name: str
-    labels: Mapping[str, str]
-    value: float
-
-
-Edit = Callable[[Sample], Sample | None]
 
 
 @dataclass(frozen=True)
@@ -135,7 +125,7 @@ def recording(spec: Spec) -> str:
             kept = edit(kept) if kept else None
         for each in (kept, *(s for more in spec.more for s in more(sample))):
             if each:
-                series = _series(each.name, tuple(each.labels.items()))
+                series = series_text(each.name, tuple(each.labels.items()))
                 lines.append(f"{series} {each.value!r} {each.at:.3f}")
     return "\n".join([*lines, "# EOF", ""] if spec.end else [*lines, ""])
 
@@ -152,6 +142,10 @@ def samples(spec: Spec) -> Iterator[Sample]:
         yield from _generator_page(spec, phases, now)
 
 
+Figure = tuple[str, Mapping[str, str], float]
+"""A family, the labels that it has besides the target's, and its value."""
+
+
 def _target_page(spec: Spec, phases: list[Span], now: float) -> Iterator[Sample]:
     before = spec.start - 10 * spec.interval
     joules = spec.idle_watts * (min(now, spec.start) - before)
@@ -162,7 +156,7 @@ def _target_page(spec: Spec, phases: list[Span], now: float) -> Iterator[Sample]
     heat = spec.start_celsius[current.precision] + (load > spec.idle_watts) * 6.5
     sensor = {"sensor": spec.source["sensor"]}
     domain = {**sensor, "domain": spec.source["domain"]}
-    page: list[tuple[str, Mapping[str, str], float]] = [
+    page: list[Figure] = [
         ("wattscan_energy_joules_total", spec.source, joules),
         ("wattscan_power_watts", spec.source, load),
         ("wattscan_energy_source_info", {**spec.source, "use": "table"}, 1.0),
@@ -176,6 +170,11 @@ def _target_page(spec: Spec, phases: list[Span], now: float) -> Iterator[Sample]
         ("wattscan_temperature_celsius", {"sensor": "hwmon", "zone": "Package id 0"}, heat),
         ("wattscan_throttled", sensor, 0.0),
     ]
+    page += [*_served(spec, phases, now), *_models(spec)]
+    yield from (Sample(now, name, {**TARGET, **own}, value) for name, own, value in page)
+
+
+def _served(spec: Spec, phases: list[Span], now: float) -> Iterator[Figure]:
     for task in spec.tasks if spec.served else ():
         for precision in spec.precisions:
             labels = {"task": task, "precision": precision, "protocol": "wattscan.v1", "code": "OK"}
@@ -186,25 +185,23 @@ def _target_page(spec: Spec, phases: list[Span], now: float) -> Iterator[Sample]
                 and s.phase in ("warmup", "load")
                 and s.start < now
             )
-            page.append(("wattscan_requests_total", labels, float(round(done))))
+            yield "wattscan_requests_total", labels, float(round(done))
+
+
+def _models(spec: Spec) -> Iterator[Figure]:
     for task in spec.tasks:
         for precision in spec.precisions:
             model = {"task": task, "precision": precision, "sha256": SHA256[precision]}
             engine = {"backend": "onnxruntime", "provider": "CPU", "format": "onnx"}
-            page.append(("wattscan_model_info", {**model, **engine}, 1.0))
+            yield "wattscan_model_info", {**model, **engine}, 1.0
             metric = "auc_roc" if task == "chest-xray" else "dice"
-            score = {"metric": metric, "dataset": f"{task}-phantom"}
-            page.append(
-                ("wattscan_model_quality_ratio", {**model, **score}, spec.quality[precision])
-            )
+            scored = {**model, "metric": metric, "dataset": f"{task}-phantom"}
+            yield "wattscan_model_quality_ratio", scored, spec.quality[precision]
             if precision == "int8":
-                page.append(("wattscan_model_ptq_quality_ratio", {**model, **score}, 0.871))
-                bounds = {"estimate": -0.003, "lower": -0.0051, "upper": 0.0012}
-                page += [
-                    ("wattscan_model_quality_difference_ratio", {**model, **score, "bound": b}, v)
-                    for b, v in bounds.items()
-                ]
-    yield from (Sample(now, name, {**TARGET, **own}, value) for name, own, value in page)
+                yield "wattscan_model_ptq_quality_ratio", scored, 0.871
+                for bound, value in (("estimate", -0.003), ("lower", -0.0051), ("upper", 0.0012)):
+                    difference = {**scored, "bound": bound}
+                    yield "wattscan_model_quality_difference_ratio", difference, value
 
 
 def _generator_page(spec: Spec, phases: list[Span], now: float) -> Iterator[Sample]:
@@ -247,45 +244,3 @@ def _counters(
             below = float(round(done * shape.cdf(bound)))
             yield Sample(now, name, {**window, "le": repr(bound)}, below)
     yield Sample(now, name, {**window, "le": "+Inf"}, float(done))
-
-
-@lru_cache(maxsize=10_000)
-def _series(name: str, labels: tuple[tuple[str, str], ...]) -> str:
-    inner = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels)
-    return f"{name}{{{inner}}}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-
-
-# --- edits --------------------------------------------------------------------------------------
-
-
-def without(name: str, start: float = 0.0, end: float = float("inf"), **labels: str) -> Edit:
-    """Leave a family's samples from `start` to `end` out."""
-    return changed(name, lambda sample: None, start, end, **labels)
-
-
-def valued(
-    name: str, value: float, start: float = 0.0, end: float = float("inf"), **labels: str
-) -> Edit:
-    """Give a family's samples from `start` to `end` a value."""
-    return changed(name, lambda sample: sample._replace(value=value), start, end, **labels)
-
-
-def changed(
-    name: str,
-    change: Callable[[Sample], Sample | None],
-    start: float = 0.0,
-    end: float = float("inf"),
-    **labels: str,
-) -> Edit:
-    """Change a family's samples from `start` to `end`."""
-
-    def edit(sample: Sample) -> Sample | None:
-        hit = sample.name == name and start <= sample.at <= end
-        hit = hit and all(sample.labels.get(key) == text for key, text in labels.items())
-        return change(sample) if hit else sample
-
-    return edit

@@ -1,8 +1,9 @@
 """Several targets side by side: their names, their rows, and what may be compared."""
 
 import pytest
+from edits import changed
 from made_targets import BOARD, LATER, PLUG, report_of_target
-from synthetic import MODELLED, changed
+from synthetic import MODELLED
 
 from wattscan.collector.across import Failure, across
 from wattscan.collector.across_ratio import ratios_table, target_ratios

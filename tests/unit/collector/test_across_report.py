@@ -9,8 +9,9 @@ from urllib.parse import unquote
 
 import jsonschema
 import pytest
+from edits import changed
 from made_targets import BOARD, LATER, PLUG, report_of_target, spec_of
-from synthetic import changed, recording
+from synthetic import recording
 
 from wattscan.cli import main
 from wattscan.collector.across import Failure, across

@@ -1,7 +1,8 @@
 """Files without a score: how far a variant agrees with the reference, and what it is worth."""
 
 import pytest
-from synthetic import SHA256, Spec, recording, without
+from edits import without
+from synthetic import SHA256, Spec, recording
 
 from wattscan.collector.recording import parse_recording
 from wattscan.collector.render_markdown import markdown_table

@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_runs import RUN, START, TARGET, VARIANTS, Draw, Made, make
+from draws import RUN, START, TARGET, VARIANTS, Draw
+from made_runs import make
+from made_source import Made
 
 from wattscan import metrics
 from wattscan.collector.facts import clocks_text

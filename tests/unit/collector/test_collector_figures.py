@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from edits import without
 from figures_rig import reduced, rows
-from synthetic import Spec, joules_per_image, without
+from synthetic import Spec, joules_per_image
 
 from wattscan.collector.load import Histogram, merged
 from wattscan.collector.ratio import Point, energy_ratio, mean_interval

@@ -7,7 +7,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from synthetic import Spec, changed, recording, samples, valued
+from edits import changed, valued
+from synthetic import Spec, recording, samples
 
 from wattscan.collector.recording import parse_recording
 from wattscan.collector.render_json import SCHEMA, json_text

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from edits import without
 from page_rig import page, reduced
-from synthetic import without
 
 from wattscan.collector import details, facts, headline, method, plots
 from wattscan.collector.device import Device

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from edits import changed, valued, without
 from render_rig import CSVS, QUICK, STANDARD, reduced, written_of
-from synthetic import Spec, changed, valued, without
+from synthetic import Spec
 
 from wattscan.collector.recording import parse_recording
 from wattscan.collector.render_json import SCHEMA, json_document

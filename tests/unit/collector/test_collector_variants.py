@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from synthetic import Spec, changed, joules_per_image, recording
+from edits import changed
+from synthetic import Spec, joules_per_image, recording
 
 from wattscan.collector.ratio import Point, energy_ratio
 from wattscan.collector.recording import parse_recording

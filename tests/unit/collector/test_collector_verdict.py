@@ -1,18 +1,9 @@
 """Verdicts: each fault that is planted gives its reason, and no other one does."""
 
 import pytest
+from edits import changed, valued, without
 from planted_faults import FOLLOWS, PLANTED, bounded
-from synthetic import (
-    LOADGEN,
-    MODELLED,
-    SOURCE,
-    Spec,
-    changed,
-    recording,
-    spans,
-    valued,
-    without,
-)
+from synthetic import LOADGEN, MODELLED, SOURCE, Spec, recording, spans
 from verdict_rig import (
     COVERED,
     ENERGY,

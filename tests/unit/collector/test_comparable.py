@@ -3,7 +3,8 @@
 import pytest
 from compare_rig import against, pair
 from compared_runs import labelled, machine, report, spec
-from synthetic import MODELLED, changed, valued, without
+from edits import changed, valued, without
+from synthetic import MODELLED
 
 from wattscan.collector.compare_cli import exit_code
 from wattscan.contracts import WattscanError

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from edits import changed, without
 from figures_rig import reduced, rows
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic import MODELLED, TARGET, Spec, changed, recording, spans, without
+from synthetic import MODELLED, TARGET, Spec, recording, spans
 
 from wattscan.collector import measure
 from wattscan.collector.device import EnergySource

@@ -4,8 +4,9 @@ import re
 from dataclasses import replace
 
 import pytest
+from edits import without
 from page_rig import page, reduced
-from synthetic import MODELLED, without
+from synthetic import MODELLED
 
 from wattscan.collector.render_html import html
 

@@ -1,8 +1,9 @@
 """The paper's tables: its own readings give its Jetson column, and every platform has its own."""
 
 import pytest
+from edits import changed, without
 from servers import prometheus
-from synthetic import MODELLED, Spec, changed, recording, spans, without
+from synthetic import MODELLED, Spec, recording, spans
 
 from wattscan.collector import paper_figures
 from wattscan.collector.report import collect

@@ -5,7 +5,8 @@ The draws are fixed, so the counts are; the bounds leave what the number of runs
 
 import numpy as np
 import pytest
-from made_runs import Draw, anything, faultless, make
+from draws import Draw, anything, faultless
+from made_runs import make
 from simulation import simulate, simulate_pairs
 
 from wattscan.collector.measure import measure

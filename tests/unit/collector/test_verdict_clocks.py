@@ -1,14 +1,8 @@
 """Verdicts: clocks that are off, drift or jump, and pages that are slow."""
 
 import pytest
-from synthetic import (
-    LOADGEN,
-    SOURCE,
-    Spec,
-    changed,
-    recording,
-    without,
-)
+from edits import changed, without
+from synthetic import LOADGEN, SOURCE, Spec, recording
 from verdict_rig import LOADS, MIDDLE, PAGE, PHASE_END, RUN_STARTS, cells, codes, generator_clock
 
 from wattscan.collector.clocks import clocks_of_delays

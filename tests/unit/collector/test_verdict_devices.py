@@ -3,13 +3,8 @@
 import socket
 
 import pytest
-from synthetic import (
-    LOADGEN,
-    SOURCE,
-    Spec,
-    changed,
-    recording,
-)
+from edits import changed
+from synthetic import LOADGEN, SOURCE, Spec, recording
 from verdict_rig import (
     ENERGY,
     MIDDLE,

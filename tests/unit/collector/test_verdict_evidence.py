@@ -1,13 +1,8 @@
 """Verdicts: what is not on record, or can not be, is no evidence."""
 
 import pytest
-from synthetic import (
-    Spec,
-    changed,
-    spans,
-    valued,
-    without,
-)
+from edits import changed, valued, without
+from synthetic import Spec, spans
 from verdict_rig import COVERED, ENERGY, MODEL, PHASE_END, cells, codes
 
 

@@ -1,12 +1,8 @@
 """Verdicts: other runs and variants beside the one that is judged."""
 
 import pytest
-from synthetic import (
-    Spec,
-    changed,
-    spans,
-    without,
-)
+from edits import changed, without
+from synthetic import Spec, spans
 from verdict_rig import ENERGY, PHASE_END, RUN_STARTS, also, codes
 
 

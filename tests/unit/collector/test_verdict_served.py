@@ -3,14 +3,8 @@
 from typing import Any
 
 import pytest
-from synthetic import (
-    Spec,
-    changed,
-    images,
-    spans,
-    valued,
-    without,
-)
+from edits import changed, valued, without
+from synthetic import Spec, images, spans
 from verdict_rig import (
     ENERGY,
     FIRST,

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from synthetic import LOADGEN, Spec, changed, recording, spans
+from edits import changed
+from synthetic import LOADGEN, Spec, recording, spans
 
 from wattscan.collector.recording import parse_recording
 from wattscan.collector.report import report_of
