@@ -1,4 +1,4 @@
-"""<ast.Expr object at 0x7fd2aa6e3fa0>"""
+"""Requests that a service refuses, each with its status and a part of its sentence."""
 
 from pathlib import Path
 

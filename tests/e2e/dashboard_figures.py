@@ -1,4 +1,4 @@
-"""<ast.Expr object at 0x7f758b45ffa0>"""
+"""What Prometheus gives at the times of a run, and the figures of its own tables."""
 
 import itertools
 import json

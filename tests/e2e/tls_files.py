@@ -1,4 +1,4 @@
-"""<ast.Expr object at 0x7ffaf787ffa0>"""
+"""Keys and certificates, and how a service with them is asked."""
 
 import ssl
 import urllib.error

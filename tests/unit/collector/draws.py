@@ -1,4 +1,4 @@
-"""<ast.Expr object at 0x7fa507615090>"""
+"""What recordings drawn at random are like."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""<ast.Expr object at 0x7fad084f9060>"""
+"""Edits of a made-up run: they plant faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""<ast.Expr object at 0x7f33217b5360>"""
+"""A source of series in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""<ast.Expr object at 0x7f50836f90c0>"""
+"""A series as OpenMetrics text has it."""
 
 from __future__ import annotations
 
