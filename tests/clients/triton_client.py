@@ -11,20 +11,18 @@ Of each check: its result, or `{"error": status, "message": text}`; the status i
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import queue
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import grpc
 import numpy as np
 from client_options import Answer, add_tls_options, print_answers
+from triton_asker import Asker, described
+from triton_streams import failed, infer_async, stream, stream_messages
 from tritonclient.grpc import (
-    InferenceServerClient,
     InferInput,
     InferRequestedOutput,
     InferResult,
@@ -37,8 +35,6 @@ from tritonclient.utils import (
     triton_to_np_dtype,
 )
 
-WAIT_SECONDS = 60
-UNKNOWN_MODEL = "no-such-model"
 TYPED_FIELDS = {
     "BOOL": "bool_contents",
     **dict.fromkeys(("INT8", "INT16", "INT32"), "int_contents"),
@@ -49,71 +45,6 @@ TYPED_FIELDS = {
     "FP64": "fp64_contents",
     "BYTES": "bytes_contents",
 }
-
-
-class Asker:
-    """A client, and what the command line says to ask it."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.options = options
-        self.headers = dict(pair.split("=", 1) for pair in options.header)
-        self.common = {"headers": self.headers, "client_timeout": options.client_timeout}
-        self.arrays = dict(_read_inputs(options))
-        self.client = InferenceServerClient(
-            options.server,
-            ssl=options.root_certificates is not None,
-            root_certificates=options.root_certificates,
-            private_key=options.private_key,
-            certificate_chain=options.certificate_chain,
-        )
-
-    def inputs(self) -> list[InferInput]:
-        found = []
-        for name, array in self.arrays.items():
-            tensor = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
-            found.append(tensor.set_data_from_numpy(array))
-        return found
-
-    def outputs(self) -> list[InferRequestedOutput] | None:
-        names, classes = self.options.output_name, self.options.classes
-        return [InferRequestedOutput(name, class_count=classes) for name in names] or None
-
-    def asked(self) -> Answer:
-        """The keyword arguments that the client's three ways to infer have in common."""
-        options = self.options
-        return {
-            "model_name": options.model,
-            "model_version": options.model_version,
-            "inputs": self.inputs(),
-            "outputs": self.outputs(),
-            "request_id": options.request_id,
-            "priority": options.priority,
-            "timeout": options.timeout_microseconds,
-            "parameters": {key: _value(text) for key, text in map(_pair, options.parameter)},
-        }
-
-    def report(self, result: InferResult) -> Answer:
-        """The response without its elements, which go to `--output`; strings stay here."""
-        response = result.get_response()
-        answer = {
-            "id": response.id,
-            "model_name": response.model_name,
-            "model_version": response.model_version,
-            "parameters": _parameters(response.parameters),
-            "raw_outputs": len(response.raw_output_contents),
-            "outputs": [_described(output) for output in response.outputs],
-        }
-        if response.outputs:
-            array = result.as_numpy(response.outputs[0].name)
-            if array.dtype == np.object_:
-                answer["strings"] = [item.decode() for item in array.ravel()]
-            else:
-                self.save(array)
-        return answer
-
-    def save(self, array: np.ndarray) -> None:
-        if self.options.output is not None:
-            np.save(self.options.output, array)
 
 
 def live(asker: Asker) -> bool:
@@ -164,67 +95,7 @@ def infer_typed_contents(asker: Asker) -> Answer:
     output = response.outputs[0]
     elements = getattr(output.contents, TYPED_FIELDS[output.datatype])
     asker.save(np.array(elements, triton_to_np_dtype(output.datatype)).reshape(output.shape))
-    return {"raw_outputs": 0, "outputs": [_described(output) for output in response.outputs]}
-
-
-def infer_async(asker: Asker) -> Answer:
-    answers: queue.Queue[Any] = queue.Queue()
-    asked = {**asker.asked(), **asker.common}
-    call = asker.client.async_infer(
-        callback=lambda result, error: answers.put((result, error)), **asked
-    )
-    if asker.options.cancel:
-        call.cancel()
-    result, error = answers.get(timeout=WAIT_SECONDS)
-    if error is not None:
-        raise error
-    return asker.report(result)
-
-
-def stream(asker: Asker) -> list[Answer]:
-    """`--count` requests, those of `--bad-request` for an unknown model; the answers in order."""
-    answers: queue.Queue[Any] = queue.Queue()
-    asker.client.start_stream(
-        lambda result, error: answers.put((result, error)),
-        headers=asker.headers,
-        stream_timeout=asker.options.client_timeout,
-    )
-    for asked in _numbered(asker):
-        asker.client.async_stream_infer(**asked)
-    asker.client.stop_stream()
-    found = []
-    while not answers.empty():
-        result, error = answers.get()
-        found.append(asker.report(result) if error is None else _failed(error, "STREAM"))
-    return found
-
-
-def stream_messages(asker: Asker) -> list[Answer]:
-    """The same by the client's stub, which also shows what comes beside an error."""
-    requests = []
-    for asked in _numbered(asker):
-        requests.append(
-            service_pb2.ModelInferRequest(
-                model_name=asked["model_name"],
-                id=asked["request_id"],
-                inputs=[tensor._get_tensor() for tensor in asked["inputs"]],
-                raw_input_contents=[tensor._get_content() for tensor in asked["inputs"]],
-            )
-        )
-    answers = asker.client._client_stub.ModelStreamInfer(
-        iter(requests),
-        metadata=tuple(asker.headers.items()),
-        timeout=asker.options.client_timeout or WAIT_SECONDS,
-    )
-    return [{"message": answer.error_message, "id": answer.infer_response.id} for answer in answers]
-
-
-def _numbered(asker: Asker) -> Iterator[Answer]:
-    for number in range(asker.options.count):
-        asked = {**asker.asked(), "request_id": f"{asker.options.request_id}{number}"}
-        if number in asker.options.bad_request:
-            asked["model_name"] = UNKNOWN_MODEL
-        yield asked
+    return {"raw_outputs": 0, "outputs": [described(output) for output in response.outputs]}
 
 
 def repository_index(asker: Asker) -> Answer:
@@ -279,7 +150,7 @@ def shared(asker: Asker) -> Answer:
         "status_after": after,
         "equal": equal,
         "raw_bytes": raw_bytes,
-        "output": _described(came),
+        "output": described(came),
     }
 
 
@@ -313,52 +184,6 @@ CHECKS: dict[str, Callable[[Asker], Any]] = {
 }
 
 
-def _described(output: Any) -> Answer:
-    return {
-        "name": output.name,
-        "datatype": output.datatype,
-        "shape": list(output.shape),
-        "parameters": _parameters(output.parameters),
-    }
-
-
-def _parameters(parameters: Any) -> Answer:
-    """Key -> choice -> value, such as `{"priority": {"uint64_param": 2}}`."""
-    return {
-        key: {field.name: value for field, value in parameter.ListFields()}
-        for key, parameter in parameters.items()
-    }
-
-
-def _failed(error: Exception, otherwise: str) -> Answer:
-    if isinstance(error, InferenceServerException):
-        status = error.status()
-        name = status.removeprefix("StatusCode.") if status else otherwise
-        return {"error": name, "message": error.message()}
-    assert isinstance(error, grpc.Call)
-    return {"error": error.code().name, "message": error.details()}
-
-
-def _read_inputs(options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:
-    for name, path in map(_pair, options.input):
-        yield name, np.load(path)
-    for name, path in map(_pair, options.input_file):
-        yield name, np.array([Path(path).read_bytes()], np.object_)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, _, value = text.partition("=")
-    return name, value
-
-
-def _value(text: str) -> Any:
-    """JSON where it is JSON, so that 1, 1.5 and true have their types."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("server", metavar="HOST:PORT")
@@ -389,7 +214,7 @@ def main(arguments: list[str]) -> None:
     options = _options(arguments)
     asker = Asker(options)
     errors = (InferenceServerException, grpc.RpcError)
-    print_answers(options, asker, CHECKS, partial(_failed, otherwise="CLIENT"), errors)
+    print_answers(options, asker, CHECKS, partial(failed, otherwise="CLIENT"), errors)
     asker.client.close()
 
 

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 from edits import changed, valued, without
+from run_labels import MODELLED
 from servers import free_port, prometheus, running
-from synthetic import MODELLED, Spec, recording
+from synthetic import Spec, recording
 
 from same_tables import assert_alike
 from wattscan.collector.report import collect, write

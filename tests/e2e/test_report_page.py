@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 from edits import without
-from synthetic import MODELLED, Spec, recording
+from run_labels import MODELLED
+from synthetic import Spec, recording
 
 from wattscan.collector.recording import parse_recording
 from wattscan.collector.report import report_of, write

@@ -1,12 +1,20 @@
-"""A series as OpenMetrics text has it."""
+"""Samples as OpenMetrics text has them."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
+from edits import Sample
+
+
+def line_text(sample: Sample) -> str:
+    """The sample's line."""
+    series = _series(sample.name, tuple(sample.labels.items()))
+    return f"{series} {sample.value!r} {sample.at:.3f}"
+
 
 @lru_cache(maxsize=10_000)
-def series_text(name: str, labels: tuple[tuple[str, str], ...]) -> str:
+def _series(name: str, labels: tuple[tuple[str, str], ...]) -> str:
     inner = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels)
     return f"{name}{{{inner}}}"
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from edits import changed, valued, without
-from synthetic import BOUNDS, LOADGEN, MODELLED, Spec, spans
+from run_labels import LOADGEN, MODELLED
+from synthetic import BOUNDS, Spec, spans
 from verdict_rig import (
     COVERED,
     ENERGY,

@@ -1,7 +1,8 @@
 """A quick and a standard run, and what is written of them."""
 
 from edits import without
-from synthetic import MODELLED, Spec, recording
+from run_labels import MODELLED
+from synthetic import Spec, recording
 
 from wattscan.collector.recording import parse_recording
 from wattscan.collector.report import report_of, write

@@ -8,30 +8,14 @@ None (the sample is left out).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from typing import NamedTuple
 
 from edits import Edit, Sample
-from metrics_text import series_text
+from metrics_text import line_text
+from run_labels import LOADGEN, PHASE_SECONDS, REPEATS, SHA256, SOURCE, TARGET, TARGET_FACTS
 
-TARGET = {"job": "wattscan-target", "instance": "edge-box:8002", "target": "cpu"}
-TARGET_FACTS = {"title": "CPU", "precision": "", "domain": "", "zone": ""}
-LOADGEN = {"job": "wattscan-loadgen", "instance": "driver:8003"}
-PHASE_SECONDS = {
-    "quick": {"idle": 5.0, "warmup": 3.0, "load": 10.0, "cooldown": 2.0},
-    "check": {"idle": 5.0, "warmup": 5.0, "load": 15.0, "cooldown": 2.0},
-    "standard": {"idle": 30.0, "warmup": 10.0, "load": 60.0, "cooldown": 20.0},
-}
-REPEATS = {"quick": 2, "check": 6, "standard": 6}
-SOURCE = {"sensor": "rapl", "domain": "package-0", "scope": "chip", "method": "counter"}
-MODELLED = {
-    "sensor": "cpu_model",
-    "domain": "cpu: 1.48 W idle + 2.76 W per busy core",
-    "scope": "chip",
-    "method": "modelled",
-}
-SHA256 = {"fp32": "f" * 64, "int8": "8" * 64, "fp16": "1" * 64, "int8-ptq": "a" * 64}
 BOUNDS = [0.001 * 1.05**step for step in range(160)]
 
 
@@ -119,15 +103,29 @@ def joules_per_image(spec: Spec, task: str, precision: str, net: bool = False) -
 def recording(spec: Spec) -> str:
     """The run as OpenMetrics text."""
     lines = ["# TYPE wattscan_energy_joules counter", "# UNIT wattscan_energy_joules joules"]
-    for sample in samples(spec):
+    for sample, line in _unedited(spec):
         kept: Sample | None = sample
         for edit in spec.edits:
             kept = edit(kept) if kept else None
-        for each in (kept, *(s for more in spec.more for s in more(sample))):
-            if each:
-                series = series_text(each.name, tuple(each.labels.items()))
-                lines.append(f"{series} {each.value!r} {each.at:.3f}")
+        if kept:
+            lines.append(line if kept is sample else line_text(kept))
+        lines += [line_text(each) for more in spec.more for each in more(sample) if each]
     return "\n".join([*lines, "# EOF", ""] if spec.end else [*lines, ""])
+
+
+_KEPT: dict[str, list[tuple[Sample, str]]] = {}
+
+
+def _unedited(spec: Spec) -> list[tuple[Sample, str]]:
+    """The run's samples before they are edited, with their lines. The last runs are kept: most
+    tests edit the same one."""
+    plain = replace(spec, edits=(), more=())
+    key = repr(plain)
+    if key not in _KEPT:
+        while len(_KEPT) >= 4:
+            del _KEPT[next(iter(_KEPT))]
+        _KEPT[key] = [(sample, line_text(sample)) for sample in samples(plain)]
+    return _KEPT[key]
 
 
 def samples(spec: Spec) -> Iterator[Sample]:

@@ -3,7 +3,7 @@
 import pytest
 from edits import changed
 from made_targets import BOARD, LATER, PLUG, report_of_target
-from synthetic import MODELLED
+from run_labels import MODELLED
 
 from wattscan.collector.across import Failure, across
 from wattscan.collector.across_ratio import ratios_table, target_ratios

@@ -2,7 +2,8 @@
 
 import pytest
 from edits import without
-from synthetic import SHA256, Spec, recording
+from run_labels import SHA256
+from synthetic import Spec, recording
 
 from wattscan.collector.recording import parse_recording
 from wattscan.collector.render_markdown import markdown_table

@@ -3,7 +3,8 @@
 import pytest
 from edits import changed, valued, without
 from planted_faults import FOLLOWS, PLANTED, bounded
-from synthetic import LOADGEN, MODELLED, SOURCE, Spec, recording, spans
+from run_labels import LOADGEN, MODELLED, SOURCE
+from synthetic import Spec, recording, spans
 from verdict_rig import (
     COVERED,
     ENERGY,

@@ -4,7 +4,7 @@ import pytest
 from compare_rig import against, pair
 from compared_runs import labelled, machine, report, spec
 from edits import changed, valued, without
-from synthetic import MODELLED
+from run_labels import MODELLED
 
 from wattscan.collector.compare_cli import exit_code
 from wattscan.contracts import WattscanError

@@ -6,7 +6,8 @@ from edits import changed, without
 from figures_rig import reduced, rows
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic import MODELLED, TARGET, Spec, recording, spans
+from run_labels import MODELLED, TARGET
+from synthetic import Spec, recording, spans
 
 from wattscan.collector import measure
 from wattscan.collector.device import EnergySource

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from edits import without
 from page_rig import page, reduced
-from synthetic import MODELLED
+from run_labels import MODELLED
 
 from wattscan.collector.render_html import html
 

@@ -2,8 +2,9 @@
 
 import pytest
 from edits import changed, without
+from run_labels import MODELLED
 from servers import prometheus
-from synthetic import MODELLED, Spec, recording, spans
+from synthetic import Spec, recording, spans
 
 from wattscan.collector import paper_figures
 from wattscan.collector.report import collect

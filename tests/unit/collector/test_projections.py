@@ -5,7 +5,8 @@ import csv
 import io
 
 import pytest
-from synthetic import MODELLED, Spec, recording
+from run_labels import MODELLED
+from synthetic import Spec, recording
 
 from wattscan.collector.cells import Figure
 from wattscan.collector.cli import add_arguments, run

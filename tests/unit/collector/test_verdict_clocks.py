@@ -2,7 +2,8 @@
 
 import pytest
 from edits import changed, without
-from synthetic import LOADGEN, SOURCE, Spec, recording
+from run_labels import LOADGEN, SOURCE
+from synthetic import Spec, recording
 from verdict_rig import LOADS, MIDDLE, PAGE, PHASE_END, RUN_STARTS, cells, codes, generator_clock
 
 from wattscan.collector.clocks import clocks_of_delays

@@ -4,7 +4,8 @@ import socket
 
 import pytest
 from edits import changed
-from synthetic import LOADGEN, SOURCE, Spec, recording
+from run_labels import LOADGEN, SOURCE
+from synthetic import Spec, recording
 from verdict_rig import (
     ENERGY,
     MIDDLE,

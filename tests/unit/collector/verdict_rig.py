@@ -3,7 +3,8 @@
 from typing import Any
 
 from edits import changed
-from synthetic import LOADGEN, Spec, recording, spans
+from run_labels import LOADGEN
+from synthetic import Spec, recording, spans
 
 from wattscan.collector.recording import parse_recording
 from wattscan.collector.report import report_of
