@@ -18,7 +18,7 @@ from wattscan.collector.target_series import TargetSeries
 from wattscan.collector.windows import Phase, Run, Window
 
 # An answer may reach the client a moment before the server has counted it.
-_TOLERANCE_RATIO, _TOLERANCE_REQUESTS = 0.001, 2.0
+TOLERANCE_RATIO, TOLERANCE_REQUESTS = 0.001, 2.0
 # Where several are in flight, the last ones of a phase are counted a moment after it.
 _SETTLE_SECONDS = 0.5
 _ONE_IN_FLIGHT = "SingleStream"
@@ -116,5 +116,5 @@ def _is_of(series: Series, window: Window) -> bool:
 
 def _beyond(more: float, less: float) -> float:
     """By how much one exceeds the other; 0 within what the counting itself may differ by."""
-    allowed = max(_TOLERANCE_REQUESTS, _TOLERANCE_RATIO * less)
+    allowed = max(TOLERANCE_REQUESTS, TOLERANCE_RATIO * less)
     return more - less if more - less > allowed else 0.0

@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from wattscan.contracts import Method, Scope
+from wattscan.profiles import LEAST_COVERAGE, PROFILES
 from wattscan.telemetry.domains import DomainKey
 
 Verdict = Literal["valid", "indicative", "invalid"]
 
-
-# docs/measurement.md: what `valid` allows.
-_LEAST_COVERAGE = 0.98
-_MOST_BOUND = 0.02
+# What `valid` allows.
+_MOST_BOUND = PROFILES["standard"].most_bound
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def between(begin: Moment, end: Moment) -> Energy:
     reasons = []
     if end.interruptions > begin.interruptions:
         reasons.append("counter_reset")
-    if coverage < _LEAST_COVERAGE:
+    if coverage < LEAST_COVERAGE:
         reasons.append("coverage_below_98_percent")
     if end.key.method == "modelled":
         reasons.append("modelled_power")
