@@ -15,7 +15,7 @@ from types import FrameType
 from loadtest.serving import h2load, networks, page, tables
 from loadtest.serving.networks import BenchmarkError
 from loadtest.serving.results import Results
-from loadtest.serving.runner import Options, run
+from loadtest.serving.runner import ComparisonOptions, run
 from loadtest.serving.running import versions
 from loadtest.serving.servers import ROOT, SPECS, WATTSCAN, Spec, with_malloc
 
@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _options(parsed: argparse.Namespace) -> Options:
+def _options(parsed: argparse.Namespace) -> ComparisonOptions:
     known = {spec.name: spec for spec in SPECS}
     for what, asked, all_names in (
         ("server", parsed.servers, known),
@@ -122,10 +122,10 @@ def _options(parsed: argparse.Namespace) -> Options:
     if parsed.malloc:
         specs += [with_malloc(spec) for spec in specs]
     models = tuple(dict.fromkeys(parsed.models))
-    return Options(parsed.rounds, parsed.seconds, parsed.clients, models, tuple(specs))
+    return ComparisonOptions(parsed.rounds, parsed.seconds, parsed.clients, models, tuple(specs))
 
 
-def _text(options: Options, results: Results, arguments: Sequence[str]) -> str:
+def _text(options: ComparisonOptions, results: Results, arguments: Sequence[str]) -> str:
     found = {spec.name: versions(spec) for spec in options.specs}
     return f"{page.heading(options, arguments)}\n\n{tables.render(results, options.specs, found)}"
 

@@ -21,9 +21,16 @@ from wattscan.bench.page import read_page
 from wattscan.bench.processes import Child
 from wattscan.bench.progress import Progress
 from wattscan.bench.record import Record, write_record
-from wattscan.bench.recorder import Page, Recorder
+from wattscan.bench.recorder import Recorder, ScrapedPage
 from wattscan.bench.resume import Past
-from wattscan.bench.service import INSTALLED, Code, DistantService, OwnService, Reached, Service
+from wattscan.bench.service import (
+    INSTALLED,
+    Code,
+    DistantService,
+    MeasuredService,
+    OwnService,
+    Reached,
+)
 from wattscan.client.options import tls_of_words
 from wattscan.collector.run_folder import RECORDING, WARNINGS
 from wattscan.contracts import Target, WattscanError
@@ -98,7 +105,7 @@ class Part:
             self._follow(generator, service, reached.metrics)
             is_complete = True
 
-    def _service(self) -> Service:
+    def _service(self) -> MeasuredService:
         if self._asked.endpoint:
             return DistantService(self._asked, self._progress.say)
         log = self._folder / "serve.log"
@@ -147,10 +154,10 @@ class Part:
             command += ["--done", str(done)]
         return Child("the load generator", command, self._folder / "loadgen.log", self._env)
 
-    def _follow(self, generator: Child, service: Service, target_page: str) -> None:
+    def _follow(self, generator: Child, service: MeasuredService, target_page: str) -> None:
         self._recorder.start()
         here = self._asked.target_instance
-        page = Page(target_page, "wattscan-target", here, _TARGET_SCRAPE_SECONDS, self._tls)
+        page = ScrapedPage(target_page, "wattscan-target", here, _TARGET_SCRAPE_SECONDS, self._tls)
         self._recorder.add(page)
         limit = time.monotonic() + _SLACK_SECONDS
         while True:
@@ -196,9 +203,11 @@ class Part:
         instance = self._asked.generator_instance or _instance(url)
         self._asked = replace(self._asked, generator_instance=instance)
         write_record(self._folder, self._asked)
-        self._recorder.add(Page(url, "wattscan-loadgen", instance, _GENERATOR_SCRAPE_SECONDS))
+        self._recorder.add(
+            ScrapedPage(url, "wattscan-loadgen", instance, _GENERATOR_SCRAPE_SECONDS)
+        )
 
-    def _event(self, generator: Child, service: Service, limit: float) -> dict[str, Any]:
+    def _event(self, generator: Child, service: MeasuredService, limit: float) -> dict[str, Any]:
         """What the generator says next. Raises: WattscanError, as soon as either has ended, or the
         run has lasted longer than it can."""
         while True:

@@ -52,7 +52,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Options:
+class BenchOptions:
     """What `wattscan bench` was asked for; without an endpoint, a service is started here."""
 
     target: str
@@ -68,7 +68,7 @@ class Options:
     """A folder with models that were made for this run, which it takes into its own."""
 
 
-def record(options: Options, held: ExitStack) -> Path:
+def record(options: BenchOptions, held: ExitStack) -> Path:
     """Run; returns the folder with the recording, which stays locked until `held` is closed.
 
     Raises:
@@ -82,7 +82,7 @@ def record(options: Options, held: ExitStack) -> Path:
     return setup.folder
 
 
-def begin(options: Options, held: ExitStack, label: str = "") -> Setup:
+def begin(options: BenchOptions, held: ExitStack, label: str = "") -> Setup:
     """Check what was asked for, announce it, and make the run's folder, whose name ends in `label`;
     it stays locked until `held` is closed.
 
@@ -138,7 +138,7 @@ def resume(folder: Path, held: ExitStack) -> None:
     Part(Setup(target, asked, folder, progress), past).go()
 
 
-def _chosen(options: Options) -> dict[str, tuple[str, ...]]:
+def _chosen(options: BenchOptions) -> dict[str, tuple[str, ...]]:
     """Raises: WattscanError."""
     plain, endpoint = bool(options.workload.models), options.endpoint
     if endpoint is None:
@@ -149,7 +149,9 @@ def _chosen(options: Options) -> dict[str, tuple[str, ...]]:
     return choose(offered, options.workload, where)
 
 
-def _asked(options: Options, workload: Workload, variants: Mapping[str, tuple[str, ...]]) -> Record:
+def _asked(
+    options: BenchOptions, workload: Workload, variants: Mapping[str, tuple[str, ...]]
+) -> Record:
     endpoint, default = options.endpoint, Workload()
     settings: dict[str, Any] = {
         name: value

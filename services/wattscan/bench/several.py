@@ -10,8 +10,8 @@ from pathlib import Path
 
 from wattscan.bench.run import (
     REPORT,
+    BenchOptions,
     Endpoint,
-    Options,
     how_to_go_on,
     new_folder,
     own_command,
@@ -27,7 +27,7 @@ _SUFFIX = "-targets"
 
 
 def measure_each(
-    options: Options, endpoints: Sequence[Endpoint], measure: Callable[[Options], Report]
+    options: BenchOptions, endpoints: Sequence[Endpoint], measure: Callable[[BenchOptions], Report]
 ) -> None:
     """Measure each service into a common folder, and write and print the report across them.
 

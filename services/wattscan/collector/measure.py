@@ -33,14 +33,14 @@ from wattscan.collector.energy import (
 )
 from wattscan.collector.evidence import Evidence, RunRecord
 from wattscan.collector.hosts import same_host
-from wattscan.collector.load import Load, generator_cpu_ratio, merged, read_load
+from wattscan.collector.load import LoadFigures, generator_cpu_ratio, merged, read_load
 from wattscan.collector.names import title_of
 from wattscan.collector.projection import NOTHING_ASSUMED, Assumptions
 from wattscan.collector.quality import QualityFigure, quality_ratio, read_quality
 from wattscan.collector.ratio import Point, Ratio, energy_ratio
 from wattscan.collector.rivals import read_rivals
 from wattscan.collector.series import Source
-from wattscan.collector.served import Requests
+from wattscan.collector.served import ServedRequests
 from wattscan.collector.target_series import TargetSeries
 from wattscan.collector.verdict import judge, judge_net
 from wattscan.collector.windows import Phase, Run, Window, find_run
@@ -125,7 +125,7 @@ def measure(source: Source, run_name: str | None) -> Measured:
     quality = read_quality(source, run, device.models)
     spans = [_load_span(window) for window in run.windows]
     cpu = generator_cpu_ratio(source, run, spans)
-    requests = Requests(target, run, device.table.up if device.table else None)
+    requests = ServedRequests(target, run, device.table.up if device.table else None)
     figures = []
     unsure = clocks.unknowns if clocks else (Seconds(0.0),) * len(run.windows)
     for window, ratio, unknown in zip(run.windows, cpu, unsure, strict=True):
@@ -182,7 +182,7 @@ def _load_span(window: Window) -> tuple[float, float]:
 
 
 def _figures(
-    window: Window, device: Device, load: Load, cpu: float | None, clock: Seconds
+    window: Window, device: Device, load: LoadFigures, cpu: float | None, clock: Seconds
 ) -> WindowFigures:
     key = (window.task, window.precision, window.repeat)
     during, before = window.phases.get("load"), window.phases.get("idle")
@@ -246,7 +246,7 @@ def _throttled(device: Device, load: Phase) -> bool:
 
 
 def _cells(
-    run: Run, figures: Sequence[tuple[Window, WindowFigures]], load: Load, device: Device
+    run: Run, figures: Sequence[tuple[Window, WindowFigures]], load: LoadFigures, device: Device
 ) -> tuple[Cell, ...]:
     tasks = list(dict.fromkeys(window.task for window in run.windows))
     cells = []

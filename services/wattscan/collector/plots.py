@@ -25,7 +25,7 @@ from wattscan.collector.svg import (
     TEXT,
     VARIANTS,
     WIDE,
-    Page,
+    PageWidth,
     drawing,
     rendered,
     row,
@@ -54,7 +54,7 @@ def every(measured: Measured) -> dict[str, list[str]]:
     }
 
 
-def energy_bars(measured: Measured, page: Page = WIDE) -> str | None:
+def energy_bars(measured: Measured, page: PageWidth = WIDE) -> str | None:
     """Energy per image: a bar for each variant, its 95 % interval, a dot for each repeat.
 
     None where no energy was measured.
@@ -76,7 +76,7 @@ def energy_bars(measured: Measured, page: Page = WIDE) -> str | None:
         return rendered(figure, page.name("energy"), "Energy per image by task and variant")
 
 
-def latencies(measured: Measured, page: Page = WIDE) -> str | None:
+def latencies(measured: Measured, page: PageWidth = WIDE) -> str | None:
     """Latency distributions of the variants; None where no latency was measured."""
     if not any(cell.latency for cell in measured.cells):
         return None
@@ -97,7 +97,7 @@ def latencies(measured: Measured, page: Page = WIDE) -> str | None:
         return rendered(figure, page.name("latency"), f"Latency distributions of {names} by task")
 
 
-def timeline(measured: Measured, page: Page = WIDE) -> str | None:
+def timeline(measured: Measured, page: PageWidth = WIDE) -> str | None:
     """Power and temperature over the run, loads shaded; None where neither was measured."""
     device, run = measured.device, measured.run
     traces: list[tuple[str, str, Series]] = []
@@ -197,7 +197,7 @@ def _bar(axes: Axes, place: int, cell: Cell, colour: str) -> None:
     )
 
 
-def _label(page: Page, panels: Sequence[Axes], text: str) -> None:
+def _label(page: PageWidth, panels: Sequence[Axes], text: str) -> None:
     """Names the panels' common axis: on the first, or on each where they are stacked."""
     for axes in panels if page is NARROW else panels[:1]:
         axes.set_ylabel(text)
@@ -289,7 +289,7 @@ def watched_until(series: Series, start: float) -> float:
     return float(times[gaps[0]] if gaps.size else times[-1])
 
 
-def _name_tasks(page: Page, axes: Axes, run: Run) -> None:
+def _name_tasks(page: PageWidth, axes: Axes, run: Run) -> None:
     for task in dict.fromkeys(window.task for window in run.windows):
         begun = min(window.start for window in run.windows if window.task == task)
         place = (begun - run.start) / _SECONDS_PER_MINUTE

@@ -40,7 +40,7 @@ class Served:
 NOTHING_PROVEN = Served()
 
 
-class Requests:
+class ServedRequests:
     """The server's counters of finished requests in a run."""
 
     def __init__(self, target: TargetSeries, run: Run, up: Series | None) -> None:

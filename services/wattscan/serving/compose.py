@@ -16,13 +16,13 @@ from wattscan.serving.observations import CertificateCollector, ModelsCollector,
 from wattscan.serving.pipeline import Pipeline
 from wattscan.serving.protocols.oip.service import InferenceService
 from wattscan.serving.protocols.oip.shared_memory import SharedMemory
-from wattscan.serving.protocols.tfs.service import TensorFlowServing
+from wattscan.serving.protocols.tfs.service import TensorFlowService
 from wattscan.serving.protocols.typed import ImagingService
 from wattscan.serving.repository.repository import Repository
 from wattscan.serving.rpc import Dispatcher
 from wattscan.serving.security.rates import RateLimit
 from wattscan.serving.security.tokens import Tokens
-from wattscan.serving.server import Server, ServerSettings
+from wattscan.serving.server import InferenceServer, ServerSettings
 from wattscan.serving.tracing import Tracing, open_tracing
 
 
@@ -32,7 +32,7 @@ def make_server(
     models: Repository,
     meter: EnergyMeter,
     registry: CollectorRegistry,
-) -> Server:
+) -> InferenceServer:
     """A server as the options of `wattscan serve` ask for it, not yet listening.
 
     Raises:
@@ -59,7 +59,7 @@ def make_server(
     services = [
         ImagingService(pipeline, limits).service(),
         InferenceService(pipeline, observations, memory).service(),
-        *TensorFlowServing(pipeline, limits).services(),
+        *TensorFlowService(pipeline, limits).services(),
     ]
     rate = None if options.rate_limit is None else RateLimit(options.rate_limit)
     dispatcher = Dispatcher(
@@ -69,7 +69,7 @@ def make_server(
         _tracing(options),
         options.log_requests == "yes",
     )
-    return Server(pipeline, services, dispatcher, registry, settings)
+    return InferenceServer(pipeline, services, dispatcher, registry, settings)
 
 
 def _tokens(options: argparse.Namespace) -> Tokens | None:

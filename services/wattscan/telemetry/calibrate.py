@@ -13,7 +13,7 @@ from wattscan.contracts import WattscanError
 from wattscan.targets import load_target
 from wattscan.telemetry.arguments import add_place, check_writable, printable, seconds, steps
 from wattscan.telemetry.attribution import Ledger
-from wattscan.telemetry.calibration import LEAST_STEPS, Point, fit, write
+from wattscan.telemetry.calibration import LEAST_STEPS, CalibrationPoint, fit, write
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.domains import Domain
 from wattscan.telemetry.loads import check_lasted, end_in_order, running
@@ -142,7 +142,9 @@ def _await_movement(
                 )
 
 
-def _step(sampler: Sampler, sensor: Domain, meter: Domain, settle: float, seconds: float) -> Point:
+def _step(
+    sampler: Sampler, sensor: Domain, meter: Domain, settle: float, seconds: float
+) -> CalibrationPoint:
     """Mean power of both over the same stretch. Raises: WattscanError, where one falls silent."""
     time.sleep(settle)
     sampler.sample()
@@ -158,7 +160,7 @@ def _step(sampler: Sampler, sensor: Domain, meter: Domain, settle: float, second
                 f"{seconds:g} s"
             )
         powers.append(mean_power(Joules(domain.energy - energy), spanned))
-    return Point(*powers)
+    return CalibrationPoint(*powers)
 
 
 def _told(domain: Domain, power: Watts) -> str:

@@ -16,7 +16,7 @@ from wattscan.telemetry.arguments import add_place, printable, seconds
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.late_sensors import LateSensors
-from wattscan.telemetry.live import Row, rows
+from wattscan.telemetry.live import LiveRow, rows
 from wattscan.telemetry.sampler import Sampler
 from wattscan.telemetry.unused import unused_names
 from wattscan.telemetry.verify import cli as verify
@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
         sampler.stop()
 
 
-def text(table: Sequence[Row], notices: Sequence[str] = ()) -> str:
+def text(table: Sequence[LiveRow], notices: Sequence[str] = ()) -> str:
     """The table for a terminal: columns, a line for each sensor that is not here, the notices."""
     here = [row for row in table if row.state in ("table", "up")]
     lines = [_HEADINGS, *(tuple(map(printable, _cells(row))) for row in here)]
@@ -123,7 +123,7 @@ def text(table: Sequence[Row], notices: Sequence[str] = ()) -> str:
     return "\n".join([*(shown if here else []), "", *rest]).strip("\n") + "\n"
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: LiveRow) -> tuple[str, ...]:
     ratio = row.uncertainty_ratio
     return (
         *(row.sensor, row.covers),

@@ -15,7 +15,7 @@ from wattscan.contracts import (
     SensorFailed,
 )
 from wattscan.metrics import COUNTER_RESET
-from wattscan.telemetry.attribution import Ledger, Source
+from wattscan.telemetry.attribution import Ledger, LedgerSource
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.domains import Domain, DomainKey
 from wattscan.telemetry.integrate import JUMP, RESET, most_power
@@ -240,7 +240,7 @@ class Sampler:
             self._ledger.falls_silent()
         if key is None or key == before:
             return
-        self._ledger.set_source(Source(key.method, key.scope))
+        self._ledger.set_source(LedgerSource(key.method, key.scope))
         if before is not None:
             log.warning(
                 "%s of %s is silent: %s of %s takes its place, in series of its own",

@@ -20,7 +20,7 @@ from wattscan.contracts import (
 from wattscan.metrics import COUNTER_RESET
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.domains import AnyDomain, Domain, Total
-from wattscan.telemetry.parts import Device, Seen, device_of
+from wattscan.telemetry.parts import DeviceDomains, KnownDomains, device_of
 from wattscan.telemetry.proof import Proof, update_period
 from wattscan.telemetry.reader import Reader
 from wattscan.telemetry.reading_filter import ReadingFilter
@@ -113,10 +113,10 @@ class SensorState:
         before, self.lacking = self.lacking, self._device().lacking
         return self.lacking != before
 
-    def _device(self) -> Device:
+    def _device(self) -> DeviceDomains:
         proof = self.proof
         present = {name for name, domain in self.domains.items() if domain.present}
-        seen = Seen(self.domains.keys(), proof.proven, present, proof.counted, proof.doubts)
+        seen = KnownDomains(self.domains.keys(), proof.proven, present, proof.counted, proof.doubts)
         return device_of(self.sensor, seen)
 
     @property

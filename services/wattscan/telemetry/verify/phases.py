@@ -14,9 +14,9 @@ from wattscan.telemetry.domains import AnyDomain, Domain
 from wattscan.telemetry.proof import PERIODS, update_period
 from wattscan.telemetry.sampler import Sampler
 from wattscan.telemetry.verify import results
-from wattscan.telemetry.verify.loads import STEADY, Load
+from wattscan.telemetry.verify.loads import STEADY, ControlledLoad
 from wattscan.telemetry.verify.polling import Poll, poll
-from wattscan.telemetry.verify.results import Result, Source, Step, Totals
+from wattscan.telemetry.verify.results import LoadStep, Result, Totals, VerifiedSource
 from wattscan.units import Joules, Seconds, Watts, energy, mean_power
 
 _LEAST_POLL, _IDLE_POLL = Seconds(2.0), Seconds(1.0)
@@ -27,7 +27,7 @@ _SERVICE = Seconds(0.02)
 
 
 @dataclass(frozen=True)
-class Plan:
+class VerifyPlan:
     """How long each step lasts and what is waited for before it (a load must start, and a power may
     be the mean of the last second), the levels of the load, and who is told how far it is."""
 
@@ -42,7 +42,7 @@ class Verification:
 
     def __init__(
         self, target: Target, sensors: Sequence[FoundSensor], gauges: Sequence[FoundSensor],
-        load: Load, plan: Plan,
+        load: ControlledLoad, plan: VerifyPlan,
     ) -> None:  # fmt: skip
         """`gauges` are read beside the target's own `sensors`, and for the checks only."""
         self._target = target
@@ -52,10 +52,10 @@ class Verification:
         self._plan = plan
         self._ledger = Ledger()
         self._sampler = Sampler([], target.sample_interval, self._ledger)
-        self._domains: dict[Source, Domain] = {}
+        self._domains: dict[VerifiedSource, Domain] = {}
         self._idle: dict[str, Poll] = {}
         self.polls: dict[str, Poll] = {}
-        self.steps: list[Step] = []
+        self.steps: list[LoadStep] = []
 
     def __enter__(self) -> Verification:
         return self
@@ -64,7 +64,7 @@ class Verification:
         self._sampler.stop()
 
     @property
-    def sources(self) -> list[Source]:
+    def sources(self) -> list[VerifiedSource]:
         """Those that are proven, in the target's order, the gauges last."""
         return list(self._domains)
 
@@ -194,13 +194,13 @@ class Verification:
         blocked = self.blocked
         return [each for each in sensors if each.sensor.name not in blocked]
 
-    def _counted_pairs(self) -> list[tuple[Source, Source]]:
+    def _counted_pairs(self) -> list[tuple[VerifiedSource, VerifiedSource]]:
         """A counter and a power of the same device, by sensors of their own."""
         counters = [source for source in self.sources if source.counts]
         gauges = [source for source in self.sources if not source.counts]
         return [pair for pair in itertools.product(counters, gauges) if _is_comparable(*pair)]
 
-    def _stretch(self, level: float, period: Seconds, together: bool) -> Step:
+    def _stretch(self, level: float, period: Seconds, together: bool) -> LoadStep:
         """Mean power of each source over the same seconds under a load."""
         seconds = self._plan.seconds
         with self._load.at(level, period, together):
@@ -213,9 +213,9 @@ class Verification:
             spanned = Seconds(covered - before[source][1])
             if self._domains[source].present and spanned > 0.8 * seconds:
                 powers[source.name] = mean_power(Joules(joules - before[source][0]), spanned)
-        return Step(level, powers)
+        return LoadStep(level, powers)
 
-    def _energies(self) -> Mapping[Source, tuple[Joules, Seconds]]:
+    def _energies(self) -> Mapping[VerifiedSource, tuple[Joules, Seconds]]:
         self._sampler.sample()
         with self._sampler.lock:
             return {source: (d.energy, d.covered) for source, d in self._domains.items()}
@@ -235,7 +235,7 @@ class Verification:
             return device.energy, Joules(got), ledger.held(), Joules(idle)
 
 
-def _sources(sampler: Sampler) -> Iterator[tuple[Source, Domain]]:
+def _sources(sampler: Sampler) -> Iterator[tuple[VerifiedSource, Domain]]:
     for state in sampler.states:
         if not state.measures:
             continue
@@ -243,14 +243,14 @@ def _sources(sampler: Sampler) -> Iterator[tuple[Source, Domain]]:
         for domain in state.domains.values():
             if domain.present:
                 key = domain.key
-                yield Source(
+                yield VerifiedSource(
                     key.sensor, key.domain, key.scope, key.method == "counter",
                     domain.uncertainty_ratio, update_period(state.sensor, state.choice),
                     domain is device,
                 ), domain  # fmt: skip
 
 
-def _is_comparable(one: Source, other: Source) -> bool:
+def _is_comparable(one: VerifiedSource, other: VerifiedSource) -> bool:
     """Whether two sensors have them, and both are of one device: by name, or as the tables' one."""
     if one.sensor == other.sensor or one.scope != other.scope:
         return False

@@ -86,7 +86,7 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuantizeOptions:
     """`samples` for calibration and for comparison; `tolerance`: the largest `Tried.error`."""
 
     calibration: Sequence[Sample]

@@ -19,8 +19,8 @@ from wattscan.training.ptq.plan import (
     BUILDS,
     LAYERS,
     TOLERANCE,
-    Asked,
     Outcome,
+    QuantizeOptions,
     Quantizer,
     Say,
     Tried,
@@ -32,7 +32,7 @@ _MOST_CALIBRATION, _LEAST_SAMPLES = 64, 4
 
 
 @dataclass(frozen=True)
-class Wanted:
+class QuantizeRequest:
     """`path`: a file in float; `given`: what `--data` names; `out`: the folder for what is made;
     `keep`: layers that stay in float; `tolerance`: how far off the variant may be, as 1 - Dice or
     1 - top-1, or as a relative error; `layers`: how many are tried out."""
@@ -46,7 +46,7 @@ class Wanted:
     seed: int = 2022
 
 
-def quantize(wanted: Wanted, say: Say) -> list[Path]:
+def quantize(wanted: QuantizeRequest, say: Say) -> list[Path]:
     """Write `<name>-int8.<suffix>` and, where another build is better in some engine,
     `<name>-int8-<engine>.<suffix>`; returns their paths. `say` is told what is done and found.
 
@@ -73,7 +73,7 @@ def quantize(wanted: Wanted, say: Say) -> list[Path]:
         f"{len(calibration)} inputs from {given.name} to measure ranges, {len(held_out)} others to "
         "compare with the file in float"
     )
-    asked = Asked(calibration, held_out, wanted.keep, wanted.tolerance, wanted.layers)
+    asked = QuantizeOptions(calibration, held_out, wanted.keep, wanted.tolerance, wanted.layers)
     with tempfile.TemporaryDirectory(prefix="wattscan-int8-") as name:
         folder = Path(name)
         quantizer = _quantizer(wanted.path, calibration, folder)
@@ -128,7 +128,7 @@ def _line(found: Outcome, tried: Tried, tolerance: float) -> str:
     return f"{tried.engine:<12}  {tried.build.name:<6}  {figures}  {said}".rstrip()
 
 
-def _refuse_far(found: Outcome, wanted: Wanted) -> None:
+def _refuse_far(found: Outcome, wanted: QuantizeRequest) -> None:
     best = found.best(wanted.tolerance)
     if best.error <= wanted.tolerance:
         return
@@ -139,7 +139,7 @@ def _refuse_far(found: Outcome, wanted: Wanted) -> None:
     )
 
 
-def _advice(found: Outcome, wanted: Wanted) -> str:
+def _advice(found: Outcome, wanted: QuantizeRequest) -> str:
     if found.costly:
         layers = " ".join(f"--keep-float {layer!r}" for layer, _ in found.costly[:2])
         return f"Try {layers}, which gains most; or FP16 (--variants fp16); or QAT"
@@ -154,7 +154,7 @@ def _advice(found: Outcome, wanted: Wanted) -> str:
     )
 
 
-def _write(found: Outcome, wanted: Wanted, say: Say) -> list[Path]:
+def _write(found: Outcome, wanted: QuantizeRequest, say: Say) -> list[Path]:
     """The best engine's build under the plain name, others under their engines' names."""
     wanted.out.mkdir(parents=True, exist_ok=True)
     best = found.best(wanted.tolerance)
