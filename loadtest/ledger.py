@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from loadtest.plan import Plan, PlannedWindow
 from loadtest.tally import OUTCOMES, Tally
 from wattscan import __version__, metrics
+from wattscan.profiles import LOAD
 
 # A finished window's histogram stays on the page for this many windows more, then leaves it: a
 # long run would else carry thousands of series that no longer change.
@@ -41,7 +42,7 @@ class RunLedger(Collector):
         """A phase begins now; returns the Unix time."""
         now = time.time()
         self._phases[window, phase] = (now, None)
-        if phase == "load":
+        if phase == LOAD:
             # A window without a single query still has its counters, at zero.
             self._tallies[window] = Tally(self._plan.workload.latency_bound)
         return now

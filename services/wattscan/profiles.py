@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 IDLE, WARM_UP, LOAD, COOLDOWN = "idle", "warmup", "load", "cooldown"
-PHASES = (IDLE, WARM_UP, LOAD, COOLDOWN)
+PHASE_TITLES = {IDLE: "idle baseline", WARM_UP: "warm-up", LOAD: "load", COOLDOWN: "cooldown"}
+"""What a reader is shown for each phase."""
+PHASES = tuple(PHASE_TITLES)
 """The phases of a window, in order: the values of the `phase` label."""
 
 

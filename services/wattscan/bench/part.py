@@ -36,7 +36,7 @@ from wattscan.collector.run_folder import RECORDING, WARNINGS
 from wattscan.contracts import Target, WattscanError
 from wattscan.installation import locustfile
 from wattscan.metrics import MODEL_INFO
-from wattscan.profiles import PROFILES
+from wattscan.profiles import COOLDOWN, IDLE, LOAD, PROFILES, WARM_UP
 from wattscan.workloads import write_workload
 
 _TARGET_SCRAPE_SECONDS = 1.0
@@ -231,7 +231,7 @@ class Part:
     def _left(self, event: Mapping[str, Any]) -> float:
         p = PROFILES[self._asked.profile]
         load = self._asked.load_seconds
-        phases = {"idle": p.idle, "warmup": p.warmup, "load": load, "cooldown": p.cooldown}
+        phases = {IDLE: p.idle, WARM_UP: p.warmup, LOAD: load, COOLDOWN: p.cooldown}
         order = list(phases)
         rest = sum(phases[phase] for phase in order[order.index(event["phase"]) :])
         return float(rest + (event["of"] - event["window"]) * sum(phases.values()))

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from wattscan import metrics
 from wattscan.collector.series import FloatArray, Labels, Series, Source
 from wattscan.collector.windows import Phase, Run, Window
+from wattscan.profiles import COOLDOWN, LOAD
 from wattscan.units import Seconds
 
 # Scrapes may be a minute apart; pages that are further apart are not of one part of a run.
@@ -197,7 +198,7 @@ def _smallest_of_neighbours(values: FloatArray, cuts: NDArray[np.intp]) -> Float
 def _pages_of(values: FloatArray, window: Window) -> NDArray[np.bool_]:
     """Which pages were made in a window up to its cooldown, or are next to it; none where they do
     not reach over each of its edges."""
-    phases = [phase for name, phase in window.phases.items() if name != "cooldown"]
+    phases = [phase for name, phase in window.phases.items() if name != COOLDOWN]
     edges = [moment for p in phases for moment in (p.start, p.end) if moment is not None]
     if not edges:
         return np.ones(values.shape, dtype=bool)
@@ -249,13 +250,13 @@ class _First:
 
 
 def _first_seen(source: Source, run: Run, window: Window) -> _First | None:
-    load = window.phases.get("load")
+    load = window.phases.get(LOAD)
     if load is None:
         return None
     labels = {"task": window.task, "precision": window.precision, "repeat": window.repeat}
     found = source.select(
         metrics.RUN_PHASE_START.name,
-        {**run.load_matchers, **labels, "phase": "load"},
+        {**run.load_matchers, **labels, "phase": LOAD},
         load.start - _SEARCH_SECONDS,
         load.start + _SEARCH_SECONDS,
     )

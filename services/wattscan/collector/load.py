@@ -13,6 +13,7 @@ from wattscan import metrics
 from wattscan.collector.series import Labels, Last, Source, key, label
 from wattscan.collector.windows import Run
 from wattscan.contracts import WattscanError
+from wattscan.profiles import LOAD
 from wattscan.units import Seconds
 
 # docs/measurement.md: a percentile is printed from so many queries on.
@@ -175,7 +176,7 @@ def _unsettled(source: Source, run: Run, lasts: Sequence[Last]) -> dict[WindowKe
     last = {key(each.labels): each.value for each in lasts}
     found = {}
     for window in run.windows:
-        load = window.phases.get("load")
+        load = window.phases.get(LOAD)
         if load is None or load.end is None:
             continue
         names = (window.task, window.precision, window.repeat)

@@ -45,6 +45,7 @@ from wattscan.collector.target_series import TargetSeries
 from wattscan.collector.verdict import judge, judge_net
 from wattscan.collector.windows import Phase, Run, Window, find_run
 from wattscan.contracts import PaperReading
+from wattscan.profiles import IDLE, LOAD, WARM_UP
 from wattscan.units import Celsius, Seconds
 
 _ONE_VARIANT = "only one variant was measured"
@@ -177,7 +178,7 @@ def _target_facts(source: Source, run: Run) -> tuple[str, PaperReading]:
 
 
 def _load_span(window: Window) -> tuple[float, float]:
-    load = window.phases.get("load")
+    load = window.phases.get(LOAD)
     return (load.start, load.end) if load and load.end is not None else (0.0, 0.0)
 
 
@@ -185,7 +186,7 @@ def _figures(
     window: Window, device: Device, load: LoadFigures, cpu: float | None, clock: Seconds
 ) -> WindowFigures:
     key = (window.task, window.precision, window.repeat)
-    during, before = window.phases.get("load"), window.phases.get("idle")
+    during, before = window.phases.get(LOAD), window.phases.get(IDLE)
     ended = during if during and during.end is not None else None
     table = device.table
     times = (_shortest(window), clock)
@@ -217,7 +218,7 @@ def _figures(
         source_told=device.tells_table(window),
         unsettled=load.unsettled.get(key, ""),
         incidents=load.incidents.get(key, {}),
-        warmup_duration=_duration(window.phases.get("warmup")),
+        warmup_duration=_duration(window.phases.get(WARM_UP)),
         gross_bound=busy.bound if busy else None,
         net_bound=net_bound(busy, idle),
         latency=load.latencies.get(key),

@@ -242,8 +242,8 @@ def _log_seconds(axes: Axes) -> None:
 def has_cut_short(run: Run) -> bool:
     """Whether the timeline shows a load that counts in no figure, or whose end is missing."""
     windows = (*run.windows, *run.repeated)
-    return any("load" in w.phases for w in run.repeated) or any(
-        name == "load" and phase.end is None for w in windows for name, phase in w.phases.items()
+    return any(LOAD in w.phases for w in run.repeated) or any(
+        name == LOAD and phase.end is None for w in windows for name, phase in w.phases.items()
     )
 
 
@@ -257,11 +257,11 @@ def _shade(axes: Axes, measured: Measured, series: Series) -> None:
             continue
         worthless = window in run.repeated or phase.end is None
         end = _last_moment(run, series, name, phase)
-        colour = _colour(measured, window.precision) if name == "load" else OTHER
+        colour = _colour(measured, window.precision) if name == LOAD else OTHER
         alpha = {LOAD: 0.28, WARM_UP: 0.14, IDLE: 0.07}.get(name, 0.0)
         span = [(t - run.start) / _SECONDS_PER_MINUTE for t in (phase.start, end)]
         axes.axvspan(*span, color=colour, alpha=alpha, lw=0)
-        if worthless and name == "load":
+        if worthless and name == LOAD:
             axes.axvspan(*span, fill=False, edgecolor=colour, lw=1.2, linestyle=(0, (3, 2)))
 
 

@@ -16,6 +16,7 @@ from wattscan.collector.load import Queries
 from wattscan.collector.series import Series
 from wattscan.collector.target_series import TargetSeries
 from wattscan.collector.windows import Phase, Run, Window
+from wattscan.profiles import IDLE, LOAD
 
 # An answer may reach the client a moment before the server has counted it.
 TOLERANCE_RATIO, TOLERANCE_REQUESTS = 0.001, 2.0
@@ -56,7 +57,7 @@ class ServedRequests:
     def compare(self, window: Window, queries: Queries | None, least: float, most: float) -> Served:
         """What the server's counters prove of a window; nothing where it has none. `least`, `most`:
         requests that a query is."""
-        load, idle = window.phases.get("load"), window.phases.get("idle")
+        load, idle = window.phases.get(LOAD), window.phases.get(IDLE)
         if not self._series or load is None or load.end is None:
             return NOTHING_PROVEN
         own = [series for series in self._series if _is_of(series, window)]
