@@ -32,8 +32,9 @@ from loadtest.sender import COUNTED, PREPARED, REFUSED, described
 from loadtest.thermometer import Thermometer
 from wattscan.client.options import tls_of
 from wattscan.contracts import WattscanError
+from wattscan.workload_files import last_due
 from wattscan.workload_options import one_scenario, workload_of
-from wattscan.workloads import IN_FLIGHT, last_due
+from wattscan.workloads import IN_FLIGHT
 
 log = logging.getLogger(__name__)
 

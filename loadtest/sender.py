@@ -22,7 +22,8 @@ from loadtest.protocols import PROTOCOLS, Requests, Subject
 from loadtest.scenarios import BY_NAME, SendingGate
 from loadtest.tally import Tally
 from wattscan.contracts import WattscanError
-from wattscan.workloads import Workload, read_schedule
+from wattscan.workload_files import read_schedule
+from wattscan.workloads import Workload
 
 PREPARE, OPEN, CLOSE, FORGET = (
     f"wattscan-{each}" for each in ("prepare", "open", "close", "forget")

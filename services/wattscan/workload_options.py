@@ -8,13 +8,9 @@ from typing import Any
 
 from wattscan.contracts import WattscanError
 from wattscan.profiles import PROFILES, SCENARIOS
-from wattscan.workloads import (
-    PROTOCOLS,
-    Workload,
-    changed,
-    load_workload,
-    workload_names,
-)
+from wattscan.workload_files import load_workload, workload_names
+from wattscan.workload_settings import PROTOCOLS
+from wattscan.workloads import Workload, changed
 
 # Each task in FP32 and in INT8.
 _SHIPPED = 6

@@ -15,8 +15,9 @@ from wattscan.addresses import ip_of
 from wattscan.bench import given_files
 from wattscan.bench.bundle import write_bundle
 from wattscan.bench.engines import SAME
+from wattscan.bench.options import BenchOptions, Endpoint
 from wattscan.bench.record import read_record
-from wattscan.bench.run import BenchOptions, Endpoint, record, resume
+from wattscan.bench.run import record, resume
 from wattscan.bench.several import measure_each, tell_of_report_across
 from wattscan.client.options import add_connection_arguments, tls_of, token_of
 from wattscan.collector.report import Report, collect, write

@@ -37,7 +37,7 @@ from wattscan.contracts import Target, WattscanError
 from wattscan.installation import locustfile
 from wattscan.metrics import MODEL_INFO
 from wattscan.profiles import COOLDOWN, IDLE, LOAD, PROFILES, WARM_UP
-from wattscan.workloads import write_workload
+from wattscan.workload_files import write_workload
 
 _TARGET_SCRAPE_SECONDS = 1.0
 # The generator's figures are needed at a phase's edges, and its page is long.

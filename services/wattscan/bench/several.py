@@ -8,15 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from wattscan.bench.run import (
-    REPORT,
-    BenchOptions,
-    Endpoint,
-    how_to_go_on,
-    new_folder,
-    own_command,
-    stamp,
-)
+from wattscan.bench.options import BenchOptions, Endpoint
+from wattscan.bench.run import REPORT, how_to_go_on, new_folder, own_command, stamp
 from wattscan.collector.across import Failure, across
 from wattscan.collector.across_report import JSON, summary, write_across
 from wattscan.collector.report import Report

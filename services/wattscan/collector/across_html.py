@@ -9,7 +9,7 @@ from urllib.parse import quote
 from wattscan import plugins
 from wattscan.collector.across import Across, MeasuredTarget
 from wattscan.collector.across_text import cautions, headline
-from wattscan.collector.cells import Verdict
+from wattscan.collector.reasons import Verdict
 from wattscan.collector.render_html import ExplainedReason, ShownTable, explained, run_facts, shown
 from wattscan.collector.tables import Table
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wattscan.collector import paper_figures
-from wattscan.collector.measure import Measured
+from wattscan.collector.measured import Measured
 from wattscan.collector.paper_layout import layout, platform
 from wattscan.collector.series import Series
 from wattscan.collector.tables import Column, Row, Table

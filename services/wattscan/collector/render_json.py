@@ -11,7 +11,7 @@ from typing import Any
 from wattscan.collector.cells import KINDS, Cell, Figure, TaskRatio, WindowFigures
 from wattscan.collector.clocks import Clocks
 from wattscan.collector.headline import headline, verdict
-from wattscan.collector.measure import Measured
+from wattscan.collector.measured import Measured
 from wattscan.collector.ratio import Ratio
 from wattscan.collector.run_workload import RunWorkload
 from wattscan.collector.tables import Table

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from wattscan.collector.cells import Reason, Verdict
 from wattscan.collector.checks import energy, load, missing, model, run
 from wattscan.collector.energy import COVERAGE_TOLERANCE, GAUGE_ERRORS, GAUGE_TOLERANCE
 from wattscan.collector.evidence import TIMER_TOLERANCE, Evidence
 from wattscan.collector.names import percent
+from wattscan.collector.reasons import Reason, Verdict
 from wattscan.collector.served import TOLERANCE_RATIO, TOLERANCE_REQUESTS
 from wattscan.contracts import LEAST_AGREEMENT, MOST_RELATIVE_ERROR
 from wattscan.profiles import LEAST_COVERAGE, PROFILES

@@ -14,8 +14,8 @@ from wattscan.bench.check_energy import sides as sides_module
 from wattscan.bench.check_energy import turns
 from wattscan.bench.check_energy.sides import Side
 from wattscan.bench.check_energy.turns import Turn, turns_of
+from wattscan.bench.options import BenchOptions
 from wattscan.bench.record import Record, read_record
-from wattscan.bench.run import BenchOptions
 from wattscan.bench.service import Code
 from wattscan.contracts import WattscanError
 from wattscan.installation import models_folder

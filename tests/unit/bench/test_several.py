@@ -8,7 +8,7 @@ from made_targets import LATER, spec_of
 from synthetic import recording
 
 from wattscan.bench import several
-from wattscan.bench.run import BenchOptions, Endpoint
+from wattscan.bench.options import BenchOptions, Endpoint
 from wattscan.bench.several import measure_each, tell_of_report_across
 from wattscan.collector.report import collect, write
 from wattscan.contracts import WattscanError

@@ -18,7 +18,7 @@ import wattscan
 from wattscan.bench.check_energy.sides import Side, check_root, prepare
 from wattscan.bench.check_energy.turns import measure
 from wattscan.bench.cli import add_load_arguments, load_of
-from wattscan.bench.run import BenchOptions
+from wattscan.bench.options import BenchOptions
 from wattscan.collector import compare_cli
 from wattscan.collector.report import collect, write
 from wattscan.collector.run_folder import RECORDING

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wattscan.bench.check_energy.sides import Side
+from wattscan.bench.options import BenchOptions
 from wattscan.bench.part import Part, Setup
 from wattscan.bench.progress import Progress
 from wattscan.bench.record import RECORD_FILE, Record, read_record
 from wattscan.bench.resume import Past, WindowKey
-from wattscan.bench.run import BenchOptions, begin
+from wattscan.bench.run import begin
 from wattscan.profiles import PROFILES
 
 

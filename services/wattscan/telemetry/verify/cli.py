@@ -22,9 +22,10 @@ from wattscan.telemetry.discovery import Found, FoundSensor, discover, patiently
 from wattscan.telemetry.loads import end_in_order
 from wattscan.telemetry.machine import machine_facts
 from wattscan.telemetry.proof import is_modelled, measures, prove
+from wattscan.telemetry.verify.found_sources import VerifyPlan
 from wattscan.telemetry.verify.loads import ControlledLoad, make_load
 from wattscan.telemetry.verify.page import Section, VerifyReport, data, markdown, summary
-from wattscan.telemetry.verify.phases import Verification, VerifyPlan
+from wattscan.telemetry.verify.phases import Verification
 from wattscan.telemetry.verify.results import BLOCKED, Result
 from wattscan.units import Seconds
 

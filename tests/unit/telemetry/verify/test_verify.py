@@ -12,7 +12,8 @@ from wattscan.contracts import EnergyReading, PowerReading, SensorChoice, Sensor
 from wattscan.targets import load_target
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.verify import page, results
-from wattscan.telemetry.verify.phases import Verification, VerifyPlan
+from wattscan.telemetry.verify.found_sources import VerifyPlan
+from wattscan.telemetry.verify.phases import Verification
 from wattscan.telemetry.verify.polling import Poll, Track, poll
 from wattscan.telemetry.verify.results import LoadStep, Result, Totals, VerifiedSource
 
