@@ -64,7 +64,6 @@ def _parser() -> argparse.ArgumentParser:
         "interleaved in one run on one machine.",
         epilog=_EPILOG,
     )
-    names = [spec.name for spec in SPECS]
     parser.add_argument(
         "--rounds", type=_count, default=5, help="how many rounds to run (default %(default)s)"
     )
@@ -75,13 +74,24 @@ def _parser() -> argparse.ArgumentParser:
         help="about how many seconds a window takes (default %(default)g)",
     )
     parser.add_argument(
-        *("--clients",),
+        "--clients",
         type=_counts,
         default=(1, 2, 4, 8),
         help="the numbers of clients, comma-separated; for DICOM frames only the least and the "
-        "greatest "
-        "are used (default 1,2,4,8)",
+        "greatest are used (default 1,2,4,8)",
     )
+    _add_subjects(parser)
+    parser.add_argument(
+        "--write", action="store_true", help="put the tables into docs/serving-benchmark.md"
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="the file to write every window of every round to"
+    )
+    return parser
+
+
+def _add_subjects(parser: argparse.ArgumentParser) -> None:
+    names = [spec.name for spec in SPECS]
     parser.add_argument(
         "--servers",
         type=_names,
@@ -99,13 +109,6 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also run each server with glibc told to keep freed memory",
     )
-    parser.add_argument(
-        "--write", action="store_true", help="put the tables into docs/serving-benchmark.md"
-    )
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="the file to write every window of every round to"
-    )
-    return parser
 
 
 def _options(parsed: argparse.Namespace) -> ComparisonOptions:

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from wattscan import __version__
 from wattscan.bench import cli as bench
@@ -67,83 +68,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"wattscan {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(
-        name: str,
-        summary: str,
-        description: str,
-        add_arguments: Callable[[argparse.ArgumentParser], None],
-        run: Callable[[argparse.Namespace], int],
-    ) -> None:
-        p = commands.add_parser(name, help=summary, description=description)
-        p.set_defaults(execute=run)
-        add_arguments(p)
-
-    command(
-        "bench",
-        "measure this machine: serve, load, record, print the energy table",
-        "The main job, on one machine with nothing else running: starts the service and the load "
-        "generator, records their metrics, and reduces them to tables and a report in "
-        "DIR/<run>/.",
-        bench.add_arguments,
-        bench.run,
-    )
-    command(
-        "serve",
-        "serve the models on one target, with metrics",
-        "Serves every model of the folder over gRPC, exports Prometheus metrics, and prints one "
-        "line of JSON when it is ready. SIGTERM or Ctrl-C drains it.",
-        serving.add_serve_arguments,
-        serve,
-    )
-    command(
-        "collect",
-        "reduce a recording or a Prometheus server's series to tables",
-        "Reduces one run's series to the energy, paper, quality and projections tables.",
-        collector.add_arguments,
-        collector.run,
-    )
-    command(
-        "compare",
-        "what changed between two runs; exit code 1 if something got worse",
-        "Prints what changed from RUN_A to RUN_B (model, engine, driver, machine, software, load), "
-        "and energy, latency and quality of each task and variant side by side, with the ratio and "
-        "its 95 % interval. Exit code 0: nothing is shown to be worse beyond its threshold; 1: "
-        "something is; 2: the runs cannot be read or compared. Without an interval, such as of the "
-        "quick profile, nothing is shown.",
-        comparing.add_arguments,
-        comparing.run,
-    )
-    command(
-        "sensors",
-        "what this machine can measure, read live, and why not the rest",
-        "Reads the target's sensors for a moment and prints what they show, with scope, method and "
-        "uncertainty; then why each other sensor is not there. Exit code 1: nothing here gives "
-        "power or energy.",
-        telemetry.add_arguments,
-        telemetry.run,
-    )
-    command(
-        "models",
-        "train, quantize, export, check, tune and list models",
-        "The model pipeline and its artifacts.",
-        _add_model_arguments,
-        training.run,
-    )
-    command(
-        "loadtest-path",
-        "print where the load generator is, for locust -f",
-        "Prints the path of the load generator's file: locust -f $(wattscan loadtest-path) --help "
-        "has its options.",
-        lambda _: None,
-        _loadtest_path,
-    )
-    command(
-        "health",
-        "ask a service whether it is serving; exit code 0 if so",
-        "Asks the standard gRPC health service. Exit code 0: SERVING; 1: not; 2: no answer.",
-        health_cli.add_health_arguments,
-        health_cli.run_health,
-    )
+    for each in _COMMANDS:
+        p = commands.add_parser(each.name, help=each.summary, description=each.description)
+        p.set_defaults(execute=each.run)
+        each.add_arguments(p)
     return parser
 
 
@@ -166,3 +94,84 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
 def _loadtest_path(_: argparse.Namespace) -> int:
     print(locustfile())
     return 0
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: its line in the list of commands, the head of its own help, and what it does."""
+
+    name: str
+    summary: str
+    description: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+_COMMANDS = (
+    Command(
+        "bench",
+        "measure this machine: serve, load, record, print the energy table",
+        "The main job, on one machine with nothing else running: starts the service and the load "
+        "generator, records their metrics, and reduces them to tables and a report in "
+        "DIR/<run>/.",
+        bench.add_arguments,
+        bench.run,
+    ),
+    Command(
+        "serve",
+        "serve the models on one target, with metrics",
+        "Serves every model of the folder over gRPC, exports Prometheus metrics, and prints one "
+        "line of JSON when it is ready. SIGTERM or Ctrl-C drains it.",
+        serving.add_serve_arguments,
+        serve,
+    ),
+    Command(
+        "collect",
+        "reduce a recording or a Prometheus server's series to tables",
+        "Reduces one run's series to the energy, paper, quality and projections tables.",
+        collector.add_arguments,
+        collector.run,
+    ),
+    Command(
+        "compare",
+        "what changed between two runs; exit code 1 if something got worse",
+        "Prints what changed from RUN_A to RUN_B (model, engine, driver, machine, software, load), "
+        "and energy, latency and quality of each task and variant side by side, with the ratio and "
+        "its 95 % interval. Exit code 0: nothing is shown to be worse beyond its threshold; 1: "
+        "something is; 2: the runs cannot be read or compared. Without an interval, such as of the "
+        "quick profile, nothing is shown.",
+        comparing.add_arguments,
+        comparing.run,
+    ),
+    Command(
+        "sensors",
+        "what this machine can measure, read live, and why not the rest",
+        "Reads the target's sensors for a moment and prints what they show, with scope, method and "
+        "uncertainty; then why each other sensor is not there. Exit code 1: nothing here gives "
+        "power or energy.",
+        telemetry.add_arguments,
+        telemetry.run,
+    ),
+    Command(
+        "models",
+        "train, quantize, export, check, tune and list models",
+        "The model pipeline and its artifacts.",
+        _add_model_arguments,
+        training.run,
+    ),
+    Command(
+        "loadtest-path",
+        "print where the load generator is, for locust -f",
+        "Prints the path of the load generator's file: locust -f $(wattscan loadtest-path) --help "
+        "has its options.",
+        lambda _: None,
+        _loadtest_path,
+    ),
+    Command(
+        "health",
+        "ask a service whether it is serving; exit code 0 if so",
+        "Asks the standard gRPC health service. Exit code 0: SERVING; 1: not; 2: no answer.",
+        health_cli.add_health_arguments,
+        health_cli.run_health,
+    ),
+)

@@ -26,7 +26,7 @@ from wattscan.serving.logs import configure, private_stderr
 from wattscan.serving.repository.repository import Repository
 from wattscan.serving.server import Ports, place
 from wattscan.telemetry.attribution import Ledger
-from wattscan.telemetry.discovery import discover
+from wattscan.telemetry.discovery import Found, discover
 from wattscan.telemetry.exporter import TelemetryCollector
 from wattscan.telemetry.late_sensors import LateSensors
 from wattscan.telemetry.sampler import Sampler
@@ -58,13 +58,7 @@ def _serve_until(signals: _StopSignals, options: argparse.Namespace) -> bool:
     target = serving.chosen_target(options.target, options.backend)
     _warn_if_open(options)
     found = discover(target, options.sysfs)
-    for name, reason in found.absent.items():
-        log.info("sensor %s is not used: %s", name, reason)
-    for choice in found.awaited:
-        if choice.name in found.absent:
-            log.warning("sensor %s may come yet: it is looked for again and again", choice.name)
-    for each in found.sensors:
-        log.info("sensor %s is used", each.sensor.name)
+    _tell_of_sensors(found)
     models = Repository(options.models, target)
     ledger = Ledger()
     sampler = Sampler(found.sensors, target.sample_interval, ledger)
@@ -92,6 +86,16 @@ def _serve_until(signals: _StopSignals, options: argparse.Namespace) -> bool:
         late_sensors.stop()
         sampler.stop()
         imaging.close()
+
+
+def _tell_of_sensors(found: Found) -> None:
+    for name, reason in found.absent.items():
+        log.info("sensor %s is not used: %s", name, reason)
+    for choice in found.awaited:
+        if choice.name in found.absent:
+            log.warning("sensor %s may come yet: it is looked for again and again", choice.name)
+    for each in found.sensors:
+        log.info("sensor %s is used", each.sensor.name)
 
 
 def _tell_untuned(models: Repository) -> None:

@@ -114,6 +114,10 @@ def add_workload_arguments(add: Callable[..., object]) -> None:
         help="first look for the highest rate at which every variant keeps its latency bound, and "
         "send at that (scenario Server)",
     )
+    _add_profile(add)
+
+
+def _add_profile(add: Callable[..., object]) -> None:
     profiles = "; ".join(
         f"{name}: {p.repeats} x {p.load:g} s of load for each variant, at most "
         f"{_SHIPPED * p.repeats * p.window_seconds / 60:.0f} min for the {_SHIPPED} shipped models"

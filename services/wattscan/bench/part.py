@@ -36,7 +36,7 @@ from wattscan.collector.run_folder import RECORDING, WARNINGS
 from wattscan.contracts import Target, WattscanError
 from wattscan.installation import locustfile
 from wattscan.metrics import MODEL_INFO
-from wattscan.profiles import COOLDOWN, IDLE, LOAD, PROFILES, WARM_UP
+from wattscan.profiles import COOLDOWN, IDLE, LOAD, PHASES, PROFILES, WARM_UP
 from wattscan.workload_files import write_workload
 
 _TARGET_SCRAPE_SECONDS = 1.0
@@ -203,9 +203,8 @@ class Part:
         instance = self._asked.generator_instance or _instance(url)
         self._asked = replace(self._asked, generator_instance=instance)
         write_record(self._folder, self._asked)
-        self._recorder.add(
-            ScrapedPage(url, "wattscan-loadgen", instance, _GENERATOR_SCRAPE_SECONDS)
-        )
+        page = ScrapedPage(url, "wattscan-loadgen", instance, _GENERATOR_SCRAPE_SECONDS)
+        self._recorder.add(page)
 
     def _event(self, generator: Child, service: MeasuredService, limit: float) -> dict[str, Any]:
         """What the generator says next. Raises: WattscanError, as soon as either has ended, or the
@@ -229,11 +228,9 @@ class Part:
                 )
 
     def _left(self, event: Mapping[str, Any]) -> float:
-        p = PROFILES[self._asked.profile]
-        load = self._asked.load_seconds
+        p, load = PROFILES[self._asked.profile], self._asked.load_seconds
         phases = {IDLE: p.idle, WARM_UP: p.warmup, LOAD: load, COOLDOWN: p.cooldown}
-        order = list(phases)
-        rest = sum(phases[phase] for phase in order[order.index(event["phase"]) :])
+        rest = sum(phases[phase] for phase in PHASES[PHASES.index(event["phase"]) :])
         return float(rest + (event["of"] - event["window"]) * sum(phases.values()))
 
 

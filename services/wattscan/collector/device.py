@@ -163,12 +163,12 @@ def _energy_source(target: TargetSeries, labels: Labels, lateness: Series | None
         lateness=lateness,
         quantum=quantum_of(readings) if readings else Joules(0.0),
         missing_parts=_missing_parts(target, how, sensor, domain, counter),
-        also_told=tuple(
-            f"{series.labels.get('scope', '?')} {series.labels.get('method', '?')}"
-            for series in every
-            if not _has(series, how)
-        ),
+        also_told=tuple(_scope_and_method(s) for s in every if not _has(s, how)),
     )
+
+
+def _scope_and_method(series: Series) -> str:
+    return f"{series.labels.get('scope', '?')} {series.labels.get('method', '?')}"
 
 
 def _of_the_same_scrapes(counter: Series | None, age: Series | None) -> Series | None:

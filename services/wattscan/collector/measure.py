@@ -71,11 +71,12 @@ def measure(source: Source, run_name: str | None) -> Measured:
         conflicts=target.conflicts,
         machines=device.machines,
     )
-    judged = []
-    for cell in cells:
-        evidence = evidence_on(cell, measured, record)
-        judged.append(replace(cell, reasons=judge(evidence), net_reasons=judge_net(evidence)))
-    return replace(measured, cells=tuple(judged))
+    return replace(measured, cells=tuple(_judged(cell, measured, record) for cell in cells))
+
+
+def _judged(cell: Cell, measured: Measured, record: RunRecord) -> Cell:
+    evidence = evidence_on(cell, measured, record)
+    return replace(cell, reasons=judge(evidence), net_reasons=judge_net(evidence))
 
 
 def _target_facts(source: Source, run: Run) -> tuple[str, PaperReading]:

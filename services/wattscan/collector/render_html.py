@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import Any
 
 from wattscan import plugins
 from wattscan.collector import details, facts, method
@@ -63,19 +64,9 @@ def html(measured: Measured, tables: Sequence[Table], warnings: Sequence[str] = 
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     from wattscan.collector import plots
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("wattscan.collector", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     # The plots alone are not escaped: Matplotlib escaped what is in them.
-    safe = {
-        name: [jinja2.utils.markupsafe.Markup(svg) for svg in drawn]
-        for name, drawn in plots.every(measured).items()
-    }
-    page: str = environment.get_template(_TEMPLATE).render(
+    safe = jinja2.utils.markupsafe.Markup
+    page: str = _template(jinja2).render(
         run=measured.run,
         headline=costs(measured),
         summary=summary(measured, warnings),
@@ -89,7 +80,7 @@ def html(measured: Measured, tables: Sequence[Table], warnings: Sequence[str] = 
         tiles=[tile_of(measured, task) for task in measured.tasks],
         tables=[shown(table) for table in tables],
         reasons=explained(measured),
-        plots=safe,
+        plots={k: list(map(safe, svgs)) for k, svgs in plots.every(measured).items()},
         empty=_empty(measured),
         facts=run_facts(measured),
         machine=facts.machine(measured.device),
@@ -102,6 +93,17 @@ def html(measured: Measured, tables: Sequence[Table], warnings: Sequence[str] = 
         has_temperature=measured.device.zone is not None,
     )
     return page
+
+
+def _template(jinja2: Any) -> Any:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("wattscan.collector", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template(_TEMPLATE)
 
 
 def shown(table: Table) -> ShownTable:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from wattscan.collector.cells import (
     WindowFigures,
 )
 from wattscan.collector.device import Device
-from wattscan.collector.energy import (
-    gauge_ratio,
-    net_bound,
-    net_energy,
-    phase_energy,
-)
+from wattscan.collector.energy import PhaseEnergy, gauge_ratio, net_bound, net_energy, phase_energy
 from wattscan.collector.load import LoadFigures
 from wattscan.collector.windows import Phase, Window
 from wattscan.profiles import IDLE, LOAD, WARM_UP
@@ -36,8 +33,6 @@ def figures_of(
     busy = phase_energy(table, ended, *times) if table and ended else None
     idle = phase_energy(table, before, *times) if table and before and ended else None
     measured = [energy for energy in (busy, idle) if energy]
-    told = [energy.coverage_ratio for energy in measured]
-    known = [ratio for ratio in told if ratio is not None]
     return WindowFigures(
         repeat=window.repeat,
         start=during.start if during else None,
@@ -47,7 +42,7 @@ def figures_of(
         gross=busy.joules if busy else None,
         net=net_energy(busy, idle),
         idle_power=idle.power if idle else None,
-        coverage_ratio=min(known) if len(known) == len(told) and known else None,
+        coverage_ratio=_least_coverage(measured),
         resets=sum(energy.resets for energy in measured),
         down_at_edge=any(energy.down_at_edge for energy in measured),
         start_temperature=_temperature(device, before),
@@ -66,6 +61,13 @@ def figures_of(
         net_bound=net_bound(busy, idle),
         latency=load.latencies.get(key),
     )
+
+
+def _least_coverage(measured: Sequence[PhaseEnergy]) -> float | None:
+    """None where one of them does not tell."""
+    told = [energy.coverage_ratio for energy in measured]
+    known = [ratio for ratio in told if ratio is not None]
+    return min(known) if len(known) == len(told) and known else None
 
 
 def _duration(phase: Phase | None) -> Seconds | None:

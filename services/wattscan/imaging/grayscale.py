@@ -61,11 +61,17 @@ def shown(dataset: Dataset, stored: NDArray[Any], frame: int, windowed: bool) ->
             "the DICOM file's Modality LUT, rescale or VOI (0028,3000), (0028,1053), (0028,3010), "
             "(0028,1050) cannot be applied: it is not as DICOM defines it"
         ) from None
-    if padding is not None and padding.any():
-        values = values.copy()
-        rest = values[~padding]
-        values[padding] = 0 if values.dtype == np.uint8 or not rest.size else rest.min()
-    return _pixels(values)
+    return _pixels(values if padding is None else _darkened(values, padding))
+
+
+def _darkened(values: NDArray[Any], padding: NDArray[Any]) -> NDArray[Any]:
+    """With padding as dark as the darkest other pixel."""
+    if not padding.any():
+        return values
+    values = values.copy()
+    rest = values[~padding]
+    values[padding] = 0 if values.dtype == np.uint8 or not rest.size else rest.min()
+    return values
 
 
 def _view(dataset: Dataset, frame: int) -> Dataset:

@@ -13,7 +13,7 @@ from wattscan.contracts import WattscanError
 from wattscan.targets import load_target
 from wattscan.telemetry.arguments import add_place, check_writable, printable, seconds, steps
 from wattscan.telemetry.attribution import Ledger
-from wattscan.telemetry.calibration import LEAST_STEPS, CalibrationPoint, fit, write
+from wattscan.telemetry.calibration import LEAST_STEPS, Calibration, CalibrationPoint, fit, write
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.domains import Domain
 from wattscan.telemetry.loads import check_lasted, end_in_order, running
@@ -98,16 +98,20 @@ def run(options: argparse.Namespace) -> int:
     made = fit(points, meter.uncertainty_ratio)
     against = f"{meter.key.sensor} {meter.key.domain}"
     write(options.out, made, sensor.key.sensor, sensor.key.domain, against)
+    _report(made, sensor, options.out)
+    return 0
+
+
+def _report(made: Calibration, sensor: Domain, out: Path) -> None:
     best = made.correction
     told = (
         f"{sensor.key.sensor} {sensor.key.domain}: {best.gain:.4g} x reading {best.offset:+.4g} W"
     )
     left = f"residual {made.residual:.3g} W, uncertainty {best.uncertainty_ratio:.1%}"
-    print(f"{printable(told)}, {left}; {options.out}")
+    print(f"{printable(told)}, {left}; {out}")
     if made.doubtful:
         _tell("warning: gain and offset hardly describe these steps, which the file has: take "
               "more of them, longer ones, or a steadier load")  # fmt: skip
-    return 0
 
 
 def _domain(sampler: Sampler, name: str, absent: dict[str, str]) -> Domain:

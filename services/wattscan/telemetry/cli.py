@@ -30,6 +30,27 @@ _HEADINGS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `wattscan sensors` and of what it has below it."""
+    _add_commands(parser)
+    add_place(parser)
+    parser.add_argument(
+        "--seconds",
+        type=seconds,
+        default=1.0,
+        help="how many seconds to measure before each table is printed (default 1)",
+    )
+    parser.add_argument(
+        "--watch", action="store_true", help="print the table again and again until Ctrl-C"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("text", "json"),
+        default="text",
+        help="text prints a table; json prints one line for each table, in base units (default "
+        "text)",
+    )
+
+
+def _add_commands(parser: argparse.ArgumentParser) -> None:
     below = parser.add_subparsers(metavar="[push | calibrate | verify]", required=False)
     push.add_arguments(
         below.add_parser(
@@ -58,23 +79,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "in. Exit code: 0 where nothing differs, 1 where something does, 2 where there is "
             "nothing to verify.",
         )
-    )
-    add_place(parser)
-    parser.add_argument(
-        "--seconds",
-        type=seconds,
-        default=1.0,
-        help="how many seconds to measure before each table is printed (default 1)",
-    )
-    parser.add_argument(
-        "--watch", action="store_true", help="print the table again and again until Ctrl-C"
-    )
-    parser.add_argument(
-        "--format",
-        choices=("text", "json"),
-        default="text",
-        help="text prints a table; json prints one line for each table, in base units (default "
-        "text)",
     )
 
 

@@ -87,10 +87,8 @@ def fit(
             schedule.step()
         if not math.isfinite(total):
             raise WattscanError("the loss is no longer a number: lower the recipe's learning_rate")
-        score = task.score(
-            predict(network, task, data.validation.images, data.normalisation),
-            np.asarray(data.validation.truth),
-        )
+        answers = predict(network, task, data.validation.images, data.normalisation)
+        score = task.score(answers, np.asarray(data.validation.truth))
         seconds = before + time.monotonic() - started
         progress = progress.after(score, seconds, network)
         _report(progress, settings.epochs, total / steps, score)
