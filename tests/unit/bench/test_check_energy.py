@@ -30,7 +30,7 @@ TASKS = ("chest-xray", "nerve-ultrasound")
 def parts(monkeypatch):
     """Parts that measure nothing: their arguments, as they come."""
     made = []
-    monkeypatch.setattr(run, "_announce", lambda *_: ())
+    monkeypatch.setattr(run, "announce_run", lambda *_: ())
 
     class Part:
         def __init__(self, setup, past):
