@@ -18,7 +18,7 @@ from wattscan.serving.errors import Unauthenticated
 from wattscan.serving.observations import Observations
 from wattscan.serving.probes import FewReflections, Health
 from wattscan.serving.rpc import Dispatcher, Method, Service
-from wattscan.serving.security.tokens import Client
+from wattscan.serving.security.tokens import TokenOwner
 from wattscan.targets import load_target
 from wattscan.units import Seconds
 
@@ -284,7 +284,7 @@ class Names:
     def check(self, authorization, role):
         if self.revoked:
             raise Unauthenticated("the token is not known here")
-        return Client(authorization, "infer")
+        return TokenOwner(authorization, "infer")
 
 
 def called(name):

@@ -11,7 +11,7 @@ from wattscan.targets import load_target
 from wattscan.telemetry import discovery
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.cli import text
-from wattscan.telemetry.compare import Comparison
+from wattscan.telemetry.compare import CountComparison
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.live import rows
 from wattscan.telemetry.proof import Proof, prove
@@ -200,7 +200,7 @@ def test_dies_that_are_proven_later_are_compared_first(second, sum_):
 
 def compared(power, other, late=(), seconds=1.0, begin=0.0):
     """What two counters count that are renewed every millisecond and read a moment apart."""
-    comparison = Comparison(Seconds(0.001))
+    comparison = CountComparison(Seconds(0.001))
     for index in range(int(seconds / 0.005)):
         now = index * 0.005 + 0.0003 * (index % 3)
         after = now + (0.004 if index in late else 0.00005)
@@ -233,7 +233,7 @@ def test_nothing_is_said_before_it_is_known():
 
 
 def test_a_counter_that_starts_anew_is_compared_anew():
-    comparison = Comparison(Seconds(0.001))
+    comparison = CountComparison(Seconds(0.001))
     for index in range(300):
         now = index * 0.005
         comparison.add(Seconds(now), [count("a", 50.0 * (now % 0.6)), count("b", 60.0 * now)])

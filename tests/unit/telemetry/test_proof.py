@@ -10,7 +10,7 @@ from wattscan.targets import load_target
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.live import rows
-from wattscan.telemetry.proof import Evidence, Proof, prove
+from wattscan.telemetry.proof import Proof, SensorEvidence, prove
 from wattscan.telemetry.sampler import Sampler
 from wattscan.units import Joules, Seconds, Watts
 
@@ -97,7 +97,7 @@ def test_one_that_moves_is_proven_with_what_it_has_counted(monkeypatch):
 
 def test_nothing_is_decided_at_the_start_of_one_that_is_slow(monkeypatch):
     source = Source({"inlet": 5.0}, monkeypatch, period=60.0, scope="system")
-    assert prove(source, CHOICE) == Evidence()
+    assert prove(source, CHOICE) == SensorEvidence()
     assert source.reads == 0
 
 
@@ -115,7 +115,7 @@ def test_one_that_cannot_be_read_yet_is_left_to_its_reader(monkeypatch):
         raise SensorFailed("starting")
 
     monkeypatch.setattr(source, "read_energy", fail)
-    assert prove(source, CHOICE) == Evidence()
+    assert prove(source, CHOICE) == SensorEvidence()
 
 
 def test_until_it_moves_nothing_of_it_is_shown_and_the_next_source_is_read():

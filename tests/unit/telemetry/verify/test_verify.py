@@ -12,18 +12,19 @@ from wattscan.contracts import EnergyReading, PowerReading, SensorChoice, Sensor
 from wattscan.targets import load_target
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.verify import page, results
-from wattscan.telemetry.verify.phases import Plan, Verification
+from wattscan.telemetry.verify.found_sources import VerifyPlan
+from wattscan.telemetry.verify.phases import Verification
 from wattscan.telemetry.verify.polling import Poll, Track, poll
-from wattscan.telemetry.verify.results import Result, Source, Step, Totals
+from wattscan.telemetry.verify.results import LoadStep, Result, Totals, VerifiedSource
 
-COUNTER = Source("meter", "gpu0", "board", True, 0.05, 0.1, is_device=True)
-GAUGE = Source("gauge", "gpu0", "board", False, 0.01, 0.1)
+COUNTER = VerifiedSource("meter", "gpu0", "board", True, 0.05, 0.1, is_device=True)
+GAUGE = VerifiedSource("gauge", "gpu0", "board", False, 0.01, 0.1)
 
 
 def steps(counter, gauge):
     levels = [n / (len(counter) - 1) for n in range(len(counter))]
     pairs = zip(levels, counter, gauge, strict=True)
-    return [Step(level, {COUNTER.name: c, GAUGE.name: g}) for level, c, g in pairs]
+    return [LoadStep(level, {COUNTER.name: c, GAUGE.name: g}) for level, c, g in pairs]
 
 
 class Clock:
@@ -190,7 +191,7 @@ def test_a_power_follows_the_load(powers, verdict):
 
 
 def test_a_source_that_falls_silent_in_a_step_is_not_judged():
-    silent = [*steps([10, 20], [10, 20]), Step(1.0, {})]
+    silent = [*steps([10, 20], [10, 20]), LoadStep(1.0, {})]
     found = results.follows(COUNTER, silent)
     assert found.verdict == "not measurable here" and "silent" in found.why
 
@@ -206,7 +207,7 @@ def test_a_source_that_falls_silent_in_a_step_is_not_judged():
 )
 def test_a_burst_has_an_error(shown, loaded, verdict):
     powers = {COUNTER.name: 50.0} | ({} if shown is None else {GAUGE.name: shown})
-    found = results.burst(COUNTER, GAUGE, 0.2, Step(0.5, powers), loaded)
+    found = results.burst(COUNTER, GAUGE, 0.2, LoadStep(0.5, powers), loaded)
     assert found.verdict == verdict
     if shown is not None:
         assert found.figures["error [%]"] == pytest.approx(100 * (shown / 50 - 1))
@@ -281,7 +282,7 @@ def test_the_phases_compare_what_is_there(factor, verdict):
     rig, choice = Rig(factor), SensorChoice("nvml", {})
     found, beside = FoundSensor(Counting(rig), choice), FoundSensor(Showing(rig), choice)
     told = []
-    plan = Plan(0.3, 0.05, [0.0, 0.5, 1.0], told.append)
+    plan = VerifyPlan(0.3, 0.05, [0.0, 0.5, 1.0], told.append)
     with Verification(load_target("nvidia"), [found], [beside], rig, plan) as verification:
         verification.poll()
         assert {r.subject: r.verdict for r in verification.reads()} == {
@@ -308,7 +309,7 @@ def test_the_phases_go_on_without_a_source_that_blocks(after):
     rig, choice = Rig(1.0), SensorChoice("nvml", {})
     blocking, told = Blocking("other", rig.count, after), []
     sensors = [FoundSensor(each, choice) for each in (Counting(rig), blocking, Showing(rig))]
-    plan = Plan(0.3, 0.05, [0.0, 0.5, 1.0], told.append)
+    plan = VerifyPlan(0.3, 0.05, [0.0, 0.5, 1.0], told.append)
     begin = time.monotonic()
     with Verification(load_target("nvidia"), sensors, [], rig, plan) as verification:
         verification.poll()
@@ -332,7 +333,7 @@ def test_the_phases_go_on_without_a_source_that_blocks(after):
 
 
 def report(*found):
-    return page.Report(
+    return page.VerifyReport(
         target="nvidia",
         title="NVIDIA GPU",
         date=datetime.date(2026, 11, 28),
