@@ -1,7 +1,8 @@
 """Makes the generated files: the protobuf stubs; the tables of `docs/metrics.md` (from
 `metrics.py`), of `docs/models.md` (from the models' cards), of `docs/serving.md` (from the server),
-of `docs/targets.md` (from the targets) and of `docs/dashboards.md`; Grafana's dashboards; the
-example in `docs/plugins.md`; and the rules of `k8s/monitoring/` (from Prometheus's rule files).
+of `docs/measurement.md` (from the verdict's rules), of `docs/targets.md` (from the targets) and of
+`docs/dashboards.md`; Grafana's dashboards; the example in `docs/plugins.md`; and the rules of
+`k8s/monitoring/` (from Prometheus's rule files).
 
 With `--check`, compares instead, and fails where a committed file is not what would be made.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import operator_rules
 import page_size
+import reasons_reference
 import serving_reference
 import targets_reference
 from dashboards import files as dashboards
@@ -28,6 +30,7 @@ STUBS = Path("services/wattscan/wire")
 COMPILER = ROOT / "build" / "stubs" / "bin" / "python"
 METRICS, MODELS = Path("docs/metrics.md"), Path("docs/models.md")
 SERVING, TARGETS = Path("docs/serving.md"), Path("docs/targets.md")
+MEASUREMENT = Path("docs/measurement.md")
 DASHBOARDS = Path("docs/dashboards.md")
 RULES = Path("k8s/monitoring/rules.yaml")
 PLUGINS, EXAMPLE = Path("docs/plugins.md"), Path("tests/plugin_example")
@@ -40,6 +43,7 @@ def main() -> int:
         METRICS: page(METRICS, f"{_metrics()}\n{page_size.size()}"),
         MODELS: page(MODELS, _models()),
         SERVING: page(SERVING, serving_reference.tables()),
+        MEASUREMENT: page(MEASUREMENT, reasons_reference.tables()),
         TARGETS: page(TARGETS, targets_reference.tables()),
         PLUGINS: page(PLUGINS, _example()),
         DASHBOARDS: page(DASHBOARDS, dashboards.tables()),

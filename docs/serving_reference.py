@@ -17,7 +17,7 @@ from wattscan.contracts import Limits
 from wattscan.serving import cli, errors
 from wattscan.serving.protocols.oip.service import InferenceService
 from wattscan.serving.protocols.oip.shared_memory import SharedMemory
-from wattscan.serving.protocols.tfs.service import TensorFlowServing
+from wattscan.serving.protocols.tfs.service import TensorFlowService
 from wattscan.serving.protocols.typed import ImagingService
 
 _BESIDE = [
@@ -70,7 +70,7 @@ def _methods() -> str:
     services = [
         ImagingService(nothing, Limits()).service(),
         InferenceService(nothing, nothing, SharedMemory(enabled=False)).service(),
-        *TensorFlowServing(nothing, Limits()).services(),
+        *TensorFlowService(nothing, Limits()).services(),
     ]
     rows = []
     for service in services:

@@ -7,7 +7,8 @@ import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from wattscan.workloads import Workload, read_schedule
+from wattscan.workload_files import read_schedule
+from wattscan.workloads import Workload
 
 
 def arrivals(workload: Workload, rate: float, seconds: float, seed: str) -> Iterator[float]:

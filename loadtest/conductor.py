@@ -14,8 +14,8 @@ import gevent
 from gevent.event import Event
 
 from loadtest.crew import Crew
-from loadtest.ledger import Ledger
-from loadtest.plan import Plan, Window
+from loadtest.ledger import RunLedger
+from loadtest.plan import Plan, PlannedWindow
 from loadtest.rates import TRIAL_SECONDS, Trial, highest_rate
 from loadtest.scenarios import BY_NAME
 from loadtest.tally import Tally
@@ -45,7 +45,7 @@ class _Opening:
 class Conductor:
     """Opens a gate in warm-up and in load; between gates nothing is in flight."""
 
-    def __init__(self, plan: Plan, ledger: Ledger, thermometer: Thermometer, crew: Crew) -> None:
+    def __init__(self, plan: Plan, ledger: RunLedger, thermometer: Thermometer, crew: Crew) -> None:
         self.plan = plan
         self.ledger = ledger
         self.progress: dict[str, Any] = {"phase": "preparing"}
@@ -68,7 +68,7 @@ class Conductor:
         self._wait_for_scrapes()
         _say(event="done")
 
-    def _run_window(self, window: Window, number: int, of: int) -> None:
+    def _run_window(self, window: PlannedWindow, number: int, of: int) -> None:
         profile = self.plan.profile
         self._crew.muster()
         with self._phase(window, IDLE, profile.idle, number, of):
@@ -83,7 +83,7 @@ class Conductor:
 
     @contextmanager
     def _phase(
-        self, window: Window, phase: str, seconds: float, number: int, of: int
+        self, window: PlannedWindow, phase: str, seconds: float, number: int, of: int
     ) -> Iterator[None]:
         labels = {
             "task": window.task,
@@ -97,7 +97,7 @@ class Conductor:
         self.ledger.end(window, phase)
         self._tell(event="end", **labels)
 
-    def _send(self, window: Window, seconds: float, *, counts: bool) -> None:
+    def _send(self, window: PlannedWindow, seconds: float, *, counts: bool) -> None:
         tally = self.ledger.tally(window) if counts else Tally(self._bound)
         rate = self.plan.rate(window.task)
         least = self.plan.workload.min_queries if counts else 0
@@ -114,7 +114,7 @@ class Conductor:
     def _bound(self) -> float:
         return self.plan.workload.latency_bound
 
-    def _open(self, window: Window, opening: _Opening, tally: Tally) -> None:
+    def _open(self, window: PlannedWindow, opening: _Opening, tally: Tally) -> None:
         """Have the queries sent for so long, and until there are enough; wait for the last one:
         its energy is in the phase. Raises: WattscanError: everything is refused."""
 
@@ -163,7 +163,7 @@ class Conductor:
                 continue
             rates = {}
             for variant in variants:
-                window = Window(task, variant, 0)
+                window = PlannedWindow(task, variant, 0)
                 attempt = self._attempt_of(window)
                 rates[variant] = highest_rate(workload, attempt, self._teller(window))
                 self.ledger.highest_rates[task, variant] = rates[variant]
@@ -177,7 +177,9 @@ class Conductor:
             self._tell(event="rate", phase="search", task=task, rate=self.plan.rates[task])
         self._thermometer.wait_cool(profile.cooldown)
 
-    def _attempt_of(self, window: Window) -> Callable[[float, Callable[[Tally], bool]], Tally]:
+    def _attempt_of(
+        self, window: PlannedWindow
+    ) -> Callable[[float, Callable[[Tally], bool]], Tally]:
         def attempt(rate: float, decided: Callable[[Tally], bool]) -> Tally:
             tally = Tally(self._bound)
             # As long as a load: a queue that grows must have the time to show.
@@ -193,7 +195,7 @@ class Conductor:
 
         return attempt
 
-    def _teller(self, window: Window) -> Callable[[Trial], None]:
+    def _teller(self, window: PlannedWindow) -> Callable[[Trial], None]:
         def tell(trial: Trial) -> None:
             self._tell(
                 event="trial", phase="search", task=window.task, precision=window.precision,

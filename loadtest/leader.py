@@ -22,18 +22,19 @@ from loadtest.choose import choose
 from loadtest.conductor import Conductor
 from loadtest.connection import told
 from loadtest.crew import Crew
-from loadtest.ledger import Ledger
+from loadtest.ledger import RunLedger
 from loadtest.member import address_of, connect
 from loadtest.options import with_reference
 from loadtest.page import MetricsPage, rows_of, show_progress
-from loadtest.plan import Plan, Window
+from loadtest.plan import Plan, PlannedWindow
 from loadtest.protocols import PROTOCOLS
 from loadtest.sender import COUNTED, PREPARED, REFUSED, described
 from loadtest.thermometer import Thermometer
 from wattscan.client.options import tls_of
 from wattscan.contracts import WattscanError
+from wattscan.workload_files import last_due
 from wattscan.workload_options import one_scenario, workload_of
-from wattscan.workloads import IN_FLIGHT, last_due
+from wattscan.workloads import IN_FLIGHT
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +135,7 @@ class Leader:
         subjects = [[asdict(subject), list(variants)] for subject, variants in chosen.items()]
         data = {"run": plan.run, "address": address, "workload": described(workload)}
         self._crew.prepare({**data, "subjects": subjects})
-        ledger = Ledger(plan)
+        ledger = RunLedger(plan)
         assert self._page is not None  # noqa: S101
         self._page.ledger = ledger
         print(f'{{"event": "ready", "metrics_port": {self._page.port}}}', flush=True)
@@ -194,7 +195,7 @@ def _rates(texts: Sequence[str]) -> dict[str, float]:
         raise WattscanError("--found-rate takes TASK=QUERIES-A-SECOND") from None
 
 
-def _done(file: Path | None) -> frozenset[Window]:
+def _done(file: Path | None) -> frozenset[PlannedWindow]:
     """Raises: WattscanError."""
     if not file:
         return frozenset()
@@ -202,7 +203,9 @@ def _done(file: Path | None) -> frozenset[Window]:
         # A model whose name tells no variant has an empty one.
         text = Path(file).read_text(encoding="utf-8")
         lines = [line.rsplit(" ", 2) for line in text.splitlines()]
-        return frozenset(Window(task, precision, int(repeat)) for task, precision, repeat in lines)
+        return frozenset(
+            PlannedWindow(task, precision, int(repeat)) for task, precision, repeat in lines
+        )
     except OSError as error:
         raise WattscanError(f"{file} cannot be read: {error.strerror}") from None
     except ValueError:

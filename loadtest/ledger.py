@@ -13,16 +13,17 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from loadtest.plan import Plan, Window
+from loadtest.plan import Plan, PlannedWindow
 from loadtest.tally import OUTCOMES, Tally
 from wattscan import __version__, metrics
+from wattscan.profiles import LOAD
 
 # A finished window's histogram stays on the page for this many windows more, then leaves it: a
 # long run would else carry thousands of series that no longer change.
 _KEPT_HISTOGRAMS = 3
 
 
-class Ledger(Collector):
+class RunLedger(Collector):
     """Phases, queries and latencies of a run."""
 
     def __init__(self, plan: Plan) -> None:
@@ -33,26 +34,26 @@ class Ledger(Collector):
         """The busiest process's processor time over elapsed time, this one's left out."""
         self.highest_rates: dict[tuple[str, str], float] = {}
         self._plan = plan
-        self._phases: dict[tuple[Window, str], tuple[float, float | None]] = {}
-        self._tallies: dict[Window, Tally] = {}
+        self._phases: dict[tuple[PlannedWindow, str], tuple[float, float | None]] = {}
+        self._tallies: dict[PlannedWindow, Tally] = {}
         self._cpu = (time.monotonic(), time.process_time(), 0.0)
 
-    def begin(self, window: Window, phase: str) -> float:
+    def begin(self, window: PlannedWindow, phase: str) -> float:
         """A phase begins now; returns the Unix time."""
         now = time.time()
         self._phases[window, phase] = (now, None)
-        if phase == "load":
+        if phase == LOAD:
             # A window without a single query still has its counters, at zero.
             self._tallies[window] = Tally(self._plan.workload.latency_bound)
         return now
 
-    def end(self, window: Window, phase: str) -> float:
+    def end(self, window: PlannedWindow, phase: str) -> float:
         """A phase ends now; returns the Unix time."""
         now = time.time()
         self._phases[window, phase] = (self._phases[window, phase][0], now)
         return now
 
-    def tally(self, window: Window) -> Tally:
+    def tally(self, window: PlannedWindow) -> Tally:
         """What is counted in its load phase, which has begun."""
         return self._tallies[window]
 
@@ -122,7 +123,7 @@ class Ledger(Collector):
             latencies.add_metric(self._labels(window), tally.buckets(), tally.sum)
         return latencies
 
-    def _labels(self, window: Window) -> list[str]:
+    def _labels(self, window: PlannedWindow) -> list[str]:
         plan = self._plan
         return [plan.run, plan.target, window.task, window.precision, str(window.repeat)]
 

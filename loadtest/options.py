@@ -45,6 +45,21 @@ def _add_run(add: Callable[..., object]) -> None:
         metavar="URL",
         help="the target's metrics page; with it, a cooldown ends as soon as the target is cool",
     )
+    _add_continued(add)
+    add(
+        "--metrics-port",
+        type=int,
+        default=8003,
+        help="the port of the generator's own metrics page; 0 picks a free one (default 8003)",
+    )
+    add(
+        "--metrics-address",
+        default="127.0.0.1",
+        help="the address of the generator's metrics page (default 127.0.0.1)",
+    )
+
+
+def _add_continued(add: Callable[..., object]) -> None:
     add(
         "--parts",
         type=int,
@@ -65,17 +80,6 @@ def _add_run(add: Callable[..., object]) -> None:
         metavar="TASK=N",
         help="in a run that continues, the rate that --find-rate found for a task, in queries a "
         "second; may be repeated",
-    )
-    add(
-        "--metrics-port",
-        type=int,
-        default=8003,
-        help="the port of the generator's own metrics page; 0 picks a free one (default 8003)",
-    )
-    add(
-        "--metrics-address",
-        default="127.0.0.1",
-        help="the address of the generator's metrics page (default 127.0.0.1)",
     )
 
 

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from loadtest.ledger import Ledger
+from loadtest.ledger import RunLedger
 from wattscan.contracts import WattscanError
 
 _KEY, _TITLE = "wattscan", "Wattscan run"
@@ -24,7 +24,7 @@ class MetricsPage(Collector):
 
     def __init__(self, address: str, port: int) -> None:
         """Raises: WattscanError: the port is taken, or the address is not this machine's."""
-        self.ledger: Ledger | None = None
+        self.ledger: RunLedger | None = None
         registry = CollectorRegistry()
         registry.register(self)
         try:

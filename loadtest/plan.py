@@ -10,7 +10,7 @@ from wattscan.workloads import Workload
 
 
 @dataclass(frozen=True)
-class Window:
+class PlannedWindow:
     """One repeat of one variant: idle, warm-up, load, cooldown."""
 
     task: str
@@ -29,7 +29,7 @@ class Plan:
     variants: Mapping[str, tuple[str, ...]]
     parts: int = 1
     """In how many parts the run is made, this one included."""
-    done: frozenset[Window] = frozenset()
+    done: frozenset[PlannedWindow] = frozenset()
     """The windows that earlier parts have measured."""
     rates: dict[str, float] = field(default_factory=dict)
     """Of each task whose rate was looked for: what its windows are sent at."""
@@ -51,17 +51,17 @@ class Plan:
         return self.rates.get(task, self.workload.rate)
 
     @property
-    def windows(self) -> list[Window]:
+    def windows(self) -> list[PlannedWindow]:
         """All windows, in order: task by task, the variants balanced over time."""
         return [
-            Window(task, variant, repeat)
+            PlannedWindow(task, variant, repeat)
             for task, variants in self.variants.items()
             for repeat in range(1, self.profile.repeats + 1)
             for variant in round_of(variants, repeat - 1)
         ]
 
     @property
-    def left(self) -> list[Window]:
+    def left(self) -> list[PlannedWindow]:
         """Those that are still to be measured, in order."""
         return [window for window in self.windows if window not in self.done]
 

@@ -14,7 +14,7 @@ from gevent.pool import Pool
 from loadtest.arrivals import arrivals, share_of
 from loadtest.connection import Answer
 from loadtest.outage import Outage
-from loadtest.plan import Window
+from loadtest.plan import PlannedWindow
 from loadtest.protocols import Requests
 from loadtest.tally import Tally
 from wattscan.workloads import STREAMS, Workload
@@ -30,7 +30,7 @@ Send = Callable[[str, bytes, str], Answer]
 
 
 @dataclass
-class Gate:
+class SendingGate:
     """One opening: a warm-up, a load, or a trial of a rate.
 
     Attributes:
@@ -40,7 +40,7 @@ class Gate:
     """
 
     number: int
-    window: Window
+    window: PlannedWindow
     counts: bool
     seconds: float
     share: tuple[int, int]
@@ -77,10 +77,10 @@ class Scenario(ABC):
         self._number = 0
 
     @abstractmethod
-    def drive(self, gate: Gate) -> None:
+    def drive(self, gate: SendingGate) -> None:
         """Send until the gate closes; return when everything has been answered."""
 
-    def query(self, gate: Gate, images: int, due: float | None = None) -> None:
+    def query(self, gate: SendingGate, images: int, due: float | None = None) -> None:
         """Send a query, wait for all of it, count it. `due`: when it should have left."""
         requests = self._requests
         count = -(-images // requests.images)
@@ -106,34 +106,34 @@ class Scenario(ABC):
         return answer
 
 
-class SingleStream(Scenario):
+class SingleStreamScenario(Scenario):
     """The next query when the last one returns."""
 
     streams = True
 
-    def drive(self, gate: Gate) -> None:
+    def drive(self, gate: SendingGate) -> None:
         """One query at a time."""
         while gate.is_open:
             self.query(gate, self._requests.images)
             self._outage.wait()
 
 
-class MultiStream(Scenario):
+class MultiStreamScenario(Scenario):
     """Queries of 8 images, the next when the last one returns."""
 
     streams = True
 
-    def drive(self, gate: Gate) -> None:
+    def drive(self, gate: SendingGate) -> None:
         """One query at a time."""
         while gate.is_open:
             self.query(gate, STREAMS)
             self._outage.wait()
 
 
-class Offline(Scenario):
+class OfflineScenario(Scenario):
     """A bounded number of queries, always in flight."""
 
-    def drive(self, gate: Gate) -> None:
+    def drive(self, gate: SendingGate) -> None:
         """Keep the pool full until the gate closes."""
         pool = Pool(_of_share(self._workload.in_flight, gate.share))
         while gate.is_open:
@@ -143,16 +143,16 @@ class Offline(Scenario):
             self._outage.wait()
         pool.join()
 
-    def _query_if_open(self, gate: Gate) -> None:
+    def _query_if_open(self, gate: SendingGate) -> None:
         # The gate may close between the spawn and the greenlet's turn.
         if gate.is_open:
             self.query(gate, self._requests.images)
 
 
-class Server(Scenario):
+class ServerScenario(Scenario):
     """Poisson arrivals at a rate, whether earlier ones have returned or not."""
 
-    def drive(self, gate: Gate) -> None:
+    def drive(self, gate: SendingGate) -> None:
         """Send each query when it is due; one for which there is no room is dropped."""
         window, pool = gate.window, Pool(_of_share(self._workload.in_flight, gate.share))
         # The same in every run of a seed, and for all variants of a repeat.
@@ -190,5 +190,8 @@ def _of_share(whole: int, share: tuple[int, int]) -> int:
 
 
 BY_NAME: Mapping[str, type[Scenario]] = {
-    each.__name__: each for each in (SingleStream, MultiStream, Server, Offline)
+    "SingleStream": SingleStreamScenario,
+    "MultiStream": MultiStreamScenario,
+    "Server": ServerScenario,
+    "Offline": OfflineScenario,
 }

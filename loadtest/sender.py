@@ -17,12 +17,13 @@ import grpc
 
 from loadtest.connection import Connection, told
 from loadtest.outage import MOST_REFUSED, Outage
-from loadtest.plan import Window
+from loadtest.plan import PlannedWindow
 from loadtest.protocols import PROTOCOLS, Requests, Subject
-from loadtest.scenarios import BY_NAME, Gate
+from loadtest.scenarios import BY_NAME, SendingGate
 from loadtest.tally import Tally
 from wattscan.contracts import WattscanError
-from wattscan.workloads import Workload, read_schedule
+from wattscan.workload_files import read_schedule
+from wattscan.workloads import Workload
 
 PREPARE, OPEN, CLOSE, FORGET = (
     f"wattscan-{each}" for each in ("prepare", "open", "close", "forget")
@@ -51,7 +52,7 @@ class Sender:
         self._workload = Workload()
         self._run = ""
         self._requests: dict[tuple[str, str], Requests] = {}
-        self._gate: Gate | None = None
+        self._gate: SendingGate | None = None
         self._cpu = (time.monotonic(), time.process_time())
 
     def prepare(self, data: Mapping[str, Any]) -> None:
@@ -83,8 +84,8 @@ class Sender:
         """Send from now on, until `close`; what is counted is told each second, and at the end."""
         if self._gate is not None:
             self._gate.close()
-        window = Window(**data["window"])
-        gate = self._gate = Gate(
+        window = PlannedWindow(**data["window"])
+        gate = self._gate = SendingGate(
             number=data["gate"],
             window=window,
             counts=data["counts"],
@@ -118,19 +119,19 @@ class Sender:
         for each in requests.values():
             each.close()
 
-    def _tell(self, gate: Gate, driving: gevent.Greenlet[None]) -> None:
+    def _tell(self, gate: SendingGate, driving: gevent.Greenlet[None]) -> None:
         while not driving.ready():
             driving.join(_REPORT_SECONDS)
             if driving.ready() and not driving.successful():
                 self._report(REFUSED, {"run": self._run, "error": repr(driving.exception)})
             self._count(gate, ended=driving.ready())
 
-    def _count(self, gate: Gate, ended: bool) -> None:
+    def _count(self, gate: SendingGate, ended: bool) -> None:
         counted, gate.tally = gate.tally, Tally(self._workload.latency_bound)
         data = {"run": self._run, "gate": gate.number, "ended": ended, "cpu": self._cpu_ratio()}
         self._report(COUNTED, {**data, "tally": counted.message()})
 
-    def _lost(self, gate: Gate) -> None:
+    def _lost(self, gate: SendingGate) -> None:
         gate.tally.incidents["server_lost"] += 1
 
     def _refused(self, sentence: str) -> None:

@@ -21,7 +21,7 @@ from wattscan.targets import load_target
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.exporter import TelemetryCollector
-from wattscan.telemetry.proof import Evidence
+from wattscan.telemetry.proof import SensorEvidence
 from wattscan.telemetry.sampler import Sampler
 from wattscan.units import Celsius, Joules
 
@@ -71,7 +71,7 @@ def registry() -> CollectorRegistry:
     target, made, clock = load_target("cpu"), CollectorRegistry(), Clock()
     ledger = Ledger(clock)
     sensors = [
-        FoundSensor(each, SensorChoice(each.name, {}), Evidence(frozenset(DOMAINS)))
+        FoundSensor(each, SensorChoice(each.name, {}), SensorEvidence(frozenset(DOMAINS)))
         for each in (Packages(clock), Zones())
     ]
     sampler = Sampler(sensors, target.sample_interval, ledger, clock)

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, GridPos
 
 from dashboards import fleet, panels, run, target, variables
-from dashboards.spec import Board, Panel, Row
+from dashboards.spec import Board, Panel, PanelRow
 from page_table import table
 
 FOLDER = Path("docker/grafana/dashboards")
@@ -40,7 +40,7 @@ def tables() -> str:
     return "\n".join(parts)
 
 
-def places(row: Row, top: int) -> Iterator[tuple[Panel, GridPos]]:
+def places(row: PanelRow, top: int) -> Iterator[tuple[Panel, GridPos]]:
     """Where each panel of a row lies, two beside each other unless one is wide."""
     left, line = 0, 0
     for panel in row.panels:

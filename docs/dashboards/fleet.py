@@ -12,13 +12,13 @@ from dashboards.queries import (
     of,
     power,
 )
-from dashboards.spec import ONE_IS_GOOD, ZERO_IS_GOOD, Board, Panel, Query, Row
+from dashboards.spec import ONE_IS_GOOD, ZERO_IS_GOOD, Board, Panel, PanelRow, Query
 from wattscan import metrics
 
 _OF_MODEL = "{{target}} {{instance}} {{task}} {{precision}}"
 _ANY_RUN = CELL.replace('run="$run"', 'target=~"$target"')
 
-_NOW = Row(
+_NOW = PanelRow(
     "Now",
     (
         Panel(
@@ -53,7 +53,7 @@ _NOW = Row(
         ),
     ),
 )
-_ENERGY = Row(
+_ENERGY = PanelRow(
     "Energy",
     (
         Panel(
@@ -114,7 +114,7 @@ _ENERGY = Row(
         ),
     ),
 )
-_SERVICE = Row(
+_SERVICE = PanelRow(
     "Service",
     (
         Panel(
@@ -134,7 +134,7 @@ _SERVICE = Row(
         ),
     ),
 )
-_RUNS = Row(
+_RUNS = PanelRow(
     "Measured",
     (
         Panel(

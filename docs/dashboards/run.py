@@ -16,7 +16,7 @@ from dashboards.queries import (
     rate,
     total,
 )
-from dashboards.spec import ZERO_IS_GOOD, Board, Panel, Query, Row
+from dashboards.spec import ZERO_IS_GOOD, Board, Panel, PanelRow, Query
 from wattscan import metrics
 
 _CELL = "{{task}} {{precision}}"
@@ -33,7 +33,7 @@ def _saved() -> str:
     return f"1 / ({cells} / on (run, target, task) group_left () {reference})"
 
 
-_RUN = Row(
+_RUN = PanelRow(
     "The run",
     (
         Panel(
@@ -75,7 +75,7 @@ _RUN = Row(
         ),
     ),
 )
-_ENERGY = Row(
+_ENERGY = PanelRow(
     "Energy",
     (
         Panel(
@@ -118,7 +118,7 @@ _ENERGY = Row(
         ),
     ),
 )
-_LOAD = Row(
+_LOAD = PanelRow(
     "Load",
     (
         Panel(
@@ -191,7 +191,7 @@ _LOAD = Row(
         ),
     ),
 )
-_CELLS = Row(
+_CELLS = PanelRow(
     "Cells (written back by `wattscan collect`)",
     (
         Panel(

@@ -45,7 +45,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Row:
+class PanelRow:
     """Panels under a heading."""
 
     title: str
@@ -65,5 +65,5 @@ class Board:
     link: str
     link_title: str
     span: str
-    rows: tuple[Row, ...]
+    rows: tuple[PanelRow, ...]
     of_run: bool = False

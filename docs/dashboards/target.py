@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.queries import MODEL, TARGET, buckets, of, quantile, rate, total
-from dashboards.spec import ZERO_IS_GOOD, Board, Panel, Query, Row
+from dashboards.spec import ZERO_IS_GOOD, Board, Panel, PanelRow, Query
 from dashboards.target_sensors import POWER, SENSORS
 from wattscan import metrics
 
@@ -25,7 +25,7 @@ def _mean_of_stages() -> Query:
 
 
 _STAGES = f'{MODEL}, stage!="total"'
-_ENERGY = Row(
+_ENERGY = PanelRow(
     "Energy of requests",
     (
         Panel(
@@ -61,7 +61,7 @@ _ENERGY = Row(
         ),
     ),
 )
-_REQUESTS = Row(
+_REQUESTS = PanelRow(
     "Requests",
     (
         Panel(
@@ -145,7 +145,7 @@ _REQUESTS = Row(
         ),
     ),
 )
-_MODELS = Row(
+_MODELS = PanelRow(
     "Models",
     (
         Panel(

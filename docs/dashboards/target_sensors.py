@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dashboards.queries import TARGET, of, rate
-from dashboards.spec import ONE_IS_GOOD, ZERO_IS_GOOD, Panel, Query, Row
+from dashboards.spec import ONE_IS_GOOD, ZERO_IS_GOOD, Panel, PanelRow, Query
 from wattscan import metrics
 
 _SENSOR = "{{instance}}: {{sensor}}"
 _DOMAIN = "{{instance}}: {{sensor}} {{domain}}"
 
-POWER = Row(
+POWER = PanelRow(
     "Power and heat",
     (
         Panel(
@@ -59,7 +59,7 @@ POWER = Row(
         ),
     ),
 )
-SENSORS = Row(
+SENSORS = PanelRow(
     "Sensors",
     (
         Panel(

@@ -84,7 +84,7 @@ class SharedRequests(Requests):
             region.close()
 
 
-class SharedMemory(OpenInference):
+class OpenInferenceSharedMemory(OpenInference):
     """As `OpenInference`, on one machine with the service."""
 
     def requests(self, workload: Workload, subject: Subject, variant: str) -> Requests:

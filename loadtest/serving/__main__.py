@@ -15,7 +15,7 @@ from types import FrameType
 from loadtest.serving import h2load, networks, page, tables
 from loadtest.serving.networks import BenchmarkError
 from loadtest.serving.results import Results
-from loadtest.serving.runner import Options, run
+from loadtest.serving.runner import ComparisonOptions, run
 from loadtest.serving.running import versions
 from loadtest.serving.servers import ROOT, SPECS, WATTSCAN, Spec, with_malloc
 
@@ -64,7 +64,6 @@ def _parser() -> argparse.ArgumentParser:
         "interleaved in one run on one machine.",
         epilog=_EPILOG,
     )
-    names = [spec.name for spec in SPECS]
     parser.add_argument(
         "--rounds", type=_count, default=5, help="how many rounds to run (default %(default)s)"
     )
@@ -75,13 +74,24 @@ def _parser() -> argparse.ArgumentParser:
         help="about how many seconds a window takes (default %(default)g)",
     )
     parser.add_argument(
-        *("--clients",),
+        "--clients",
         type=_counts,
         default=(1, 2, 4, 8),
         help="the numbers of clients, comma-separated; for DICOM frames only the least and the "
-        "greatest "
-        "are used (default 1,2,4,8)",
+        "greatest are used (default 1,2,4,8)",
     )
+    _add_subjects(parser)
+    parser.add_argument(
+        "--write", action="store_true", help="put the tables into docs/serving-benchmark.md"
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="the file to write every window of every round to"
+    )
+    return parser
+
+
+def _add_subjects(parser: argparse.ArgumentParser) -> None:
+    names = [spec.name for spec in SPECS]
     parser.add_argument(
         "--servers",
         type=_names,
@@ -99,16 +109,9 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also run each server with glibc told to keep freed memory",
     )
-    parser.add_argument(
-        "--write", action="store_true", help="put the tables into docs/serving-benchmark.md"
-    )
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="the file to write every window of every round to"
-    )
-    return parser
 
 
-def _options(parsed: argparse.Namespace) -> Options:
+def _options(parsed: argparse.Namespace) -> ComparisonOptions:
     known = {spec.name: spec for spec in SPECS}
     for what, asked, all_names in (
         ("server", parsed.servers, known),
@@ -122,10 +125,10 @@ def _options(parsed: argparse.Namespace) -> Options:
     if parsed.malloc:
         specs += [with_malloc(spec) for spec in specs]
     models = tuple(dict.fromkeys(parsed.models))
-    return Options(parsed.rounds, parsed.seconds, parsed.clients, models, tuple(specs))
+    return ComparisonOptions(parsed.rounds, parsed.seconds, parsed.clients, models, tuple(specs))
 
 
-def _text(options: Options, results: Results, arguments: Sequence[str]) -> str:
+def _text(options: ComparisonOptions, results: Results, arguments: Sequence[str]) -> str:
     found = {spec.name: versions(spec) for spec in options.specs}
     return f"{page.heading(options, arguments)}\n\n{tables.render(results, options.specs, found)}"
 

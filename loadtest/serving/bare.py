@@ -1,7 +1,7 @@
 """The ceiling: ONNX Runtime's session, or a clinical pipeline, in a loop, nothing around it.
 
-`python -m loadtest.serving.bare MODEL SECONDS SESSIONS EXCHANGE` prints a `Window` as a line of
-JSON; EXCHANGE is a file with `calls.Exchange`.
+`python -m loadtest.serving.bare MODEL SECONDS SESSIONS EXCHANGE` prints a `TimedStretch` as a line
+of JSON; EXCHANGE is a file with `calls.Exchange`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from loadtest.serving import clinical, frames, networks
 from loadtest.serving.calls import Exchange
-from loadtest.serving.window import Window, summarise
+from loadtest.serving.window import TimedStretch, summarise
 
 _WARM_UP = 3
 
@@ -43,7 +43,7 @@ def exchange(model: str) -> Exchange:
     file = networks.path(model)
     if model in networks.TASKS:
         frame = frames.frame(model)
-        answer, _ = clinical.Pipeline(file).run(frame)
+        answer, _ = clinical.ClinicalPipeline(file).run(frame)
         return {"dicom": np.frombuffer(frame, np.uint8), "answer": answer}
     image = networks.standardised(networks.pixels())
     opened = session(file)
@@ -53,7 +53,7 @@ def exchange(model: str) -> Exchange:
     return {"logits": logits, "mask": (of_image >= 0).astype(np.uint8)}
 
 
-def measure(loops: Sequence[Callable[[], object]], seconds: float) -> Window:
+def measure(loops: Sequence[Callable[[], object]], seconds: float) -> TimedStretch:
     """Run each in a loop of its own, side by side."""
     for each in [*loops] * _WARM_UP:
         each()
@@ -82,9 +82,9 @@ def _session_loop(file: Path, tensor: NDArray[np.float32]) -> Callable[[], objec
     return lambda: opened.run(None, {networks.INPUT: tensor})
 
 
-def _clinical(file: Path, frame: bytes, seconds: float) -> Window:
+def _clinical(file: Path, frame: bytes, seconds: float) -> TimedStretch:
     """One pipeline, and what its stages took."""
-    pipeline = clinical.Pipeline(file)
+    pipeline = clinical.ClinicalPipeline(file)
     spent: list[tuple[float, ...]] = []
     window = measure([lambda: spent.append(pipeline.run(frame)[1])], seconds)
     means = np.mean(spent[_WARM_UP:], axis=0).tolist()

@@ -29,7 +29,7 @@ _TYPED_SERVICE = "/wattscan.v1.ImagingService/"
 
 
 @dataclass(frozen=True)
-class Call:
+class RepeatedCall:
     """One request, serialised once and sent again and again."""
 
     method: str
@@ -42,10 +42,10 @@ Exchange = Mapping[str, NDArray[Any]]
 Of a clinical task: the file `dicom`, and the bare pipeline's `answer` to it."""
 
 
-def build(protocol: str, model: str, exchange: Exchange) -> Call:
+def build(protocol: str, model: str, exchange: Exchange) -> RepeatedCall:
     """The call of a protocol that carries its tensors itself."""
     clinical = model in networks.TASKS
-    makers: dict[str, Callable[[str, Exchange], Call]] = {
+    makers: dict[str, Callable[[str, Exchange], RepeatedCall]] = {
         "oip": _open_inference_frame if clinical else _open_inference,
         "tfs": _tensorflow_serving,
         "typed": _typed_frame if clinical else _typed,
@@ -67,7 +67,7 @@ def shared(model: str, source: str, target: str) -> bytes:
     return request.SerializeToString()
 
 
-def _open_inference(model: str, exchange: Exchange) -> Call:
+def _open_inference(model: str, exchange: Exchange) -> RepeatedCall:
     request = oip.ModelInferRequest(model_name=model)
     request.inputs.add(name=networks.INPUT, datatype="FP32", shape=networks.SHAPE)
     request.raw_input_contents.append(networks.tensor().tobytes())
@@ -77,7 +77,7 @@ def _open_inference(model: str, exchange: Exchange) -> Call:
             logits_of(oip.ModelInferResponse.FromString(content)), exchange["logits"]
         )
 
-    return Call(OIP_SERVICE + "ModelInfer", request.SerializeToString(), check)
+    return RepeatedCall(OIP_SERVICE + "ModelInfer", request.SerializeToString(), check)
 
 
 def logits_of(response: oip.ModelInferResponse) -> NDArray[np.float32]:
@@ -89,7 +89,7 @@ def logits_of(response: oip.ModelInferResponse) -> NDArray[np.float32]:
     return np.array(response.outputs[0].contents.fp32_contents, np.float32)
 
 
-def _tensorflow_serving(model: str, exchange: Exchange) -> Call:
+def _tensorflow_serving(model: str, exchange: Exchange) -> RepeatedCall:
     request = serving.PredictRequest()
     request.model_spec.name = model
     image = request.inputs[networks.INPUT]
@@ -103,10 +103,10 @@ def _tensorflow_serving(model: str, exchange: Exchange) -> Call:
         networks.check_logits(np.frombuffer(found.tensor_content, "<f4"), exchange["logits"])
 
     method = "/tensorflow.serving.PredictionService/Predict"
-    return Call(method, request.SerializeToString(), check)
+    return RepeatedCall(method, request.SerializeToString(), check)
 
 
-def _typed(_model: str, exchange: Exchange) -> Call:
+def _typed(_model: str, exchange: Exchange) -> RepeatedCall:
     """The model is the one that serves the task: `repository.py` puts it there."""
     image = networks.pixels()
     raw = typed.RawTensor(data_type=typed.DATA_TYPE_UINT8, shape=image.shape, data=image.tobytes())
@@ -118,10 +118,10 @@ def _typed(_model: str, exchange: Exchange) -> Call:
         mask = typed.SegmentResponse.FromString(content).mask
         networks.check_mask(np.frombuffer(mask.pixels, np.uint8), exchange["mask"])
 
-    return Call(_TYPED_SERVICE + "Segment", request.SerializeToString(), check)
+    return RepeatedCall(_TYPED_SERVICE + "Segment", request.SerializeToString(), check)
 
 
-def _open_inference_frame(model: str, exchange: Exchange) -> Call:
+def _open_inference_frame(model: str, exchange: Exchange) -> RepeatedCall:
     """The file as a tensor of bytes, as `peers/triton.py` declares it."""
     file, answer = exchange["dicom"], exchange["answer"]
     request = oip.ModelInferRequest(model_name=model)
@@ -134,10 +134,10 @@ def _open_inference_frame(model: str, exchange: Exchange) -> Call:
             raise networks.BenchmarkError("an answer has no output")
         _check_answer(np.frombuffer(contents[0], answer.dtype), answer)
 
-    return Call(OIP_SERVICE + "ModelInfer", request.SerializeToString(), check)
+    return RepeatedCall(OIP_SERVICE + "ModelInfer", request.SerializeToString(), check)
 
 
-def _typed_frame(model: str, exchange: Exchange) -> Call:
+def _typed_frame(model: str, exchange: Exchange) -> RepeatedCall:
     file, answer = exchange["dicom"], exchange["answer"]
     image = typed.Image(encoded=file.tobytes())
     precision = typed.PRECISION_INT8
@@ -148,14 +148,14 @@ def _typed_frame(model: str, exchange: Exchange) -> Call:
             mask = typed.SegmentResponse.FromString(content).mask
             _check_answer(np.frombuffer(mask.pixels, np.uint8), answer)
 
-        return Call(_TYPED_SERVICE + "Segment", segment.SerializeToString(), check_mask)
+        return RepeatedCall(_TYPED_SERVICE + "Segment", segment.SerializeToString(), check_mask)
     classify = typed.ClassifyRequest(task=model, precision=precision, image=image)
 
     def check_findings(content: bytes) -> None:
         findings = typed.ClassifyResponse.FromString(content).findings
         _check_answer(np.array([f.probability for f in findings], np.float32), answer)
 
-    return Call(_TYPED_SERVICE + "Classify", classify.SerializeToString(), check_findings)
+    return RepeatedCall(_TYPED_SERVICE + "Classify", classify.SerializeToString(), check_findings)
 
 
 def _check_answer(found: NDArray[Any], expected: NDArray[Any]) -> None:

@@ -1,7 +1,7 @@
 """The load on a server: its answer is checked through grpcio, then h2load asks again and again.
 
-`python -m loadtest.serving.client` reads a `Job` as a line of JSON, and prints a line for each
-window: a `Window`, or an object with `error`, after which it ends with exit code 1.
+`python -m loadtest.serving.client` reads a `LoadJob` as a line of JSON, and prints a line for each
+window: a `TimedStretch`, or an object with `error`, after which it ends with exit code 1.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import numpy as np
 
 from loadtest.serving import h2load
 from loadtest.serving.calls import Exchange
-from loadtest.serving.connection import TIMEOUT, Connection, SharedConnection, connect
+from loadtest.serving.connection import TIMEOUT, SharedConnection, TensorConnection, connect
 from loadtest.serving.networks import BenchmarkError
 from loadtest.serving.process_tree import cpu_seconds
-from loadtest.serving.window import ENOUGH_FOR_P99, Window, summarise
+from loadtest.serving.window import ENOUGH_FOR_P99, TimedStretch, summarise
 
 _WARM_UP = 12
 """Requests of each client: enough to tell the rate."""
 
 
 @dataclass(frozen=True)
-class Job:
+class LoadJob:
     """A server, and the loads to put on it one after the other."""
 
     protocol: str
@@ -44,7 +44,9 @@ class Job:
     """For the clients' files; who gives the job removes it."""
 
 
-def load(job: Job, connection: Connection | SharedConnection, clients: int) -> Window:
+def load(
+    job: LoadJob, connection: TensorConnection | SharedConnection, clients: int
+) -> TimedStretch:
     """One checked answer; a warm-up; then as many requests as its rate gives in `job.seconds`, and
     as many as a percentile 99 needs.
 
@@ -69,7 +71,7 @@ def _used(before: dict[int, float], after: dict[int, float]) -> float:
     return sum(after.values()) - sum(before.values())
 
 
-def _window(job: Job, clients: int, exchange: Exchange) -> Window | None:
+def _window(job: LoadJob, clients: int, exchange: Exchange) -> TimedStretch | None:
     """The load of so many clients; of no seconds, a checked answer only."""
     connection = connect(job.protocol, job.address, job.model, exchange)
     try:
@@ -89,7 +91,7 @@ def _text(error: grpc.RpcError) -> str:
 
 def main() -> int:
     """Read the job, do it; returns the exit code."""
-    job = Job(**json.loads(sys.stdin.readline()))
+    job = LoadJob(**json.loads(sys.stdin.readline()))
     with np.load(Path(job.exchange)) as arrays:
         exchange = dict(arrays)
     try:

@@ -21,7 +21,7 @@ from wattscan.serving.allocator import keep_large_buffers
 STAGES = ("decode", "preprocess", "engine", "postprocess")
 
 
-class Pipeline:
+class ClinicalPipeline:
     """One model in one engine. One thread at a time."""
 
     def __init__(self, folder: Path) -> None:

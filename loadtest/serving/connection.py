@@ -24,10 +24,10 @@ _OPTIONS = (
 )
 
 
-class Connection:
+class TensorConnection:
     """The tensor is in the message."""
 
-    def __init__(self, address: str, call: calls.Call) -> None:
+    def __init__(self, address: str, call: calls.RepeatedCall) -> None:
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)
         self._call = call
         self.method, self.request = call.method, call.request
@@ -123,8 +123,8 @@ def unary(channel: grpc.Channel, method: str) -> Callable[[bytes], bytes]:
 
 def connect(
     protocol: str, address: str, model: str, exchange: calls.Exchange
-) -> Connection | SharedConnection:
+) -> TensorConnection | SharedConnection:
     """Raises: grpc.RpcError, where regions cannot be registered."""
     if protocol == "oip-shm":
         return SharedConnection(address, model, exchange)
-    return Connection(address, calls.build(protocol, model, exchange))
+    return TensorConnection(address, calls.build(protocol, model, exchange))

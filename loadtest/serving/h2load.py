@@ -34,7 +34,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ClientTotals:
     """What all clients saw, and what they cost. Seconds; bytes."""
 
     wall: float
@@ -62,7 +62,7 @@ def request(folder: Path, url: str, message: bytes, answer: int) -> Request:
     return Request(url, body, body.with_suffix(".log"), answer + _FRAMING)
 
 
-def run(what: Request, clients: int, count: int, limit: float) -> Seen:
+def run(what: Request, clients: int, count: int, limit: float) -> ClientTotals:
     """So many clients at once, each in a closed loop of `count` requests.
 
     Raises:
@@ -81,7 +81,7 @@ def run(what: Request, clients: int, count: int, limit: float) -> Seen:
     received = body_bytes(said, total)
     check(received, total, what.answer)
     spans = logged(what.log.read_text("utf-8"), total)
-    return Seen(
+    return ClientTotals(
         wall=(max(end for _, end in spans) - min(start for start, _ in spans)) / 1e6,
         latencies=[(end - start) / 1e6 for start, end in spans],
         cpu=cpu,

@@ -14,12 +14,12 @@ import psutil
 
 from loadtest.serving import h2load
 from loadtest.serving.networks import BenchmarkError
-from loadtest.serving.runner import Options
+from loadtest.serving.runner import ComparisonOptions
 
 BEGIN, END = "<!-- generated -->", "<!-- end of what is generated -->"
 
 
-def heading(options: Options, arguments: Sequence[str]) -> str:
+def heading(options: ComparisonOptions, arguments: Sequence[str]) -> str:
     """Device, date, command, versions, conditions."""
     command = " ".join(["python -m loadtest.serving", *_public(arguments)])
     memory = psutil.virtual_memory().total / 2**30

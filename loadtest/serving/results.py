@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from loadtest.serving.servers import BARE, IN_PROCESS
-from loadtest.serving.window import Window
+from loadtest.serving.window import TimedStretch
 
 
 @dataclass(frozen=True, order=True)
-class Entry:
+class MeasuredServer:
     """A server through a protocol."""
 
     server: str
     protocol: str
 
 
-CEILING = Entry(BARE, IN_PROCESS)
+CEILING = MeasuredServer(BARE, IN_PROCESS)
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Sample:
 
     model: str
     round: int
-    entry: Entry
-    window: Window
+    entry: MeasuredServer
+    window: TimedStretch
 
 
 @dataclass
@@ -46,41 +46,43 @@ class Results:
     """Of a run."""
 
     clients: tuple[int, ...]
-    entries: dict[str, tuple[Entry, ...]]
+    entries: dict[str, tuple[MeasuredServer, ...]]
     """By model."""
     samples: list[Sample] = field(default_factory=list)
     facts: dict[tuple[str, str], Facts] = field(default_factory=dict)
     """By server and model."""
-    absent: dict[tuple[str, Entry], str] = field(default_factory=dict)
+    absent: dict[tuple[str, MeasuredServer], str] = field(default_factory=dict)
     """By model and entry: why it was not run."""
 
 
 @dataclass(frozen=True)
-class Figure:
+class MedianFigure:
     """A median over the rounds, with the least and the greatest of them."""
 
     median: float
     low: float
     high: float
 
-    def below(self, other: Figure) -> bool:
+    def below(self, other: MedianFigure) -> bool:
         """Whether every round of this one was below every round of the other."""
         return self.high < other.low
 
-    def inverse(self) -> Figure:
+    def inverse(self) -> MedianFigure:
         """Of a ratio of all rounds, the other way round."""
-        return Figure(1 / self.median, 1 / self.high, 1 / self.low)
+        return MedianFigure(1 / self.median, 1 / self.high, 1 / self.low)
 
 
-def figure(values: Iterable[float]) -> Figure | None:
+def figure(values: Iterable[float]) -> MedianFigure | None:
     """None of no values."""
     all_values = sorted(values)
     if not all_values:
         return None
-    return Figure(statistics.median(all_values), all_values[0], all_values[-1])
+    return MedianFigure(statistics.median(all_values), all_values[0], all_values[-1])
 
 
-def windows(results: Results, model: str, entry: Entry, clients: int) -> dict[int, Window]:
+def windows(
+    results: Results, model: str, entry: MeasuredServer, clients: int
+) -> dict[int, TimedStretch]:
     """By round."""
     return {
         sample.round: sample.window
@@ -89,7 +91,9 @@ def windows(results: Results, model: str, entry: Entry, clients: int) -> dict[in
     }
 
 
-def efficiency(results: Results, model: str, entry: Entry, clients: int) -> Figure | None:
+def efficiency(
+    results: Results, model: str, entry: MeasuredServer, clients: int
+) -> MedianFigure | None:
     """The bare session's processor time for an inference over the server's and client's.
 
     Of each round, then the median: what slowed a round slowed both. The bare session runs alone,
@@ -105,16 +109,16 @@ def efficiency(results: Results, model: str, entry: Entry, clients: int) -> Figu
 
 def over_rounds(
     results: Results,
-    *where: tuple[str, Entry, int],
-    of: Callable[[Window], float | None],
-) -> Figure | None:
+    *where: tuple[str, MeasuredServer, int],
+    of: Callable[[TimedStretch], float | None],
+) -> MedianFigure | None:
     """The figure of what `of` takes from each window; None where a window has none."""
     values = [of(w) for place in where for w in windows(results, *place).values()]
     known = [value for value in values if value is not None]
     return figure(known) if len(known) == len(values) else None
 
 
-def ahead(results: Results, model: str, ours: str) -> list[tuple[Entry, int, str]]:
+def ahead(results: Results, model: str, ours: str) -> list[tuple[MeasuredServer, int, str]]:
     """Where a peer beat our server through the same protocol in every round.
 
     Returns:
@@ -134,8 +138,8 @@ def ahead(results: Results, model: str, ours: str) -> list[tuple[Entry, int, str
 
 
 def _compared(
-    results: Results, model: str, pair: Sequence[Entry], clients: int
-) -> dict[str, tuple[Figure | None, Figure | None]]:
+    results: Results, model: str, pair: Sequence[MeasuredServer], clients: int
+) -> dict[str, tuple[MedianFigure | None, MedianFigure | None]]:
     """Ours and theirs; of latency theirs and ours: where the first is below, they are ahead."""
     ratios = [efficiency(results, model, entry, clients) for entry in pair]
     rates, slowest = (

@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from loadtest.serving import bare, networks, process_tree
-from loadtest.serving.client import Job
+from loadtest.serving.client import LoadJob
 from loadtest.serving.networks import BenchmarkError
-from loadtest.serving.results import CEILING, Entry, Facts, Results, Sample
+from loadtest.serving.results import CEILING, Facts, MeasuredServer, Results, Sample
 from loadtest.serving.running import Running, environment, running
 from loadtest.serving.servers import ROOT, Spec
-from loadtest.serving.window import Window
+from loadtest.serving.window import TimedStretch
 
 _SETTLE = 1.0
 _IDLE = 2.0
@@ -32,7 +32,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Options:
+class ComparisonOptions:
     """What is asked for."""
 
     rounds: int
@@ -42,7 +42,7 @@ class Options:
     specs: tuple[Spec, ...]
 
 
-def run(options: Options, say: Callable[[str], None]) -> Results:
+def run(options: ComparisonOptions, say: Callable[[str], None]) -> Results:
     """Measure all of it. Raises: BenchmarkError, if a request fails under load."""
     results = Results(
         options.clients, {model: _entries(options, model) for model in options.models}
@@ -51,13 +51,15 @@ def run(options: Options, say: Callable[[str], None]) -> Results:
     with tempfile.TemporaryDirectory(prefix="wattscan-") as folder:
         for model in options.models:
             later -= len(results.entries[model])
-            _Run(options, results, model, Path(folder), say).measure(later)
+            _ComparisonRun(options, results, model, Path(folder), say).measure(later)
     return results
 
 
-def _entries(options: Options, model: str) -> tuple[Entry, ...]:
+def _entries(options: ComparisonOptions, model: str) -> tuple[MeasuredServer, ...]:
     served = [
-        Entry(spec.name, protocol) for spec in options.specs for protocol in spec.serves(model)
+        MeasuredServer(spec.name, protocol)
+        for spec in options.specs
+        for protocol in spec.serves(model)
     ]
     return (CEILING, *served)
 
@@ -68,12 +70,12 @@ def turned(items: Sequence[_T], number: int) -> list[_T]:
     return [*items[start:], *items[:start]]
 
 
-class _Run:
+class _ComparisonRun:
     """One model."""
 
     def __init__(
         self,
-        options: Options,
+        options: ComparisonOptions,
         results: Results,
         model: str,
         folder: Path,
@@ -104,7 +106,7 @@ class _Run:
             server = stack.enter_context(running(spec, self._model, folder))
         except BenchmarkError as error:
             for protocol in spec.serves(self._model):
-                self._absent(Entry(spec.name, protocol), str(error))
+                self._absent(MeasuredServer(spec.name, protocol), str(error))
             return
         self._running[spec.name] = server
         time.sleep(_SETTLE)
@@ -118,7 +120,7 @@ class _Run:
         )
         process_tree.pause(server.pid)
 
-    def _answers(self, entry: Entry) -> bool:
+    def _answers(self, entry: MeasuredServer) -> bool:
         """Whether it gives the right answer, once, without a load."""
         if entry == CEILING:
             return True
@@ -132,11 +134,11 @@ class _Run:
             return False
         return True
 
-    def _absent(self, entry: Entry, reason: str) -> None:
+    def _absent(self, entry: MeasuredServer, reason: str) -> None:
         self._results.absent[self._model, entry] = reason
         self._say(f"{self._model}: {entry.server}, {entry.protocol}, is not run: {reason}")
 
-    def _rounds(self, entries: Sequence[Entry], later: int) -> None:
+    def _rounds(self, entries: Sequence[MeasuredServer], later: int) -> None:
         done, start = 0, time.monotonic()
         visits = self._options.rounds * (len(entries) + later)
         for number in range(self._options.rounds):
@@ -151,7 +153,7 @@ class _Run:
                     self._results.samples.append(Sample(self._model, number, entry, window))
                 done += 1
 
-    def _visit(self, entry: Entry, number: int) -> Iterator[Window]:
+    def _visit(self, entry: MeasuredServer, number: int) -> Iterator[TimedStretch]:
         if entry == CEILING:
             # A clinical pipeline has one thread; what two bring is the small networks' to show.
             for sessions in _BARE[:1] if self._clinical else _BARE:
@@ -165,17 +167,17 @@ class _Run:
         resident = process_tree.resident_bytes(server.pid)
         self._results.facts[entry.server, self._model].resident.append(resident)
 
-    def _bare(self, sessions: int) -> Iterator[Window]:
+    def _bare(self, sessions: int) -> Iterator[TimedStretch]:
         arguments = [self._model, str(self._options.seconds), str(sessions)]
         arguments.append(str(self._exchange))
         for line in _child("loadtest.serving.bare", arguments, ""):
-            yield Window(**line)
+            yield TimedStretch(**line)
 
     def _load(
-        self, server: Running, entry: Entry, clients: tuple[int, ...], seconds: float
-    ) -> Iterator[Window]:
+        self, server: Running, entry: MeasuredServer, clients: tuple[int, ...], seconds: float
+    ) -> Iterator[TimedStretch]:
         """The windows of those clients; none of no seconds. Raises: BenchmarkError."""
-        job = Job(
+        job = LoadJob(
             protocol=entry.protocol,
             address=server.address,
             model=self._model,
@@ -189,7 +191,7 @@ class _Run:
         try:
             for line in _child("loadtest.serving.client", [], json.dumps(dataclasses.asdict(job))):
                 if line:
-                    yield Window(**line)
+                    yield TimedStretch(**line)
         except BenchmarkError as error:
             where = f"{entry.server}, {entry.protocol}, {self._model}: " if seconds else ""
             raise BenchmarkError(f"{where}{error}") from None

@@ -10,20 +10,20 @@ from loadtest.serving.clinical import STAGES
 from loadtest.serving.networks import TASKS
 from loadtest.serving.results import (
     CEILING,
-    Entry,
-    Figure,
+    MeasuredServer,
+    MedianFigure,
     Results,
     ahead,
     efficiency,
     over_rounds,
 )
 from loadtest.serving.servers import WATTSCAN, Spec
-from loadtest.serving.window import Window
+from loadtest.serving.window import TimedStretch
 
 _MISSING = "-"
 _BARE_SESSIONS = (1, 2)
-Cell = Callable[[str, Entry, int], str]
-_MEASURES: tuple[tuple[str, int, Callable[[Window], float | None]], ...] = (
+Cell = Callable[[str, MeasuredServer, int], str]
+_MEASURES: tuple[tuple[str, int, Callable[[TimedStretch], float | None]], ...] = (
     ("Inferences a second:", 1, lambda w: w.throughput),
     ("Latency, p50, in milliseconds:", 2, lambda w: 1e3 * w.p50),
     ("Latency, p99, in milliseconds:", 2, lambda w: None if w.p99 is None else 1e3 * w.p99),
@@ -55,7 +55,7 @@ def summary(results: Results, models: Sequence[str]) -> str:
     return table(heading, rows)
 
 
-def _short(results: Results, at: tuple[str, Entry, int], what: str) -> str:
+def _short(results: Results, at: tuple[str, MeasuredServer, int], what: str) -> str:
     if at[:2] in results.absent:
         return "not run"
     if what == "CPU efficiency":
@@ -96,12 +96,12 @@ def _stages(results: Results, task: str) -> Iterable[str]:
         yield _cell(over_rounds(results, (task, CEILING, 1), of=of), 2)
 
 
-def _stage(name: str) -> Callable[[Window], float]:
+def _stage(name: str) -> Callable[[TimedStretch], float]:
     return lambda w: 1e3 * w.stages[name]
 
 
 def _task_rows(
-    results: Results, at: tuple[str, Entry], loads: Iterable[int]
+    results: Results, at: tuple[str, MeasuredServer], loads: Iterable[int]
 ) -> Iterable[Sequence[str]]:
     title = "bare pipeline" if at[1] == CEILING else _title(at[1])
     if at in results.absent:
@@ -114,7 +114,7 @@ def _task_rows(
         yield [title, str(clients), *cells]
 
 
-def _measure(results: Results, digits: int, of: Callable[[Window], float | None]) -> Cell:
+def _measure(results: Results, digits: int, of: Callable[[TimedStretch], float | None]) -> Cell:
     return lambda *at: _cell(over_rounds(results, at, of=of), digits)
 
 
@@ -174,7 +174,7 @@ def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _title(entry: Entry) -> str:
+def _title(entry: MeasuredServer) -> str:
     if entry == CEILING:
         return "bare session, that many at a time"
     return f"{entry.server}, {calls.TITLES[entry.protocol]}"
@@ -189,7 +189,7 @@ def _clients(count: int) -> str:
     return f"{count} client{'s' * (count > 1)}"
 
 
-def _cell(found: Figure | None, digits: int) -> str:
+def _cell(found: MedianFigure | None, digits: int) -> str:
     if found is None:
         return _MISSING
     median, low, high = (f"{v:.{digits}f}" for v in (found.median, found.low, found.high))

@@ -12,7 +12,7 @@ ENOUGH_FOR_P99 = 100
 
 
 @dataclass(frozen=True)
-class Window:
+class TimedStretch:
     """One server under one load. All durations in seconds."""
 
     clients: int
@@ -38,7 +38,7 @@ class Window:
 
 def summarise(
     clients: int, latencies: Sequence[float], wall: float, server_cpu: float, client_cpu: float
-) -> Window:
+) -> TimedStretch:
     """A window from its latencies; no p99 from fewer than 100 of them.
 
     Raises:
@@ -48,7 +48,7 @@ def summarise(
         raise ValueError("nothing was answered in the window")
     p50, p99 = (float(value) for value in np.quantile(np.array(latencies), (0.5, 0.99)))
     enough = len(latencies) >= ENOUGH_FOR_P99
-    return Window(
+    return TimedStretch(
         clients=clients,
         inferences=len(latencies),
         wall=wall,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 IDLE, WARM_UP, LOAD, COOLDOWN = "idle", "warmup", "load", "cooldown"
-PHASES = (IDLE, WARM_UP, LOAD, COOLDOWN)
+PHASE_TITLES = {IDLE: "idle baseline", WARM_UP: "warm-up", LOAD: "load", COOLDOWN: "cooldown"}
+"""What a reader is shown for each phase."""
+PHASES = tuple(PHASE_TITLES)
 """The phases of a window, in order: the values of the `phase` label."""
 
 
@@ -13,7 +15,8 @@ PHASES = (IDLE, WARM_UP, LOAD, COOLDOWN)
 class Profile:
     """What a `profile` label promises: the seconds of each phase, and the repeats of a variant.
 
-    `cooldown` is an upper limit.
+    `cooldown` is an upper limit. `most_bound` is the largest error bound of a window that `valid`
+    allows, over its energy.
     """
 
     idle: float
@@ -21,6 +24,7 @@ class Profile:
     load: float
     cooldown: float
     repeats: int
+    most_bound: float = 0.02
 
     @property
     def window_seconds(self) -> float:
@@ -32,8 +36,11 @@ PROFILES = {
     "quick": Profile(idle=5, warmup=3, load=10, cooldown=5, repeats=2),
     "check": Profile(idle=5, warmup=5, load=15, cooldown=5, repeats=6),
     "standard": Profile(idle=30, warmup=10, load=60, cooldown=120, repeats=6),
-    "formal": Profile(idle=60, warmup=30, load=600, cooldown=600, repeats=6),
+    "formal": Profile(idle=60, warmup=30, load=600, cooldown=600, repeats=6, most_bound=0.01),
 }
+
+LEAST_COVERAGE = 0.98
+"""The part of a phase that a sensor must account for to be `valid`."""
 
 DEFAULT_REFERENCE = "fp32"
 """The variant that the others are compared with, unless the run names another one."""

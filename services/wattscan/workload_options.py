@@ -8,13 +8,9 @@ from typing import Any
 
 from wattscan.contracts import WattscanError
 from wattscan.profiles import PROFILES, SCENARIOS
-from wattscan.workloads import (
-    PROTOCOLS,
-    Workload,
-    changed,
-    load_workload,
-    workload_names,
-)
+from wattscan.workload_files import load_workload, workload_names
+from wattscan.workload_settings import PROTOCOLS
+from wattscan.workloads import Workload, changed
 
 # Each task in FP32 and in INT8.
 _SHIPPED = 6
@@ -118,6 +114,10 @@ def add_workload_arguments(add: Callable[..., object]) -> None:
         help="first look for the highest rate at which every variant keeps its latency bound, and "
         "send at that (scenario Server)",
     )
+    _add_profile(add)
+
+
+def _add_profile(add: Callable[..., object]) -> None:
     profiles = "; ".join(
         f"{name}: {p.repeats} x {p.load:g} s of load for each variant, at most "
         f"{_SHIPPED * p.repeats * p.window_seconds / 60:.0f} min for the {_SHIPPED} shipped models"

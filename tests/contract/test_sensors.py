@@ -13,7 +13,7 @@ from wattscan.targets import load_target, target_names
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.exporter import TelemetryCollector
-from wattscan.telemetry.proof import Evidence
+from wattscan.telemetry.proof import SensorEvidence
 from wattscan.telemetry.sampler import Sampler
 from wattscan.testing import SensorContract
 from wattscan.testing.sensors import readings
@@ -83,7 +83,7 @@ def find(name, sysfs):
 
 def moved(sensor):
     """As if all that it gives had been seen to move: files stand still."""
-    return Evidence(frozenset(label for label, _ in readings(sensor)))
+    return SensorEvidence(frozenset(label for label, _ in readings(sensor)))
 
 
 def test_some_target_uses_it(name):

@@ -12,7 +12,7 @@ import pytest
 
 from commands import WATTSCAN
 from odd_images import png_header
-from wattscan import cli
+from wattscan import cli, serve
 from wattscan.installation import models_folder
 from wattscan.wire import open_inference_pb2 as oip
 from wattscan.wire import wattscan_v1_pb2 as pb
@@ -79,15 +79,15 @@ def test_it_listens_on_this_machine_alone_unless_it_is_told(start, caplog):
     assert start().ready["grpc"].startswith("127.0.0.1:")
     caplog.set_level(logging.WARNING)
     for flags in ([], ["--address", "localhost"], ["--address", "::1"]):
-        cli._warn_if_open(options_of(*flags))
+        serve._warn_if_open(options_of(*flags))
     assert caplog.text == ""
-    cli._warn_if_open(options_of("--address", "0.0.0.0"))
+    serve._warn_if_open(options_of("--address", "0.0.0.0"))
     assert "listening on 0.0.0.0 without TLS or a token" in caplog.text
     caplog.clear()
-    cli._warn_if_open(options_of("--address", "0.0.0.0", "--tokens", "x"))
+    serve._warn_if_open(options_of("--address", "0.0.0.0", "--tokens", "x"))
     assert "without TLS\n" in caplog.text
     caplog.clear()
-    cli._warn_if_open(options_of("--address", "0.0.0.0", "--tokens", "x", "--tls-cert", "x"))
+    serve._warn_if_open(options_of("--address", "0.0.0.0", "--tokens", "x", "--tls-cert", "x"))
     assert caplog.text == ""
 
 

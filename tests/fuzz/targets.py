@@ -33,13 +33,13 @@ from wattscan.serving.observations import Observations
 from wattscan.serving.pipeline import Pipeline
 from wattscan.serving.protocols.oip.service import InferenceService
 from wattscan.serving.protocols.oip.shared_memory import SharedMemory
-from wattscan.serving.protocols.tfs.service import TensorFlowServing
+from wattscan.serving.protocols.tfs.service import TensorFlowService
 from wattscan.serving.protocols.typed import ImagingService
 from wattscan.serving.repository.config import ModelConfig
 from wattscan.serving.repository.loaded import Clinical, LoadedModel
 from wattscan.serving.repository.repository import Repository
 from wattscan.targets import load_target
-from wattscan.telemetry.attribution import Ledger, Source
+from wattscan.telemetry.attribution import Ledger, LedgerSource
 from wattscan.units import Joules, Seconds
 
 ALLOWED = (InvalidImage, RequestRefused)
@@ -94,7 +94,7 @@ class _Service:
 
     def __init__(self, model: LoadedModel) -> None:
         self._ledger = Ledger()
-        self._ledger.set_source(Source("counter", "chip"))
+        self._ledger.set_source(LedgerSource("counter", "chip"))
         self.observations = Observations(load_target("cpu"), CollectorRegistry())
         self.pipeline = Pipeline(
             cast(Repository, _Models(model)), self._ledger, self.observations, 64
@@ -127,7 +127,7 @@ def _oip() -> Target:
 
 def _tfs(name: str, model: LoadedModel, begin: Callable[[], list[bytes]]) -> Target:
     service = _Service(model)
-    prediction, _ = TensorFlowServing(service.pipeline, _LIMITS).services()
+    prediction, _ = TensorFlowService(service.pipeline, _LIMITS).services()
     method = prediction.methods[name].answer
     return Target(f"tfs-{name.lower()}", lambda data: service.answer(method, data), begin)
 

@@ -12,17 +12,16 @@ from wattscan import plugins
 from wattscan.contracts import WattscanError
 from wattscan.metrics import WORKLOAD_SETTINGS
 from wattscan.profiles import SCENARIOS
-from wattscan.workload_options import add_workload_arguments, one_scenario, workload_of
-from wattscan.workloads import (
-    PROTOCOLS,
-    Workload,
-    changed,
+from wattscan.workload_files import (
     load_workload,
     read_workload,
     workload_names,
     workloads_folder,
     write_workload,
 )
+from wattscan.workload_options import add_workload_arguments, one_scenario, workload_of
+from wattscan.workload_settings import PROTOCOLS
+from wattscan.workloads import Workload, changed
 
 
 @pytest.mark.parametrize("name", workload_names())

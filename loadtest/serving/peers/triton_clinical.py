@@ -16,9 +16,9 @@ class TritonPythonModel:
         file, checkout = (Path(parameters[name]["string_value"]) for name in ("file", "checkout"))
         # Triton's stub does not read PYTHONPATH.
         sys.path += [str(checkout), str(checkout / "services")]
-        from loadtest.serving.clinical import Pipeline
+        from loadtest.serving.clinical import ClinicalPipeline
 
-        self._pipeline = Pipeline(file)
+        self._pipeline = ClinicalPipeline(file)
 
     def execute(self, requests):
         """Answer each request."""

@@ -80,25 +80,17 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OnnxRuntimeEngine:
     # is loaded. A server of patients' images calls nobody.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     onnxruntime = sdk("onnxruntime", "onnxruntime")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = threads = whole_number(settings, "threads", 1, MOST_THREADS)
-    options.inter_op_num_threads = 1
-    # A waiting thread that spins takes the processor time, and the joules, of another request.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    threads = whole_number(settings, "threads", 1, MOST_THREADS)
+    options = _session_options(onnxruntime, threads)
     provider = text(settings, "provider", "cpu")
     providers = _providers(onnxruntime, provider, settings)
     # Else it computes a model of 16 bits in 32; and with it one of 32 in 16.
     half = provider == "tensorrt" and _has_half_weights(path)
     if provider == "openvino":
         _add_openvino(onnxruntime, options, threads)
+    more = {"provider_options": [{"trt_fp16_enable": "True"}, {}]} if half else {}
     try:
-        session = onnxruntime.InferenceSession(
-            str(path),
-            options,
-            providers=providers,
-            **({"provider_options": [{"trt_fp16_enable": "True"}, {}]} if half else {}),
-        )
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers, **more)
     except Exception as error:  # its exceptions share no base class but this
         raise WattscanError(
             f"ONNX Runtime cannot load {path}: {str(error).splitlines()[0]}"
@@ -116,6 +108,16 @@ def open_engine(path: Path, settings: Mapping[str, Any]) -> OnnxRuntimeEngine:
         _specs(path, session.get_outputs()),
         _COMPUTES_IN[provider] | (frozenset({"int8"}) if symmetric else frozenset()),
     )
+
+
+def _session_options(onnxruntime: Any, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # A waiting thread that spins takes the processor time, and the joules, of another request.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
 
 
 def _has_half_weights(path: Path) -> bool:

@@ -15,8 +15,9 @@ from wattscan.addresses import ip_of
 from wattscan.bench import given_files
 from wattscan.bench.bundle import write_bundle
 from wattscan.bench.engines import SAME
+from wattscan.bench.options import BenchOptions, Endpoint
 from wattscan.bench.record import read_record
-from wattscan.bench.run import Endpoint, Options, record, resume
+from wattscan.bench.run import record, resume
 from wattscan.bench.several import measure_each, tell_of_report_across
 from wattscan.client.options import add_connection_arguments, tls_of, token_of
 from wattscan.collector.report import Report, collect, write
@@ -130,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _measure(args: argparse.Namespace, own: Path | None) -> None:
     """`own`: the folder with models that were made of files. Raises: WattscanError."""
-    options = Options(
+    options = BenchOptions(
         own=own,
         target=args.target,
         workload=load_of(args),
@@ -192,7 +193,7 @@ def _connection(args: argparse.Namespace) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _one(args: argparse.Namespace, options: Options) -> Report:
+def _one(args: argparse.Namespace, options: BenchOptions) -> Report:
     """One run, from its first window to its report. Raises: WattscanError."""
     where = options.out
     # No other process may write to the run's folder until its report is there.

@@ -13,7 +13,7 @@ from wattscan.bench.tuning import tune_models
 from wattscan.contracts import AUTO, ModelCard, Target, WattscanError
 from wattscan.engine_choice import same_engine
 from wattscan.serving.cli import chosen_target
-from wattscan.training.tune import Options
+from wattscan.training.tune import TuneOptions
 
 SAME = "(the same)"
 """The backend of a run whose variants are compared in one engine, before that is known."""
@@ -48,7 +48,7 @@ def settle(asked: Record, target: Target, say: Callable[[str], None]) -> Engines
         f"Looking for the engine that costs the least for each of {len(cards)} models: some 15 s "
         "each, once on this machine ..."
     )
-    known = tune_models(cards, target, Path(asked.sysfs), Options(), say)
+    known = tune_models(cards, target, Path(asked.sysfs), TuneOptions(), say)
     unknown = [name for name, tuning in known.items() if not tuning.compared]
     warnings = [f"not compared with ONNX Runtime: {', '.join(unknown)}"] if unknown else []
     if asked.backend != SAME:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from wattscan.bench.own_models import Asked, OwnModels, prepare
+from wattscan.bench.own_models import OwnModelOptions, OwnModels, prepare
 from wattscan.contracts import WattscanError
 from wattscan.serving.cli import chosen_target
 from wattscan.training.own.form import is_file_name
@@ -68,7 +68,9 @@ def served(
     where = _folder(args.out, stack)
     plain = argparse.Namespace(**{**vars(args), "model": []})
     seed = workload_of(plain, args.scenario).seed
-    asked = Asked(files, args.data, target, args.sysfs, seed, args.same_engine, args.variants or ())
+    asked = OwnModelOptions(
+        files, args.data, target, args.sysfs, seed, args.same_engine, args.variants or ()
+    )
     return _asked(args, prepare(asked, where, _say)), where
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from wattscan.bench.own_names import check_inputs, named
-from wattscan.bench.own_scores import Evidence, evidence_of
+from wattscan.bench.own_scores import FileScores, evidence_of
 from wattscan.bench.own_variants import make_variants
 from wattscan.bench.record import Record
 from wattscan.bench.tuning import tune_models
@@ -31,7 +31,7 @@ from wattscan.samples import Sample
 from wattscan.serving.repository.config import CONFIG
 from wattscan.settings import MOST_THREADS, whole_number
 from wattscan.training.own import data, engines, form
-from wattscan.training.tune import Options
+from wattscan.training.tune import TuneOptions
 from wattscan.workloads import DRAWN
 
 Say = Callable[[str], None]
@@ -50,7 +50,7 @@ class OwnModels:
 
 
 @dataclass(frozen=True)
-class Asked:
+class OwnModelOptions:
     """What is asked for.
 
     `files`, the reference first; `given` is what `--data` names; `target` is measured: where its
@@ -68,7 +68,7 @@ class Asked:
     """Those to measure; FP16 and INT8 are made where no file is one. Empty: what the files are."""
 
 
-def prepare(asked: Asked, where: Path, say: Say) -> OwnModels:
+def prepare(asked: OwnModelOptions, where: Path, say: Say) -> OwnModels:
     """Make the model folder, find the engines, and compare the variants with the reference.
 
     Args:
@@ -103,7 +103,7 @@ def prepare(asked: Asked, where: Path, say: Say) -> OwnModels:
     return OwnModels(first.task, tuple(c.precision for c in cards), where / MODELS, images)
 
 
-def _is_wanted(card: ModelCard, reference: ModelCard, asked: Asked) -> bool:
+def _is_wanted(card: ModelCard, reference: ModelCard, asked: OwnModelOptions) -> bool:
     return card.precision in (*asked.variants, reference.precision)
 
 
@@ -139,13 +139,13 @@ def _settings(target: Target) -> dict[str, Any]:
 
 
 def _backends(
-    cards: Sequence[ModelCard], samples: data.Given, asked: Asked, say: Say
+    cards: Sequence[ModelCard], samples: data.Given, asked: OwnModelOptions, say: Say
 ) -> dict[str, str]:
     """The engine that each card is served in, by the card's name. Raises: WattscanError."""
     target = asked.target
     if target.backend != AUTO:
         return {card.name: target.backend for card in cards}
-    how = Options(measure=engines.Tuner(samples.samples))
+    how = TuneOptions(measure=engines.Tuner(samples.samples))
     say("Looking for the engine that costs the least for each file: some 15 s each ...")
     known = tune_models(cards, target, asked.sysfs, how, say)
     missing = [card.network for card in cards if card.name not in known]
@@ -161,7 +161,7 @@ def _chosen(known: Mapping[str, Tuning], same: bool) -> dict[str, str]:
     return {name: one or cheapest(tuning).backend for name, tuning in known.items()}
 
 
-def _config(card: ModelCard, evidence: Evidence, backend: str) -> str:
+def _config(card: ModelCard, evidence: FileScores, backend: str) -> str:
     """The model.toml."""
     lines = [
         f"# Made by wattscan bench from {_quoted(card.network)}.",

@@ -14,7 +14,7 @@ from wattscan.training.own import data, engines, labels, outputs
 
 
 @dataclass(frozen=True)
-class Evidence:
+class FileScores:
     """Of one file: agreement with the reference, none of the reference; and its own scores."""
 
     agreement: tuple[Agreement, ...] = ()
@@ -27,12 +27,12 @@ def evidence_of(
     backends: Mapping[str, str],
     settings: Mapping[str, Any],
     say: Callable[[str], None],
-) -> dict[str, Evidence]:
+) -> dict[str, FileScores]:
     """By the cards' names, each file in the engine that serves it; the first is the reference.
 
     Raises: WattscanError: a file does not run, answers in other shapes, or the user's score fails.
     """
-    found: dict[str, Evidence] = {}
+    found: dict[str, FileScores] = {}
     reference: outputs.Answers | None = None
     for card in cards:
         name = backends[card.name]
@@ -47,7 +47,7 @@ def evidence_of(
             agreement = tuple(c.stated(cards[0].precision, samples.name) for c in compared)
             _tell(card, cards[0], agreement, name, say)
         quality = _quality(samples, given, names)
-        found[card.name] = Evidence(agreement, quality)
+        found[card.name] = FileScores(agreement, quality)
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from wattscan.contracts import ModelCard, WattscanError, datatype_of
 from wattscan.training import half
 from wattscan.training.own import form
-from wattscan.training.ptq.quantize import Wanted, quantize
+from wattscan.training.ptq.quantize import QuantizeRequest, quantize
 
 Say = Callable[[str], None]
 
@@ -55,7 +55,7 @@ def make_variants(
 
 def _int8(source: Path, given: Sequence[Path], folder: Path, say: Say) -> list[Path]:
     """The build that is best in the fastest engine."""
-    return quantize(Wanted(source, given, folder, layers=0), say)[:1]
+    return quantize(QuantizeRequest(source, given, folder, layers=0), say)[:1]
 
 
 def _fp16(source: Path, folder: Path) -> Path:

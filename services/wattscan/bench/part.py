@@ -21,16 +21,23 @@ from wattscan.bench.page import read_page
 from wattscan.bench.processes import Child
 from wattscan.bench.progress import Progress
 from wattscan.bench.record import Record, write_record
-from wattscan.bench.recorder import Page, Recorder
+from wattscan.bench.recorder import Recorder, ScrapedPage
 from wattscan.bench.resume import Past
-from wattscan.bench.service import INSTALLED, Code, DistantService, OwnService, Reached, Service
+from wattscan.bench.service import (
+    INSTALLED,
+    Code,
+    DistantService,
+    MeasuredService,
+    OwnService,
+    Reached,
+)
 from wattscan.client.options import tls_of_words
 from wattscan.collector.run_folder import RECORDING, WARNINGS
 from wattscan.contracts import Target, WattscanError
 from wattscan.installation import locustfile
 from wattscan.metrics import MODEL_INFO
-from wattscan.profiles import PROFILES
-from wattscan.workloads import write_workload
+from wattscan.profiles import COOLDOWN, IDLE, LOAD, PHASES, PROFILES, WARM_UP
+from wattscan.workload_files import write_workload
 
 _TARGET_SCRAPE_SECONDS = 1.0
 # The generator's figures are needed at a phase's edges, and its page is long.
@@ -98,7 +105,7 @@ class Part:
             self._follow(generator, service, reached.metrics)
             is_complete = True
 
-    def _service(self) -> Service:
+    def _service(self) -> MeasuredService:
         if self._asked.endpoint:
             return DistantService(self._asked, self._progress.say)
         log = self._folder / "serve.log"
@@ -147,10 +154,10 @@ class Part:
             command += ["--done", str(done)]
         return Child("the load generator", command, self._folder / "loadgen.log", self._env)
 
-    def _follow(self, generator: Child, service: Service, target_page: str) -> None:
+    def _follow(self, generator: Child, service: MeasuredService, target_page: str) -> None:
         self._recorder.start()
         here = self._asked.target_instance
-        page = Page(target_page, "wattscan-target", here, _TARGET_SCRAPE_SECONDS, self._tls)
+        page = ScrapedPage(target_page, "wattscan-target", here, _TARGET_SCRAPE_SECONDS, self._tls)
         self._recorder.add(page)
         limit = time.monotonic() + _SLACK_SECONDS
         while True:
@@ -196,9 +203,10 @@ class Part:
         instance = self._asked.generator_instance or _instance(url)
         self._asked = replace(self._asked, generator_instance=instance)
         write_record(self._folder, self._asked)
-        self._recorder.add(Page(url, "wattscan-loadgen", instance, _GENERATOR_SCRAPE_SECONDS))
+        page = ScrapedPage(url, "wattscan-loadgen", instance, _GENERATOR_SCRAPE_SECONDS)
+        self._recorder.add(page)
 
-    def _event(self, generator: Child, service: Service, limit: float) -> dict[str, Any]:
+    def _event(self, generator: Child, service: MeasuredService, limit: float) -> dict[str, Any]:
         """What the generator says next. Raises: WattscanError, as soon as either has ended, or the
         run has lasted longer than it can."""
         while True:
@@ -220,11 +228,9 @@ class Part:
                 )
 
     def _left(self, event: Mapping[str, Any]) -> float:
-        p = PROFILES[self._asked.profile]
-        load = self._asked.load_seconds
-        phases = {"idle": p.idle, "warmup": p.warmup, "load": load, "cooldown": p.cooldown}
-        order = list(phases)
-        rest = sum(phases[phase] for phase in order[order.index(event["phase"]) :])
+        p, load = PROFILES[self._asked.profile], self._asked.load_seconds
+        phases = {IDLE: p.idle, WARM_UP: p.warmup, LOAD: load, COOLDOWN: p.cooldown}
+        rest = sum(phases[phase] for phase in PHASES[PHASES.index(event["phase"]) :])
         return float(rest + (event["of"] - event["window"]) * sum(phases.values()))
 
 

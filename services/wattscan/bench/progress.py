@@ -8,8 +8,9 @@ import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from wattscan.profiles import PHASE_TITLES
+
 _EVERY_SECONDS = 1.0
-_PHASES = {"idle": "idle baseline", "warmup": "warm-up", "load": "load", "cooldown": "cooldown"}
 
 
 class Progress:
@@ -70,7 +71,7 @@ class Progress:
             timing = f"{min(elapsed, p['seconds']):.0f} of {timing}"
         return (
             f"[window {p['window']} of {p['of']}] {variant}, repeat "
-            f"{p['repeat']}: {_PHASES[p['phase']]}, {timing}; "
+            f"{p['repeat']}: {PHASE_TITLES[p['phase']]}, {timing}; "
             f"at most {duration(max(0.0, self._left - elapsed))} left"
         )
 

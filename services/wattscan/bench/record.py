@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from wattscan import __version__
+from wattscan.bench.record_rules import RULES, is_text
 from wattscan.contracts import WattscanError
 from wattscan.profiles import DEFAULT_REFERENCE, PROFILES, SCENARIOS
-from wattscan.workloads import Workload, changed, last_due
+from wattscan.workload_files import last_due
+from wattscan.workloads import Workload, changed
 
 RECORD_FILE = "run.json"
-_SETTINGS = {each.name for each in fields(Workload)}
-# Of a plain model whose name tells no variant.
-_NO_NAME = ""
 _FORMER_VARIANTS = ("fp32", "int8")
 
 
@@ -138,7 +136,7 @@ def _check(path: Path, told: Mapping[str, Any]) -> None:
     if missing:
         raise _damaged(path, f"it lacks {', '.join(missing)}")
     for name, value in told.items():
-        is_right, wanted = _RULES[name]
+        is_right, wanted = RULES[name]
         if not is_right(value):
             raise _damaged(path, f"{name} must be {wanted}, and is {_shown(value)}")
     for name, choices in (("profile", PROFILES), ("scenario", SCENARIOS)):
@@ -154,7 +152,7 @@ def _damaged(path: Path, why: str) -> WattscanError:
 
 def _of_another_version(path: Path, told: Mapping[str, Any], what: str) -> WattscanError:
     version = told.get("version")
-    known = _is_text(version) and version and version != __version__
+    known = is_text(version) and version and version != __version__
     made_by = f"Wattscan {version}" if known else "another version of Wattscan"
     return WattscanError(
         f"the run of {path} was made by {made_by}: this one, {__version__}, does not know {what}; "
@@ -165,91 +163,3 @@ def _of_another_version(path: Path, told: Mapping[str, Any], what: str) -> Watts
 def _shown(value: object) -> str:
     shown = repr(value)
     return shown if len(shown) <= 40 else f"{shown[:37]}..."
-
-
-def _is_text(value: object) -> bool:
-    """Whether it can be an argument of a process and part of a path."""
-    try:
-        return isinstance(value, str) and b"\0" not in os.fsencode(value)
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return False
-
-
-def _is_name(value: object) -> bool:
-    return _is_text(value) and value != ""
-
-
-def _is_instance(value: object) -> bool:
-    """`host:port`, or empty: it is written into the recording as it stands."""
-    return isinstance(value, str) and value.isascii() and not set(value) & set('"\\ \n\r\t\0')
-
-
-def _are_tasks(value: object) -> bool:
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(map(_is_name, value))
-        and len(set(value)) == len(value)
-    )
-
-
-def _are_variants(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        _is_name(k) and (_are_tasks(v) or v == [_NO_NAME]) for k, v in value.items()
-    )
-
-
-def _are_texts(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_text, value))
-
-
-def _is_workload(value: object) -> bool:
-    return isinstance(value, dict) and value.keys() <= _SETTINGS
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_rate(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    try:
-        return 0 < float(value) < math.inf
-    except OverflowError:
-        return False
-
-
-def _are_rates(value: object) -> bool:
-    return isinstance(value, dict) and all(_is_name(k) and _is_rate(v) for k, v in value.items())
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-_NAME = (_is_name, "a text")
-_INSTANCE = (_is_instance, "host:port")
-_RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
-    "target": _NAME,
-    "profile": _NAME,
-    "scenario": _NAME,
-    "tasks": (_are_tasks, "a list of different texts"),
-    "models": _NAME,
-    "seed": (_is_whole, "a whole number"),
-    "rate": (_is_rate, "a number above 0"),
-    "sysfs": _NAME,
-    "backend": (_is_text, "a text"),
-    "parts": (_is_count, "a whole number from 1 on"),
-    "target_instance": _INSTANCE,
-    "generator_instance": _INSTANCE,
-    "run": (_is_text, "a text"),
-    "version": (_is_text, "a text"),
-    "variants": (_are_variants, "a list of different texts for each task"),
-    "reference": _NAME,
-    "workload": (_is_workload, "settings of a workload"),
-    "endpoint": (_is_text, "a text"),
-    "target_metrics": (_is_text, "a text"),
-    "generator": (_are_texts, "a list of texts"),
-    "rates": (_are_rates, "a rate above 0 for each task"),
-}

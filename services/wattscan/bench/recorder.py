@@ -24,7 +24,7 @@ _TICK_SECONDS = 0.05
 
 
 @dataclass
-class Page:
+class ScrapedPage:
     """A page to scrape every `interval` seconds, and the labels that its series get."""
 
     url: str
@@ -41,7 +41,7 @@ class Recorder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._pages: list[Page] = []
+        self._pages: list[ScrapedPage] = []
         self._file: TextIO | None = None
         self._failure: OSError | None = None
         self._described: set[str] = set()
@@ -59,7 +59,7 @@ class Recorder:
         self._file = self.path.open("a", encoding="utf-8")
         self._thread.start()
 
-    def add(self, page: Page) -> None:
+    def add(self, page: ScrapedPage) -> None:
         """Scrape this page too, from now on."""
         with self._lock:
             self._pages.append(page)
@@ -101,7 +101,7 @@ class Recorder:
                     page.due = max(page.due + page.interval, time.monotonic())
                     self._scrape(page)
 
-    def _scrape(self, page: Page) -> None:
+    def _scrape(self, page: ScrapedPage) -> None:
         if self._file is None:
             return
         # Whole milliseconds, never the same twice: a stored series needs both.

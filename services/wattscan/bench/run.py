@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -14,21 +14,20 @@ from typing import Any
 
 from wattscan import __version__
 from wattscan.addresses import host_of
+from wattscan.bench.announce import announce_run, window_count
 from wattscan.bench.engines import target_of
 from wattscan.bench.lock import locked
 from wattscan.bench.offered import at_endpoint, in_folder
+from wattscan.bench.options import BenchOptions
 from wattscan.bench.own_models import taken_in
 from wattscan.bench.part import Part, Setup, keep_warnings
-from wattscan.bench.preflight import look
-from wattscan.bench.progress import Progress, duration
+from wattscan.bench.progress import Progress
 from wattscan.bench.record import Record, read_record, write_record
 from wattscan.bench.resume import Past, complete, read_past
 from wattscan.bench.variants import choose
-from wattscan.client.connection import Tls
 from wattscan.collector.run_folder import RECORDING
-from wattscan.contracts import Target, WattscanError
+from wattscan.contracts import WattscanError
 from wattscan.installation import program
-from wattscan.profiles import PROFILES
 from wattscan.workloads import DRAWN, PHANTOM, Workload
 
 # What `wattscan.collector.report.write` writes last.
@@ -39,36 +38,7 @@ REPORT = "report.html"
 _OWN_FIELDS = {"scenario", "profile", "rate", "seed", "reference", "tasks", "variants"}
 
 
-@dataclass(frozen=True)
-class Endpoint:
-    """A service that runs elsewhere: host:port, its metrics page, and how it is reached."""
-
-    address: str
-    page: str
-    tls: Tls | None = None
-    token: str | None = None
-    arguments: tuple[str, ...] = ()
-    """The same as options of the load generator."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What `wattscan bench` was asked for; without an endpoint, a service is started here."""
-
-    target: str
-    workload: Workload
-    models: Path
-    out: Path
-    sysfs: Path
-    backend: str = ""
-    endpoint: Endpoint | None = None
-    generator: tuple[str, ...] = ()
-    """Further options of the load generator."""
-    own: Path | None = None
-    """A folder with models that were made for this run, which it takes into its own."""
-
-
-def record(options: Options, held: ExitStack) -> Path:
+def record(options: BenchOptions, held: ExitStack) -> Path:
     """Run; returns the folder with the recording, which stays locked until `held` is closed.
 
     Raises:
@@ -82,7 +52,7 @@ def record(options: Options, held: ExitStack) -> Path:
     return setup.folder
 
 
-def begin(options: Options, held: ExitStack, label: str = "") -> Setup:
+def begin(options: BenchOptions, held: ExitStack, label: str = "") -> Setup:
     """Check what was asked for, announce it, and make the run's folder, whose name ends in `label`;
     it stays locked until `held` is closed.
 
@@ -96,7 +66,7 @@ def begin(options: Options, held: ExitStack, label: str = "") -> Setup:
         workload = replace(workload, reference=every[0])
     asked = _asked(options, workload, variants)
     progress = Progress()
-    warnings = _announce(progress, target, asked, options.out, Past(""))
+    warnings = announce_run(progress, target, asked, options.out, Past(""))
     started = stamp()
     name = target.name if target else host_of(asked.endpoint)
     folder = new_folder(options.out, f"{started}-{name}-{workload.profile}{label}")
@@ -125,20 +95,20 @@ def resume(folder: Path, held: ExitStack) -> None:
     asked = read_record(folder)
     past = read_past(folder, asked)
     asked = replace(asked, run=past.run, parts=past.parts + 1)
-    if len(past.done) == _windows(asked):
+    if len(past.done) == window_count(asked):
         _finish(folder, replace(asked, parts=past.parts), past)
         return
     target = None if asked.endpoint else target_of(asked.target, asked.backend)
     if target is not None:
         _check_folder(folder, asked)
     progress = Progress()
-    warnings = _announce(progress, target, asked, folder, past)
+    warnings = announce_run(progress, target, asked, folder, past)
     keep_warnings(folder, f"When part {asked.parts} began", warnings)
     progress.say(f"The run's folder: {folder}")
     Part(Setup(target, asked, folder, progress), past).go()
 
 
-def _chosen(options: Options) -> dict[str, tuple[str, ...]]:
+def _chosen(options: BenchOptions) -> dict[str, tuple[str, ...]]:
     """Raises: WattscanError."""
     plain, endpoint = bool(options.workload.models), options.endpoint
     if endpoint is None:
@@ -149,7 +119,9 @@ def _chosen(options: Options) -> dict[str, tuple[str, ...]]:
     return choose(offered, options.workload, where)
 
 
-def _asked(options: Options, workload: Workload, variants: Mapping[str, tuple[str, ...]]) -> Record:
+def _asked(
+    options: BenchOptions, workload: Workload, variants: Mapping[str, tuple[str, ...]]
+) -> Record:
     endpoint, default = options.endpoint, Workload()
     settings: dict[str, Any] = {
         name: value
@@ -211,9 +183,9 @@ def how_to_go_on(folder: Path) -> str:
     Raises: WattscanError: the folder is no run's.
     """
     asked = read_record(folder)
-    missing = _windows(asked) - len(read_past(folder, asked).done)
+    missing = window_count(asked) - len(read_past(folder, asked).done)
     verb = "is" if missing == 1 else "are"
-    what = f"{missing} of {_windows(asked)} windows {verb}" if missing else "Only the report is"
+    what = f"{missing} of {window_count(asked)} windows {verb}" if missing else "Only the report is"
     return f"{what} missing. To go on: {own_command('bench', '--resume', str(folder))}"
 
 
@@ -235,47 +207,6 @@ def _tell_if_interrupted(
         # A record that cannot be read any more is told by whoever resumes.
         with suppress(WattscanError, OSError):
             print(how_to_go_on(folder), file=sys.stderr)
-
-
-def _announce(
-    progress: Progress, target: Target | None, asked: Record, out: Path, past: Past
-) -> tuple[str, ...]:
-    """Say what is to be measured, and what this machine can give; returns the warnings.
-
-    Raises: WattscanError: it can give nothing.
-    """
-    profile = PROFILES[asked.profile]
-    windows = _windows(asked) - len(past.done)
-    outlook = look(target, Path(asked.sysfs), out, profile, windows)
-    progress.say(outlook.paragraph)
-    there = f"{len(past.done)} of {_windows(asked)} windows are there already; "
-    kept = there if past.done else ""
-    search = ", and the search for the highest rates" if asked.load.find_rate else ""
-    where = f"on {target.name}" if target else f"at {asked.endpoint}"
-    progress.say(
-        f"Measuring {', '.join(asked.tasks)} {where}, {_against(asked)}: {kept}"
-        f"{windows} window{'s' * (windows != 1)}, at most "
-        f"{duration(windows * _window_seconds(asked))}{search}."
-    )
-    return outlook.warnings
-
-
-def _windows(asked: Record) -> int:
-    return sum(map(len, asked.measured.values())) * PROFILES[asked.profile].repeats
-
-
-def _window_seconds(asked: Record) -> float:
-    profile = PROFILES[asked.profile]
-    return profile.window_seconds - profile.load + asked.load_seconds
-
-
-def _against(asked: Record) -> str:
-    """Such as `FP32 against INT8`."""
-    every = dict.fromkeys(name for names in asked.measured.values() for name in names)
-    others = [name.upper() for name in every if name not in ("", asked.reference)]
-    if set(every) == {""}:
-        return "in one variant"
-    return " against ".join([asked.reference.upper(), *([", ".join(others)] if others else [])])
 
 
 def new_folder(out: Path, name: str) -> Path:

@@ -31,7 +31,7 @@ class Reached:
     target: str
 
 
-class Service(Protocol):
+class MeasuredService(Protocol):
     """What a run needs of it."""
 
     @property

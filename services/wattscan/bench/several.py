@@ -8,15 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from wattscan.bench.run import (
-    REPORT,
-    Endpoint,
-    Options,
-    how_to_go_on,
-    new_folder,
-    own_command,
-    stamp,
-)
+from wattscan.bench.options import BenchOptions, Endpoint
+from wattscan.bench.run import REPORT, how_to_go_on, new_folder, own_command, stamp
 from wattscan.collector.across import Failure, across
 from wattscan.collector.across_report import JSON, summary, write_across
 from wattscan.collector.report import Report
@@ -27,7 +20,7 @@ _SUFFIX = "-targets"
 
 
 def measure_each(
-    options: Options, endpoints: Sequence[Endpoint], measure: Callable[[Options], Report]
+    options: BenchOptions, endpoints: Sequence[Endpoint], measure: Callable[[BenchOptions], Report]
 ) -> None:
     """Measure each service into a common folder, and write and print the report across them.
 

@@ -18,7 +18,7 @@ from wattscan.settings import MOST_THREADS, whole_number
 from wattscan.targets import load_target
 from wattscan.telemetry.arguments import add_place
 from wattscan.telemetry.joules import Counted, counted
-from wattscan.training.tune import Options, tune
+from wattscan.training.tune import TuneOptions, tune
 
 _COSTS = f"What an image costs, alone / in batches of {BATCH}"
 
@@ -33,9 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds",
         type=_seconds,
-        default=Options.budget,
+        default=TuneOptions.budget,
         help="for which the engines of a model take turns; five turns each, some 5 s with one "
-        f"thread, are the least (default {Options.budget:g})",
+        f"thread, are the least (default {TuneOptions.budget:g})",
     )
     parser.set_defaults(execute=run)
 
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
             f"the target {target.name} names its engine, {target.backend}: there is nothing to "
             "tune; give a target whose backend is auto, such as cpu"
         )
-    asked = Options(budget=options.seconds, again=options.again)
+    asked = TuneOptions(budget=options.seconds, again=options.again)
     cards = [card for card in find_cards(options.models) if not card.is_own]
     known = tune_models(cards, target, options.sysfs, asked, partial(print, flush=True))
     return 0 if known else 1
@@ -59,7 +59,7 @@ def tune_models(
     cards: Sequence[ModelCard],
     target: Target,
     sysfs: Path,
-    asked: Options,
+    asked: TuneOptions,
     say: Callable[[str], None],
 ) -> dict[str, Tuning]:
     """What each engine takes of each model here, by the models' names; as `training.tune.tune`.

@@ -8,7 +8,8 @@ from wattscan.client.answers import (
     Segmentation,
     ServedModel,
 )
-from wattscan.client.clients import AsyncClient, Client
+from wattscan.client.async_client import AsyncClient
+from wattscan.client.clients import Client
 from wattscan.client.connection import Tls
 
 __all__ = [

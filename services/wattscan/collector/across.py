@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from wattscan.collector.cells import Verdict, worst
 from wattscan.collector.compare_facts import load_facts
 from wattscan.collector.facts import NOT_ON_RECORD
-from wattscan.collector.measure import Measured
+from wattscan.collector.measured import Measured
+from wattscan.collector.reasons import Verdict, worst
 from wattscan.collector.report import Report
 from wattscan.contracts import WattscanError
 

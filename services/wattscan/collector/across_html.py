@@ -9,7 +9,7 @@ from urllib.parse import quote
 from wattscan import plugins
 from wattscan.collector.across import Across, MeasuredTarget
 from wattscan.collector.across_text import cautions, headline
-from wattscan.collector.cells import Verdict
+from wattscan.collector.reasons import Verdict
 from wattscan.collector.render_html import ExplainedReason, ShownTable, explained, run_facts, shown
 from wattscan.collector.tables import Table
 
@@ -17,7 +17,7 @@ _TEMPLATE = "across.html.j2"
 
 
 @dataclass(frozen=True)
-class _Run:
+class _ShownRun:
     """One run as the template takes it; `href` is its own page, relative to this one."""
 
     name: str
@@ -55,9 +55,9 @@ def html(across: Across, tables: Sequence[Table], folders: Mapping[str, str]) ->
     return page
 
 
-def _run(target: MeasuredTarget, folder: str) -> _Run:
+def _run(target: MeasuredTarget, folder: str) -> _ShownRun:
     report = target.report
-    return _Run(
+    return _ShownRun(
         name=target.name,
         title=target.measured.target_title,
         verdict=report.verdict,

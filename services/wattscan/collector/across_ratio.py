@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wattscan.collector.across import Across, Kind, MeasuredTarget, load_differs
-from wattscan.collector.cells import KINDS, Cell, Verdict, worst
+from wattscan.collector.cells import KINDS, Cell
 from wattscan.collector.cells import Kind as EnergyKind
 from wattscan.collector.compare_energy import energy_estimate, why_energy_differs_in_kind
 from wattscan.collector.compare_ratio import RunRatio, run_ratio
-from wattscan.collector.energy_table import ratio_text
+from wattscan.collector.figure_text import ratio_text
 from wattscan.collector.names import title_of
 from wattscan.collector.ratio import Ratio
+from wattscan.collector.reasons import Verdict, worst
 from wattscan.collector.tables import Column, Row, Table, Value
 
 _COLUMNS = (

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from wattscan.collector.across import Across, MeasuredTarget
 from wattscan.collector.across_text import notes
-from wattscan.collector.energy_table import percent_text, ratio_name
+from wattscan.collector.figure_text import percent_text, ratio_name
 from wattscan.collector.names import title_of
 from wattscan.collector.tables import NOT_MEASURED, Column, Row, Table, Value
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from wattscan.collector.across import Across, Kind, LoadDifference
-from wattscan.collector.energy_table import NOTES, intervals_together
+from wattscan.collector.energy_table import NOTES
+from wattscan.collector.figure_text import intervals_together
 from wattscan.collector.names import listed, title_of
 
 

@@ -1,4 +1,4 @@
-"""How far variants without a score agree with their reference, and what that makes of a cell."""
+"""How far variants without a score agree with their reference."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wattscan import metrics
-from wattscan.collector.device import ModelFacts
-from wattscan.collector.evidence import Evidence
-from wattscan.collector.names import title_of
+from wattscan.collector.model_facts import ModelFacts
 from wattscan.collector.series import Source
 from wattscan.collector.windows import Run
 from wattscan.contracts import Agreement
@@ -62,41 +60,4 @@ def of_cell(
         if f.task == task
         and f.agreement.reference == reference
         and precision in (f.precision, reference)
-    )
-
-
-def agreement_far_off(evidence: Evidence) -> str | None:
-    """On inputs that somebody gave: the variant is no smaller form of the same model."""
-    return None if _is_reference(evidence) else _far(evidence, drawn=False)
-
-
-def agreement_far_off_on_drawn(evidence: Evidence) -> str | None:
-    """Noise is not what a model was made for: a hint to try with images."""
-    told = None if _is_reference(evidence) else _far(evidence, drawn=True)
-    return None if told is None else f"{told} Check it on your own images, with --data DIR."
-
-
-def agreement_only(evidence: Evidence) -> str | None:
-    """Agreement is no score: both may be wrong alike."""
-    if not evidence.agreements or evidence.quality_told:
-        return None
-    name = title_of(evidence.run.reference)
-    return (
-        f"Not scored: it is known how far the outputs agree with the {name} file's, and not how "
-        "good either is."
-    )
-
-
-def _is_reference(evidence: Evidence) -> bool:
-    return evidence.cell.precision == evidence.run.reference
-
-
-def _far(evidence: Evidence, drawn: bool) -> str | None:
-    far = [a for a in evidence.agreements if not a.is_close and a.is_of_drawn == drawn]
-    if not far:
-        return None
-    name, reference = title_of(evidence.cell.precision), title_of(evidence.run.reference)
-    return (
-        f"The {name} file answers otherwise than the {reference} file: {agreement_text(far[0])} on "
-        f"{far[0].inputs}."
     )

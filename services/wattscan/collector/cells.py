@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-from wattscan.collector.device import ModelFacts
 from wattscan.collector.load import Histogram, Queries
+from wattscan.collector.model_facts import ModelFacts
 from wattscan.collector.ratio import Ratio, mean_interval
+from wattscan.collector.reasons import Reason, Verdict, worst
 from wattscan.collector.served import NOTHING_PROVEN, Served
 from wattscan.units import Celsius, Joules, Seconds, Watts
 
-Verdict = Literal["valid", "indicative", "invalid"]
 Kind = Literal["gross", "net"]
 KINDS: tuple[Kind, ...] = ("gross", "net")
-VERDICTS: tuple[Verdict, ...] = ("valid", "indicative", "invalid")
-"""From the best to the worst."""
 # A 95 % interval of a normal distribution.
 _SENSOR_SIGMAS = 1.96
-
-
-def worst(verdicts: Sequence[Verdict]) -> Verdict:
-    """The worst of several verdicts; `valid` for none."""
-    return max(verdicts, key=VERDICTS.index, default="valid")
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a cell is not `valid`: a stable code, what it makes of the cell, and a sentence."""
-
-    code: str
-    verdict: Verdict
-    sentence: str
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wattscan.collector.across_report import collect_across, page, write_across, write_runs
-from wattscan.collector.cells import VERDICTS, Verdict
 from wattscan.collector.compare_cli import place_of
-from wattscan.collector.measure import Measured
+from wattscan.collector.measured import Measured
 from wattscan.collector.projection import Assumptions
+from wattscan.collector.reasons import VERDICTS, Verdict
 from wattscan.collector.render_markdown import escaped
 from wattscan.collector.report import TOKEN_VARIABLE, collect, write
 from wattscan.contracts import WattscanError

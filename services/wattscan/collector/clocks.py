@@ -22,19 +22,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wattscan import metrics
+from wattscan.collector.clock_pages import (
+    LEAST_PAGES,
+    SEARCH_SECONDS,
+    pages_of,
+    smallest_of_neighbours,
+)
 from wattscan.collector.series import FloatArray, Labels, Series, Source
 from wattscan.collector.windows import Phase, Run, Window
+from wattscan.profiles import LOAD
 from wattscan.units import Seconds
 
-# Scrapes may be a minute apart; pages that are further apart are not of one part of a run.
-_SEARCH_SECONDS = 90.0
 # A page is made in a few milliseconds, or in tens of them on a busy machine.
 _LONGEST_SCRAPE_SECONDS = 0.1
 _USUAL_SCRAPE_SECONDS = 0.01
-_LEAST_PAGES, _NEIGHBOURS = 4, 2
 # Stamps are in whole milliseconds.
 _STAMP_SECONDS = 0.001
 _SCRAPED = ("job", "instance")
@@ -145,18 +148,18 @@ def clocks_of_pages(pages: Series, run: Run, durations: Series | None) -> Clocks
     """
     fresh = np.concatenate([[True], np.diff(pages.values) != 0])
     times, values = pages.times[fresh], pages.values[fresh]
-    if times.size < _LEAST_PAGES:
+    if times.size < LEAST_PAGES:
         return None
-    cuts = np.flatnonzero(np.diff(times) > _SEARCH_SECONDS) + 1
-    ahead = _smallest_of_neighbours(values - times, cuts)
+    cuts = np.flatnonzero(np.diff(times) > SEARCH_SECONDS) + 1
+    ahead = smallest_of_neighbours(values - times, cuts)
     # The least late of some pages is no later than the quickest of their scrapes.
     took = np.full(times.shape, _LONGEST_SCRAPE_SECONDS)
     if durations is not None:
         took = np.interp(times, durations.times, durations.values)
-        took = _smallest_of_neighbours(took, cuts)
+        took = smallest_of_neighbours(took, cuts)
     found = []
     for window in run.windows:
-        mine = _pages_of(values, window)
+        mine = pages_of(values, window)
         if not mine.any():
             return None
         found.append(_offset(ahead[mine], took[mine], told=durations is not None))
@@ -181,37 +184,6 @@ def _offset(ahead: FloatArray, took: FloatArray, *, told: bool) -> tuple[Seconds
 def _added(labels: Labels, *own: str) -> Labels:
     """What the recorder, and whoever stored it, added to a series."""
     return {name: text for name, text in labels.items() if name not in (*own, *_SCRAPED)}
-
-
-def _smallest_of_neighbours(values: FloatArray, cuts: NDArray[np.intp]) -> FloatArray:
-    """Of each five; where the series is cut, none counts from beyond."""
-    ends = (np.inf,) * _NEIGHBOURS
-    found = []
-    for part in np.split(values, cuts):
-        padded = np.concatenate([ends, part, ends])
-        five = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEIGHBOURS + 1)
-        found.append(five.min(axis=1))
-    return np.concatenate(found)
-
-
-def _pages_of(values: FloatArray, window: Window) -> NDArray[np.bool_]:
-    """Which pages were made in a window up to its cooldown, or are next to it; none where they do
-    not reach over each of its edges."""
-    phases = [phase for name, phase in window.phases.items() if name != "cooldown"]
-    edges = [moment for p in phases for moment in (p.start, p.end) if moment is not None]
-    if not edges:
-        return np.ones(values.shape, dtype=bool)
-    start, end = min(edges), max(edges)
-    near = all(np.abs(values - moment).min() <= _SEARCH_SECONDS for moment in edges)
-    # With so many to either side: the smallest of five shows a step only behind it.
-    first = np.sort(values[values <= start])[-1 - _NEIGHBOURS :].min(initial=start)
-    last = np.sort(values[values >= end])[: 1 + _NEIGHBOURS].max(initial=end)
-    within: NDArray[np.bool_] = (
-        (values >= max(first, start - _SEARCH_SECONDS))
-        & (values <= min(last, end + _SEARCH_SECONDS))
-        & near
-    )
-    return within
 
 
 def _by_first_samples(source: Source, run: Run) -> Clocks | None:
@@ -249,15 +221,15 @@ class _First:
 
 
 def _first_seen(source: Source, run: Run, window: Window) -> _First | None:
-    load = window.phases.get("load")
+    load = window.phases.get(LOAD)
     if load is None:
         return None
     labels = {"task": window.task, "precision": window.precision, "repeat": window.repeat}
     found = source.select(
         metrics.RUN_PHASE_START.name,
-        {**run.load_matchers, **labels, "phase": "load"},
-        load.start - _SEARCH_SECONDS,
-        load.start + _SEARCH_SECONDS,
+        {**run.load_matchers, **labels, "phase": LOAD},
+        load.start - SEARCH_SECONDS,
+        load.start + SEARCH_SECONDS,
     )
     if not found:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wattscan.collector.cells import Cell, Verdict, worst
+from wattscan.collector.cells import Cell
 from wattscan.collector.compare_energy import why_not_one_machine
 from wattscan.collector.compare_facts import Fact, facts_of_both
 from wattscan.collector.compare_judgement import Thresholds
@@ -15,8 +15,9 @@ from wattscan.collector.compare_pairs import (
     latency_pairs,
     quality_pairs,
 )
-from wattscan.collector.measure import Measured
+from wattscan.collector.measured import Measured
 from wattscan.collector.names import title_of
+from wattscan.collector.reasons import Verdict, worst
 from wattscan.contracts import WattscanError
 
 

@@ -7,7 +7,7 @@ from wattscan.collector.cells import Cell, Kind
 from wattscan.collector.compare_ratio import Estimate, bounds_of
 from wattscan.collector.device import EnergySource
 from wattscan.collector.devices_alike import covers_all, devices_of
-from wattscan.collector.measure import Measured
+from wattscan.collector.measured import Measured
 
 # What a machine keeps when its software changes.
 _SAME_MACHINE = ("processor", "cores", "virtualization")

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from wattscan.collector.device import ModelFacts
 from wattscan.collector.facts import MACHINE_TITLES, NOT_ON_RECORD
-from wattscan.collector.measure import Measured
+from wattscan.collector.measured import Measured
+from wattscan.collector.model_facts import ModelFacts
 from wattscan.collector.names import title_of
 from wattscan.collector.run_workload import RunWorkload
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wattscan.collector.compare_ratio import RunRatio
-from wattscan.collector.energy_table import percent_text
+from wattscan.collector.figure_text import percent_text
 
 Outcome = Literal[
     "worse_beyond_threshold",

@@ -12,8 +12,8 @@ from wattscan.collector.compare_energy import energy_estimate, why_energy_differ
 from wattscan.collector.compare_judgement import Judgement, Thresholds, judged, not_compared
 from wattscan.collector.compare_quality import score_pairs
 from wattscan.collector.compare_ratio import Estimate, run_ratio
-from wattscan.collector.energy_table import figure_text
-from wattscan.collector.measure import Measured
+from wattscan.collector.figure_text import figure_text
+from wattscan.collector.measured import Measured
 from wattscan.collector.ratio import Ratio
 from wattscan.collector.tables import NOT_MEASURED, number
 from wattscan.units import milliseconds_from_seconds

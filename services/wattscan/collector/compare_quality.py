@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wattscan.collector.compare_judgement import Judgement, not_compared, size
-from wattscan.collector.energy_table import percent_text
-from wattscan.collector.measure import Measured
+from wattscan.collector.figure_text import percent_text
+from wattscan.collector.measured import Measured
 from wattscan.collector.quality import QualityFigure
-from wattscan.collector.quality_table import METRIC_TITLES, lowest_score
+from wattscan.collector.quality_notes import METRIC_TITLES
+from wattscan.collector.quality_table import lowest_score
 from wattscan.collector.ratio import Ratio
 from wattscan.profiles import DEFAULT_REFERENCE
 

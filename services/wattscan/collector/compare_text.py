@@ -8,7 +8,8 @@ from datetime import datetime, timezone
 from wattscan.collector.compare import CellPair, Comparison
 from wattscan.collector.compare_facts import Fact, load_differences
 from wattscan.collector.compare_pairs import Pair
-from wattscan.collector.energy_table import measured_by, percent_text
+from wattscan.collector.energy_table import measured_by
+from wattscan.collector.figure_text import percent_text
 from wattscan.collector.ratio import Ratio
 from wattscan.collector.render_markdown import escaped, markdown_table
 from wattscan.collector.report import Report

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from wattscan.collector.cells import Cell, Kind, WindowFigures
-from wattscan.collector.energy_table import ratio_name, ratio_text
 from wattscan.collector.facts import NOT_ON_RECORD, told
+from wattscan.collector.figure_text import ratio_name, ratio_text
 from wattscan.collector.load import Queries
-from wattscan.collector.measure import Measured
+from wattscan.collector.measured import Measured
 from wattscan.collector.tables import NOT_MEASURED, Column, Row, Table, Value, number
 
 _NET_RATIO = Column("net_ratio", "net (95 %)")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from wattscan import metrics
+from wattscan.collector.model_facts import ModelFacts, models_that_ran, variant_of
 from wattscan.collector.readings import Lag, by_reading, lag_of, lateness_of, quantum_of
 from wattscan.collector.series import Labels, Series
 from wattscan.collector.target_series import TargetSeries
@@ -17,10 +17,6 @@ from wattscan.collector.windows import Run, Window
 from wattscan.contracts import PaperReading
 from wattscan.units import Joules, Seconds
 
-_FACTS = (
-    "sha256", "backend", "provider", "format", "engine_version", "threads", "max_batch_size",
-    "computed_in", "datatype",
-)  # fmt: skip
 _PACKAGE = re.compile(r"package-\d+")
 _MIRROR_TOLERANCE = 0.02
 # A zone whose name holds one of these is the die itself; the first that is found wins.
@@ -66,28 +62,6 @@ class Zone:
     series: Series
 
 
-@dataclass(frozen=True)
-class ModelFacts:
-    """The artifact that a cell ran: hex digest, backend, provider and format; the engine's version,
-    its threads, the images that it takes at once, what it computes in, and the data type of its
-    weights. "" if not told."""
-
-    sha256: str
-    backend: str
-    provider: str
-    format: str
-    engine_version: str = ""
-    threads: str = ""
-    max_batch_size: str = ""
-    computed_in: str = ""
-    datatype: str = ""
-
-    @property
-    def runs_on(self) -> str:
-        """The engine, in words."""
-        return " ".join(part for part in (self.backend, self.engine_version, self.provider) if part)
-
-
 @dataclass(frozen=True, eq=False)
 class Device:
     """What the target's series say of it during the run.
@@ -119,7 +93,7 @@ class Device:
         return any(
             info.between(start - info.median_spacing(), end + info.median_spacing()).size
             for info in self.model_infos
-            if _variant(info) == (window.task, window.precision)
+            if variant_of(info) == (window.task, window.precision)
         )
 
 
@@ -148,7 +122,7 @@ def read_device(target: TargetSeries, run: Run, paper: PaperReading) -> Device:
         zone=paper_zone or _device_zone(zones, chosen),
         paper_zone=paper_zone,
         throttled=tuple(target.select(metrics.THROTTLED)),
-        models=_models(run, infos_of_models),
+        models=models_that_ran(run, infos_of_models),
         model_infos=tuple(infos_of_models),
         machines=_machines(run, target.select(metrics.MACHINE_INFO)),
     )
@@ -189,12 +163,12 @@ def _energy_source(target: TargetSeries, labels: Labels, lateness: Series | None
         lateness=lateness,
         quantum=quantum_of(readings) if readings else Joules(0.0),
         missing_parts=_missing_parts(target, how, sensor, domain, counter),
-        also_told=tuple(
-            f"{series.labels.get('scope', '?')} {series.labels.get('method', '?')}"
-            for series in every
-            if not _has(series, how)
-        ),
+        also_told=tuple(_scope_and_method(s) for s in every if not _has(s, how)),
     )
+
+
+def _scope_and_method(series: Series) -> str:
+    return f"{series.labels.get('scope', '?')} {series.labels.get('method', '?')}"
 
 
 def _of_the_same_scrapes(counter: Series | None, age: Series | None) -> Series | None:
@@ -244,23 +218,6 @@ def _device_zone(zones: Sequence[Zone], table: EnergySource | None) -> Zone | No
         return (not table or zone.sensor != table.sensor, die, zone.sensor, zone.zone)
 
     return min(zones, key=rank, default=None)
-
-
-def _models(run: Run, infos: Sequence[Series]) -> dict[tuple[str, str], tuple[ModelFacts, ...]]:
-    """What each cell ran, from its first phase to its last: what was served before is no matter."""
-    found = defaultdict(list)
-    spans = defaultdict(list)
-    for window in run.windows:
-        spans[window.task, window.precision].append(window.span)
-    for info in infos:
-        names = _variant(info)
-        if any(info.between(*span).size for span in spans[names]):
-            found[names].append(ModelFacts(*(info.labels.get(name, "") for name in _FACTS)))
-    return {names: tuple(facts) for names, facts in found.items()}
-
-
-def _variant(info: Series) -> tuple[str, str]:
-    return info.labels.get("task", ""), info.labels.get("precision", "")
 
 
 def _machines(run: Run, infos: Sequence[Series]) -> tuple[Mapping[str, str], ...]:

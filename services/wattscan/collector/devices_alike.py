@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wattscan.collector.cells import Cell
-from wattscan.collector.device import EnergySource, ModelFacts
+from wattscan.collector.device import EnergySource
+from wattscan.collector.model_facts import ModelFacts
 from wattscan.collector.names import title_of
 
 # Parts of a provider's name -> the device that it computes on.

@@ -14,10 +14,10 @@ from wattscan.collector.windows import Phase
 from wattscan.units import Joules, Seconds, Watts, energy, mean_power
 
 # Of a phase, beside one spacing of the samples: edges lie between two of them.
-_COVERAGE_TOLERANCE = 0.02
+COVERAGE_TOLERANCE = 0.02
 # Pages around an edge whose readings are next to it.
 _LATE_SCRAPES = 2
-_GAUGE_SAMPLES, _GAUGE_TOLERANCE, _GAUGE_ERRORS = 5, 0.10, 4.0
+_GAUGE_SAMPLES, GAUGE_TOLERANCE, GAUGE_ERRORS = 5, 0.10, 4.0
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def covers_too_much(source: EnergySource, start: float, end: float) -> bool:
     ratio = coverage_ratio(source, start, end)
     if ratio is None or source.covered is None:
         return False
-    return ratio > 1 + _COVERAGE_TOLERANCE + source.covered.median_spacing() / (end - start)
+    return ratio > 1 + COVERAGE_TOLERANCE + source.covered.median_spacing() / (end - start)
 
 
 def gauge_ratio(source: EnergySource, phase: Phase, power: Watts | None) -> float | None:
@@ -142,8 +142,8 @@ def gauge_ratio(source: EnergySource, phase: Phase, power: Watts | None) -> floa
         return None
     error = float(np.std(told, ddof=1)) / math.sqrt(told.size)
     apart = abs(float(np.mean(told)) - power)
-    part = max(_GAUGE_TOLERANCE, source.lag.power_ratio)
-    if apart <= max(part * power, _GAUGE_ERRORS * error):
+    part = max(GAUGE_TOLERANCE, source.lag.power_ratio)
+    if apart <= max(part * power, GAUGE_ERRORS * error):
         return None
     return float(np.mean(told)) / power
 

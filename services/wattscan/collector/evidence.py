@@ -15,7 +15,7 @@ from wattscan.profiles import PROFILES, Profile
 from wattscan.units import Celsius, Seconds, Watts
 
 # A timer may fire this much early, of the phase's length.
-_TIMER_TOLERANCE = 0.001
+TIMER_TOLERANCE = 0.001
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def too_short(
         length: its length in a window.
     """
     told = [(seconds, w) for w in windows if (seconds := length(w)) is not None]
-    short = [(seconds, w) for seconds, w in told if seconds < promised * (1 - _TIMER_TOLERANCE)]
+    short = [(seconds, w) for seconds, w in told if seconds < promised * (1 - TIMER_TOLERANCE)]
     if not short:
         return None
     least = min(seconds for seconds, _ in short)

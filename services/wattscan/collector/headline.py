@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from wattscan.collector.cells import Cell, TaskRatio, Verdict, gross_figure, worst
-from wattscan.collector.measure import Measured
+from wattscan.collector.cells import Cell, TaskRatio, gross_figure
+from wattscan.collector.measured import Measured
 from wattscan.collector.names import listed, title_of
+from wattscan.collector.reasons import Verdict, worst
 from wattscan.collector.tables import number
 from wattscan.profiles import DEFAULT_REFERENCE
 

@@ -13,6 +13,7 @@ from wattscan import metrics
 from wattscan.collector.series import Labels, Last, Source, key, label
 from wattscan.collector.windows import Run
 from wattscan.contracts import WattscanError
+from wattscan.profiles import LOAD
 from wattscan.units import Seconds
 
 # docs/measurement.md: a percentile is printed from so many queries on.
@@ -98,7 +99,7 @@ class Histogram:
 
 
 @dataclass(frozen=True)
-class Load:
+class LoadFigures:
     """The generator's figures of a run by window; a window that is not in a mapping has none."""
 
     queries: Mapping[WindowKey, Queries]
@@ -110,7 +111,7 @@ class Load:
     """Incidents in a window, by kind."""
 
 
-def read_load(source: Source, run: Run) -> Load:
+def read_load(source: Source, run: Run) -> LoadFigures:
     """The last value of each of the generator's counters in the run's span.
 
     They count the load phase only, and a page may leave an older window's series out again, so the
@@ -126,7 +127,7 @@ def read_load(source: Source, run: Run) -> Load:
     incidents: dict[WindowKey, dict[str, float]] = defaultdict(dict)
     for last in source.last(metrics.RUN_INCIDENTS.name, run.load_matchers, *run.span):
         incidents[_window(last.labels)][last.labels.get("kind", "")] = last.value
-    return Load(queries, images, _latencies(source, run), unsettled, incidents)
+    return LoadFigures(queries, images, _latencies(source, run), unsettled, incidents)
 
 
 def merged(histograms: Iterable[Histogram]) -> Histogram | None:
@@ -175,7 +176,7 @@ def _unsettled(source: Source, run: Run, lasts: Sequence[Last]) -> dict[WindowKe
     last = {key(each.labels): each.value for each in lasts}
     found = {}
     for window in run.windows:
-        load = window.phases.get("load")
+        load = window.phases.get(LOAD)
         if load is None or load.end is None:
             continue
         names = (window.task, window.precision, window.repeat)

@@ -25,3 +25,8 @@ def title_of(label: str) -> str:
 def listed(parts: Sequence[str]) -> str:
     """Such as `A`, `A and B`, and `A, B and C`."""
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def percent(ratio: float) -> str:
+    """A ratio as a text has it, such as `0.1 %`."""
+    return f"{100 * ratio:g} %"

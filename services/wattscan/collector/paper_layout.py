@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wattscan.collector import paper_figures
-from wattscan.collector.measure import Measured
+from wattscan.collector.measured import Measured
 from wattscan.collector.names import title_of
 from wattscan.collector.tables import NOT_MEASURED, Layout, Row
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wattscan.collector import paper_figures, paper_table
-from wattscan.collector.measure import Measured
+from wattscan.collector.measured import Measured
 from wattscan.collector.names import title_of
 from wattscan.collector.paper_layout import NOT_HERE, PAPERS_OWN, layout
-from wattscan.collector.quality_table import METRIC_TITLES, is_phantom, lowest_score, score_text
+from wattscan.collector.quality_notes import METRIC_TITLES, is_phantom
+from wattscan.collector.quality_table import lowest_score, score_text
 from wattscan.collector.tables import NOT_MEASURED, Layout, Table
 
 _VARIANTS = ("fp32", "int8")

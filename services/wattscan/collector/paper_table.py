@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wattscan.collector import paper_figures
-from wattscan.collector.measure import Measured
+from wattscan.collector.measured import Measured
 from wattscan.collector.paper_layout import layout, platform
 from wattscan.collector.series import Series
 from wattscan.collector.tables import Column, Row, Table
 from wattscan.collector.windows import Window
+from wattscan.profiles import IDLE, LOAD
 from wattscan.units import Watts, milliwatts_from_watts
 
 ORDER = 2
@@ -121,7 +122,7 @@ def _pre_post(series: Series | None, window: Window | None) -> tuple[float | Non
     if series is None or window is None:
         return None, None
     found: list[float | None] = []
-    for name in ("idle", "load"):
+    for name in (IDLE, LOAD):
         phase = window.phases.get(name)
         if phase is None or phase.end is None:
             found.append(None)

@@ -11,38 +11,36 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wattscan.collector.cells import Cell, gross_figure, net_figure
-from wattscan.collector.clocks import moved
-from wattscan.collector.measure import Measured
+from wattscan.collector.measured import Measured
 from wattscan.collector.names import listed, title_of
+from wattscan.collector.plot_colours import colour_of
+from wattscan.collector.plot_phases import (
+    MOST_SPACINGS,
+    SECONDS_PER_MINUTE,
+    end_of,
+    name_tasks,
+    shade,
+)
 from wattscan.collector.series import FloatArray, Series
 from wattscan.collector.svg import (
     CARD,
     HEAT,
     NARROW,
-    OTHER,
     POWER,
-    REFERENCE,
     TEXT,
-    VARIANTS,
     WIDE,
-    Page,
+    PageWidth,
     drawing,
     rendered,
     row,
     style,
 )
 from wattscan.collector.tables import number
-from wattscan.collector.windows import Phase, Run
-from wattscan.profiles import COOLDOWN, IDLE, LOAD, PROFILES, WARM_UP
-from wattscan.units import Seconds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MOST_POINTS = 900
-# As samples of power are joined: what lies further apart was not watched, as between two parts.
-_MOST_SPACINGS = 5.0
-_SECONDS_PER_MINUTE = 60.0
 
 
 def every(measured: Measured) -> dict[str, list[str]]:
@@ -54,7 +52,7 @@ def every(measured: Measured) -> dict[str, list[str]]:
     }
 
 
-def energy_bars(measured: Measured, page: Page = WIDE) -> str | None:
+def energy_bars(measured: Measured, page: PageWidth = WIDE) -> str | None:
     """Energy per image: a bar for each variant, its 95 % interval, a dot for each repeat.
 
     None where no energy was measured.
@@ -67,7 +65,7 @@ def energy_bars(measured: Measured, page: Page = WIDE) -> str | None:
             cells = [cell for cell in measured.cells if cell.task == task]
             axes.set_title(title_of(task), loc="left", fontweight="bold", fontsize=10)
             for place, cell in enumerate(cells):
-                _bar(axes, place, cell, _colour(measured, cell.precision))
+                _bar(axes, place, cell, colour_of(measured, cell.precision))
             axes.set_xticks(range(len(cells)), [title_of(cell.precision) for cell in cells])
             axes.set_xlim(-0.6, max(len(cells), 2) - 0.4)
             axes.margins(y=0.18)
@@ -76,7 +74,7 @@ def energy_bars(measured: Measured, page: Page = WIDE) -> str | None:
         return rendered(figure, page.name("energy"), "Energy per image by task and variant")
 
 
-def latencies(measured: Measured, page: Page = WIDE) -> str | None:
+def latencies(measured: Measured, page: PageWidth = WIDE) -> str | None:
     """Latency distributions of the variants; None where no latency was measured."""
     if not any(cell.latency for cell in measured.cells):
         return None
@@ -86,7 +84,7 @@ def latencies(measured: Measured, page: Page = WIDE) -> str | None:
             axes.set_title(title_of(task), loc="left", fontweight="bold", fontsize=10)
             told = [cell for cell in measured.cells if cell.task == task and cell.latency]
             for cell in told:
-                _distribution(axes, cell, _colour(measured, cell.precision))
+                _distribution(axes, cell, colour_of(measured, cell.precision))
             if told:
                 _log_seconds(axes)
             else:
@@ -97,7 +95,7 @@ def latencies(measured: Measured, page: Page = WIDE) -> str | None:
         return rendered(figure, page.name("latency"), f"Latency distributions of {names} by task")
 
 
-def timeline(measured: Measured, page: Page = WIDE) -> str | None:
+def timeline(measured: Measured, page: PageWidth = WIDE) -> str | None:
     """Power and temperature over the run, loads shaded; None where neither was measured."""
     device, run = measured.device, measured.run
     traces: list[tuple[str, str, Series]] = []
@@ -110,13 +108,13 @@ def timeline(measured: Measured, page: Page = WIDE) -> str | None:
     with style():
         figure, panels = drawing(page, len(traces), 1, 0.9 + 1.5 * len(traces), sharex=True)
         for axes, (label, colour, series) in zip(panels, traces, strict=True):
-            _shade(axes, measured, series)
+            shade(axes, measured, series)
             times, values = broken(*thinned(series.times, series.values), series)
-            axes.plot((times - run.start) / _SECONDS_PER_MINUTE, values, color=colour, lw=1.3)
+            axes.plot((times - run.start) / SECONDS_PER_MINUTE, values, color=colour, lw=1.3)
             axes.set_ylabel(label)
-            axes.set_xlim(0, (_end(run, series) - run.start) / _SECONDS_PER_MINUTE)
+            axes.set_xlim(0, (end_of(run, series) - run.start) / SECONDS_PER_MINUTE)
             axes.set_ylim(bottom=0 if colour == POWER else None)
-        _name_tasks(page, panels[0], run)
+        name_tasks(page, panels[0], run)
         panels[-1].set_xlabel("minutes since the run began")
         return rendered(figure, page.name("timeline"), "Power and temperature over the run")
 
@@ -132,7 +130,7 @@ def thinned(times: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArr
 
 def broken(times: FloatArray, values: FloatArray, series: Series) -> tuple[FloatArray, FloatArray]:
     """A trace of a series with a missing value in each of its gaps: no line is drawn there."""
-    usual = _MOST_SPACINGS * series.median_spacing()
+    usual = MOST_SPACINGS * series.median_spacing()
     before = np.flatnonzero(np.diff(series.times) > usual)
     middles = (series.times[before] + series.times[before + 1]) / 2
     places = times.searchsorted(middles)
@@ -143,17 +141,6 @@ def _method(measured: Measured) -> str:
     """What a computed figure is called in every plot."""
     table = measured.device.table
     return ", modelled" if table and table.method == "modelled" else ""
-
-
-def colour_number(measured: Measured, variant: str) -> int:
-    """0 for the reference, then 1 to 4 for the others in their order, and again from 1."""
-    if variant == measured.reference:
-        return 0
-    return measured.compared.index(variant) % len(VARIANTS) + 1
-
-
-def _colour(measured: Measured, variant: str) -> str:
-    return (REFERENCE, *VARIANTS)[colour_number(measured, variant)]
 
 
 def _bar(axes: Axes, place: int, cell: Cell, colour: str) -> None:
@@ -197,7 +184,7 @@ def _bar(axes: Axes, place: int, cell: Cell, colour: str) -> None:
     )
 
 
-def _label(page: Page, panels: Sequence[Axes], text: str) -> None:
+def _label(page: PageWidth, panels: Sequence[Axes], text: str) -> None:
     """Names the panels' common axis: on the first, or on each where they are stacked."""
     for axes in panels if page is NARROW else panels[:1]:
         axes.set_ylabel(text)
@@ -237,68 +224,3 @@ def _log_seconds(axes: Axes) -> None:
     axes.set_xlim(low, high)
     axes.set_xlabel("latency [s], logarithmic")
     axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-
-
-def has_cut_short(run: Run) -> bool:
-    """Whether the timeline shows a load that counts in no figure, or whose end is missing."""
-    windows = (*run.windows, *run.repeated)
-    return any("load" in w.phases for w in run.repeated) or any(
-        name == "load" and phase.end is None for w in windows for name, phase in w.phases.items()
-    )
-
-
-def _shade(axes: Axes, measured: Measured, series: Series) -> None:
-    run, clocks = measured.run, measured.clocks
-    offset = clocks.offset if clocks else Seconds(0.0)
-    phases = [(w, name, phase) for w in run.windows for name, phase in w.phases.items()]
-    repeated = [(w, name, moved(p, offset)) for w in run.repeated for name, p in w.phases.items()]
-    for window, name, phase in (*phases, *repeated):
-        if name == COOLDOWN:
-            continue
-        worthless = window in run.repeated or phase.end is None
-        end = _last_moment(run, series, name, phase)
-        colour = _colour(measured, window.precision) if name == "load" else OTHER
-        alpha = {LOAD: 0.28, WARM_UP: 0.14, IDLE: 0.07}.get(name, 0.0)
-        span = [(t - run.start) / _SECONDS_PER_MINUTE for t in (phase.start, end)]
-        axes.axvspan(*span, color=colour, alpha=alpha, lw=0)
-        if worthless and name == "load":
-            axes.axvspan(*span, fill=False, edgecolor=colour, lw=1.2, linestyle=(0, (3, 2)))
-
-
-def _end(run: Run, series: Series) -> float:
-    """The run's end, that of a load that was cut short last included."""
-    phases = [(name, phase) for window in run.windows for name, phase in window.phases.items()]
-    return max(run.end, *(_last_moment(run, series, name, phase) for name, phase in phases))
-
-
-def _last_moment(run: Run, series: Series, name: str, phase: Phase) -> float:
-    """A phase's end; of one that was cut short, when it was watched last."""
-    if phase.end is not None:
-        return phase.end
-    profile = PROFILES.get(run.profile)
-    longest = float(getattr(profile, name, np.inf))
-    return min(watched_until(series, phase.start), phase.start + longest)
-
-
-def watched_until(series: Series, start: float) -> float:
-    """The last sample before the first gap after a moment: when its part of the run ended."""
-    times = series.times[series.times >= start]
-    if not times.size:
-        return start
-    gaps = np.flatnonzero(np.diff(times) > _MOST_SPACINGS * series.median_spacing())
-    return float(times[gaps[0]] if gaps.size else times[-1])
-
-
-def _name_tasks(page: Page, axes: Axes, run: Run) -> None:
-    for task in dict.fromkeys(window.task for window in run.windows):
-        begun = min(window.start for window in run.windows if window.task == task)
-        place = (begun - run.start) / _SECONDS_PER_MINUTE
-        title = title_of(task)
-        axes.annotate(
-            title.replace(" ", "\n") if page is NARROW else title,
-            (place, 1.0),
-            xycoords=("data", "axes fraction"),
-            xytext=(2, 5),
-            textcoords="offset points",
-            fontweight="bold",
-        )

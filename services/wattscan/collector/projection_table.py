@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from wattscan.collector.cells import Cell, Figure
 from wattscan.collector.device import EnergySource
-from wattscan.collector.energy_table import figure_text
-from wattscan.collector.measure import Measured
+from wattscan.collector.figure_text import figure_text
+from wattscan.collector.measured import Measured
 from wattscan.collector.projection import SCANS, Assumptions, scans_per_charge
 from wattscan.collector.tables import Column, Row, Table, Value, number
 from wattscan.units import kilowatt_hours_from_joules

@@ -16,26 +16,19 @@ import urllib.parse
 import urllib.request
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from wattscan.addresses import http_opener, http_proxy_told
+from wattscan.addresses import http_proxy_told
 from wattscan.aside import TookTooLong, aside
+from wattscan.collector.http_reply import TIMEOUT_SECONDS, Reply, fetched, is_http, refusal, short
 from wattscan.collector.series import EARLIEST, Last, Series, key, present
 from wattscan.contracts import WattscanError
 from wattscan.settings import MOST
 
 _CHUNK_SECONDS = 3600.0
-# For a whole reply; Prometheus itself ends a query after two minutes.
-_TIMEOUT_SECONDS = 120.0
-# What is asked for with all its samples comes hour by hour: at one a second, 0.1 MiB a series, of
-# which such a metric has tens. Of the thousands of a histogram only the last sample is asked for.
-_LONGEST_REPLY_MIB = 256
-_PIECE_BYTES = 1 << 16
-_LONGEST_TEXT = 300
 _DAY_SECONDS = 86400.0
 # Where a run of unknown age is looked for: this far back, then further.
 _LOOK_BACK_SECONDS = (7 * _DAY_SECONDS, 366 * _DAY_SECONDS)
@@ -54,7 +47,7 @@ class Prometheus:
                 "the address holds a user or a password, which would be printed: "
                 "give a token in WATTSCAN_PROMETHEUS_TOKEN instead"
             )
-        if not _is_http(address):
+        if not is_http(address):
             raise WattscanError(f"{address} is not an http:// or https:// address")
         self.name = address.rstrip("/")
         self._token = token
@@ -137,9 +130,9 @@ class Prometheus:
         answer = reply.document()
         if reply.code != http.client.OK:
             by = http_proxy_told(self.name)
-            raise WattscanError(f"{self.name} refused a query{by}: {reply.code} {_refusal(reply)}")
+            raise WattscanError(f"{self.name} refused a query{by}: {reply.code} {refusal(reply)}")
         if isinstance(answer, dict) and answer.get("status") == "error":
-            raise WattscanError(f"{self.name} refused a query: {_refusal(reply)}")
+            raise WattscanError(f"{self.name} refused a query: {refusal(reply)}")
         try:
             self._check_whole(answer)
             result = [_checked(entry) for entry in answer["data"]["result"]]
@@ -149,7 +142,7 @@ class Prometheus:
             ) from None
         return [entry for entry in result if entry["values"]]
 
-    def _reply(self, request: urllib.request.Request) -> _Reply:
+    def _reply(self, request: urllib.request.Request) -> Reply:
         """The server's reply, read on a thread that may be left behind.
 
         A timeout of the socket is one for each piece, however small: only a thread can be given up
@@ -157,19 +150,19 @@ class Prometheus:
 
         Raises: WattscanError: there is none.
         """
-        answer: _Reply | BaseException
+        answer: Reply | BaseException
         try:
-            answer = aside("query", partial(_fetched, request), _TIMEOUT_SECONDS)
+            answer = aside("query", partial(fetched, request), TIMEOUT_SECONDS)
         except TookTooLong:
-            answer = WattscanError(f"has not answered a query within {_TIMEOUT_SECONDS:g} s")
+            answer = WattscanError(f"has not answered a query within {TIMEOUT_SECONDS:g} s")
         if isinstance(answer, WattscanError):
             raise WattscanError(f"{self.name} {answer}") from None
         if isinstance(answer, OSError | http.client.HTTPException):
             reason = getattr(answer, "reason", answer)
             by = http_proxy_told(self.name)
-            raise WattscanError(f"{self.name} cannot be reached{by}: {_short(reason)}") from None
+            raise WattscanError(f"{self.name} cannot be reached{by}: {short(reason)}") from None
         if isinstance(answer, ValueError | zlib.error):
-            raise WattscanError(f"{self.name} does not answer like HTTP: {_short(answer)}")
+            raise WattscanError(f"{self.name} does not answer like HTTP: {short(answer)}")
         if isinstance(answer, BaseException):
             raise answer
         return answer
@@ -185,35 +178,12 @@ class Prometheus:
         if doubts:
             raise WattscanError(
                 f"{self.name} says that its answer may lack samples, and tables of it would be "
-                f"wrong: {_short('; '.join(doubts))}. Ask again when all of its stores answer"
+                f"wrong: {short('; '.join(doubts))}. Ask again when all of its stores answer"
             )
         for remark in remarks:
             if remark not in self._told:
                 self._told.add(remark)
-                print(f"{self.name} remarks: {_short(remark)}", file=sys.stderr, flush=True)
-
-
-@dataclass(frozen=True)
-class _Reply:
-    """A reply, read whole."""
-
-    code: int
-    reason: str
-    body: bytes
-
-    def document(self) -> Any:
-        """What it says; None where that is not JSON."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect could carry the token to another host."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
+                print(f"{self.name} remarks: {short(remark)}", file=sys.stderr, flush=True)
 
 
 def _checked(entry: Any) -> dict[str, Any]:
@@ -229,68 +199,6 @@ def _checked(entry: Any) -> dict[str, Any]:
     pairs = entry["values"] if "values" in entry else [entry["value"]]
     values = [(float(at), float(value)) for at, value in pairs]
     return {"metric": entry["metric"], "values": values}
-
-
-def _is_http(address: str) -> bool:
-    try:
-        parts = urllib.parse.urlsplit(address)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
-def _fetched(request: urllib.request.Request) -> _Reply:
-    """Raises: OSError, HTTPException, ValueError, zlib.error; WattscanError, without the subject:
-    it is too long, or in an encoding that nobody asked for."""
-    reply: Any
-    try:
-        opener = http_opener(request.full_url, _NoRedirect)
-        reply = opener.open(request, timeout=_TIMEOUT_SECONDS)
-    except urllib.error.HTTPError as error:
-        reply = error
-    with reply:
-        encoding = (reply.headers.get("Content-Encoding") or "identity").strip().lower()
-        if encoding not in ("identity", "gzip", "x-gzip"):
-            raise WattscanError(
-                f"answers in the encoding {_short(encoding)}, which was not asked for"
-            )
-        # 16: a gzip header is expected.
-        unpacking = None if encoding == "identity" else zlib.decompressobj(zlib.MAX_WBITS | 16)
-        body, got, begun = bytearray(), 0, time.monotonic()
-        # Counted here: before Python 3.13 `read1` does not, and would wait behind the last byte.
-        expected: int | None = reply.length
-        while piece := reply.read1(_PIECE_BYTES if expected is None else expected - got):
-            got += len(piece)
-            body += _unpacked(unpacking, piece) if unpacking else piece
-            if len(body) > _LONGEST_REPLY_MIB << 20:
-                raise WattscanError(
-                    f"answers a query with more than {_LONGEST_REPLY_MIB} MiB, which is more than "
-                    "a run has: is it the address of a Prometheus HTTP API?"
-                )
-            if got == expected:
-                break
-            if time.monotonic() - begun > _TIMEOUT_SECONDS:
-                break  # nobody waits for it any more
-        if (expected is not None and got < expected) or (unpacking and not unpacking.eof):
-            raise http.client.HTTPException(f"its answer ends after {got} bytes, too early")
-        return _Reply(reply.status or 0, str(reply.reason), bytes(body))
-
-
-def _unpacked(unpacking: Any, piece: bytes) -> bytes:
-    # A thousand times its size may come of a piece: no more than would be too long anyway.
-    return bytes(unpacking.decompress(piece, (_LONGEST_REPLY_MIB << 20) + 1))
-
-
-def _refusal(reply: _Reply) -> str:
-    answer = reply.document()
-    told = answer.get("error") if isinstance(answer, dict) else None
-    return _short(told if isinstance(told, str) and told else reply.reason)
-
-
-def _short(text: object) -> str:
-    """What another machine says, as much of it as a message has room for."""
-    told = str(text)
-    return told if len(told) <= _LONGEST_TEXT else f"{told[:_LONGEST_TEXT]}..."
 
 
 def _selector(metric: str, matchers: Mapping[str, str]) -> str:

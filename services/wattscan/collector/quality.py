@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wattscan import metrics
-from wattscan.collector.device import ModelFacts
+from wattscan.collector.model_facts import ModelFacts
 from wattscan.collector.series import Source
 from wattscan.collector.windows import Run
 from wattscan.contracts import Difference

@@ -7,10 +7,16 @@ from dataclasses import replace
 
 from wattscan.collector import paper_figures
 from wattscan.collector.agreement import NOT_SCORED, agreement_text
-from wattscan.collector.measure import Measured
+from wattscan.collector.measured import Measured
 from wattscan.collector.names import title_of
 from wattscan.collector.quality import QualityFigure
-from wattscan.collector.tables import NOT_MEASURED, Column, Layout, Row, Table, number
+from wattscan.collector.quality_notes import (
+    METRIC_TITLES,
+    difference_name,
+    is_phantom,
+    quality_notes,
+)
+from wattscan.collector.tables import NOT_MEASURED, Column, Layout, Row, Table
 
 ORDER = 3
 
@@ -35,7 +41,6 @@ _COLUMNS = (
 )
 _OF_SOME = ("ptq_value", "difference", "difference_lower", "difference_upper")
 _OF_AGREEMENT = ("agreement_metric", "agreement", "agreement_inputs")
-METRIC_TITLES = {"dice": "Dice", "auc_roc": "AUC-ROC"}
 
 
 def build(measured: Measured) -> Table:
@@ -52,21 +57,15 @@ def build(measured: Measured) -> Table:
         title="Quality",
         caption="Scores from the model cards of the artifacts that were served.",
         columns=tuple(
-            replace(column, heading=_difference_name(measured))
+            replace(column, heading=difference_name(measured))
             if column.key == "difference"
             else column
             for column in _COLUMNS
         ),
         rows=rows,
-        notes=_notes(measured),
+        notes=quality_notes(measured),
         layout=_layout(measured),
     )
-
-
-def _difference_name(measured: Measured) -> str:
-    """Such as `INT8 - FP32`; that is what cards have, whatever the run's reference."""
-    names = [name for name in measured.run.variants if name != "fp32"] or ["int8"]
-    return f"{title_of(names[0]) if len(names) == 1 else 'variant'} - FP32"
 
 
 def _rows(measured: Measured, task: str) -> list[Row]:
@@ -211,42 +210,3 @@ def _papers(task: str, metric: str | None) -> tuple[str, ...]:
 def _paper(task: str, metric: str, precision: str) -> float | None:
     figures = paper_figures.QUALITY.get((task, metric))
     return dict(zip(("fp32", "int8"), figures, strict=True)).get(precision) if figures else None
-
-
-def is_phantom(dataset: str) -> bool:
-    """Whether a data set is synthetic."""
-    return "phantom" in dataset.lower()
-
-
-def _notes(measured: Measured) -> tuple[str, ...]:
-    notes = []
-    quality = [figure for figure in measured.quality if figure.task in measured.tasks]
-    if any(is_phantom(figure.dataset) for figure in quality):
-        notes.append(
-            "A phantom is a synthetic, labelled set that comes with Wattscan: its scores compare "
-            "variants of a model, and say nothing of patients."
-        )
-    if any(figure.ptq is not None for figure in quality):
-        notes.append(
-            "PTQ alone: the same network, quantized after a calibration without being trained with "
-            f"rounding. The interval of {_difference_name(measured)} is a paired bootstrap over "
-            "the held-out set."
-        )
-    if measured.agreement:
-        notes.append(
-            "Agreement compares the outputs of a variant with the reference's, on the same inputs "
-            "and in the engine that served it: Dice of masks, top-1 of classes, else the relative "
-            "error. It says nothing of how good the reference is."
-        )
-    others = [figure for figure in quality if not figure.served]
-    notes += [
-        f"{title_of(figure.task)} {title_of(figure.precision)}: a score of "
-        f"{number(figure.value, 3)} ({METRIC_TITLES.get(figure.metric, figure.metric)}) is that "
-        "of another model file than the one that was measured, and left out above."
-        for figure in others
-    ]
-    notes.append(
-        f"\"Paper's own\" figures are those of {paper_figures.PAPER}, Table 1, on the paper's "
-        "clinical data sets; Wattscan did not measure them."
-    )
-    return tuple(notes)

@@ -66,21 +66,14 @@ def energy_ratio(
     if not reference or not variant:
         return None
     points = [*reference, *variant]
-    times = np.array([point.at for point in points])
-    spread = float(np.ptp(times))
     is_reference = np.repeat([1.0, 0.0], [len(reference), len(variant)])
-    columns = [np.ones(len(points)), is_reference]
-    if len(points) > 3 and spread > 0:
-        columns.append((times - times.mean()) / spread)
-    design = np.column_stack(columns)
+    design = _design(points, is_reference)
     logs = np.log([point.joules_per_image for point in points])
     value = float(np.exp((np.linalg.pinv(design) @ logs)[1]))
     if max(bounds) >= 1:
         return Ratio(value, None, None, float("inf"))
-    up, down = (
-        np.log1p(bounds[0]) - np.log1p(-bounds[1]),
-        np.log1p(bounds[1]) - np.log1p(-bounds[0]),
-    )
+    up = np.log1p(bounds[0]) - np.log1p(-bounds[1])
+    down = np.log1p(bounds[1]) - np.log1p(-bounds[0])
     bound = float(np.expm1(max(up, down)))
     full = np.linalg.matrix_rank(design) == design.shape[1]
     if min(len(reference), len(variant)) < REPEATS_FOR_AN_INTERVAL or not full:
@@ -88,6 +81,16 @@ def energy_ratio(
     half = _half_width(design, logs, is_reference, intervals)
     low, high = value * np.exp(-half - down), value * np.exp(half + up)
     return Ratio(value, float(low), float(high), bound)
+
+
+def _design(points: Sequence[Point], is_reference: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 2) or, with a drift, (N, 3)."""
+    times = np.array([point.at for point in points])
+    spread = float(np.ptp(times))
+    columns = [np.ones(len(points)), is_reference]
+    if len(points) > 3 and spread > 0:
+        columns.append((times - times.mean()) / spread)
+    return np.column_stack(columns)
 
 
 def _half_width(

@@ -7,53 +7,29 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import Any
 
 from wattscan import plugins
 from wattscan.collector import details, facts, method
-from wattscan.collector.cells import VERDICTS, Cell, TaskRatio, Verdict
-from wattscan.collector.energy_table import ONE_SCAN, measured_by, percent_text, ratio_text
+from wattscan.collector.energy_table import ONE_SCAN, measured_by
 from wattscan.collector.headline import (
-    Tone,
-    cheapest,
     costs,
     is_incomplete,
-    ratio_saving,
-    scan_joules,
     summary,
-    tone,
     verdict,
 )
-from wattscan.collector.measure import Measured
+from wattscan.collector.html_tile import tile_of
+from wattscan.collector.measured import Measured
 from wattscan.collector.names import title_of
 from wattscan.collector.paper_layout import PAPERS_OWN
+from wattscan.collector.plot_colours import colour_number
+from wattscan.collector.plot_phases import has_cut_short
+from wattscan.collector.reasons import VERDICTS, Verdict
 from wattscan.collector.run_workload import described
-from wattscan.collector.tables import NOT_MEASURED, Table, number
+from wattscan.collector.tables import NOT_MEASURED, Table
 from wattscan.collector.windows import Run
 
 _TEMPLATE = "report.html.j2"
-
-
-@dataclass(frozen=True)
-class _TileRatio:
-    """What a variant saves, and the ratio that this is told from."""
-
-    saving: str
-    tone: Tone
-    name: str
-    text: str
-
-
-@dataclass(frozen=True)
-class _Tile:
-    """One task at a glance: its cheapest variant, and what the others cost."""
-
-    title: str
-    precision: str
-    joules: str
-    how: str
-    others: tuple[tuple[str, str], ...]
-    ratios: tuple[_TileRatio, ...]
-    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -88,33 +64,23 @@ def html(measured: Measured, tables: Sequence[Table], warnings: Sequence[str] = 
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     from wattscan.collector import plots
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("wattscan.collector", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     # The plots alone are not escaped: Matplotlib escaped what is in them.
-    safe = {
-        name: [jinja2.utils.markupsafe.Markup(svg) for svg in drawn]
-        for name, drawn in plots.every(measured).items()
-    }
-    page: str = environment.get_template(_TEMPLATE).render(
+    safe = jinja2.utils.markupsafe.Markup
+    page: str = _template(jinja2).render(
         run=measured.run,
         headline=costs(measured),
         summary=summary(measured, warnings),
         warnings=warnings,
         one_scan=ONE_SCAN,
-        has_cut_short=plots.has_cut_short(measured.run),
+        has_cut_short=has_cut_short(measured.run),
         verdict=verdict(measured),
         variants=[
-            (title_of(name), plots.colour_number(measured, name)) for name in measured.run.variants
+            (title_of(name), colour_number(measured, name)) for name in measured.run.variants
         ],
-        tiles=[_tile(measured, task) for task in measured.tasks],
+        tiles=[tile_of(measured, task) for task in measured.tasks],
         tables=[shown(table) for table in tables],
         reasons=explained(measured),
-        plots=safe,
+        plots={k: list(map(safe, svgs)) for k, svgs in plots.every(measured).items()},
         empty=_empty(measured),
         facts=run_facts(measured),
         machine=facts.machine(measured.device),
@@ -129,52 +95,15 @@ def html(measured: Measured, tables: Sequence[Table], warnings: Sequence[str] = 
     return page
 
 
-def _tile(measured: Measured, task: str) -> _Tile:
-    best = cheapest(measured, task)
-    shown = best or measured.cell(task, measured.reference)
-    others = [
-        name
-        for name in measured.run.variants
-        if best is not None and name != best.precision and measured.cell(task, name)
-    ]
-    return _Tile(
-        title=title_of(task),
-        precision=title_of(shown.precision) if shown else "",
-        joules=_joules(shown),
-        how=_how(measured),
-        others=tuple((title_of(name), _joules(measured.cell(task, name))) for name in others),
-        ratios=tuple(_tile_ratio(measured, ratio) for ratio in measured.ratios_of(task)),
-        verdict=measured.verdict_of(task),
+def _template(jinja2: Any) -> Any:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("wattscan.collector", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
-
-
-def _tile_ratio(measured: Measured, ratio: TaskRatio) -> _TileRatio:
-    variant = title_of(ratio.precision or next(iter(measured.compared), "int8"))
-    return _TileRatio(
-        saving=ratio_saving(measured, ratio),
-        tone=tone(measured, ratio),
-        name=f"{title_of(measured.reference)}/{variant}",
-        text=ratio_text(ratio.gross, ratio.note) or NOT_MEASURED,
-    )
-
-
-def _how(measured: Measured) -> str:
-    """Whether it is computed, and how sure its sensor is."""
-    table = measured.device.table
-    if table is None:
-        return ""
-    unsure = table.uncertainty_ratio
-    modelled = table.method == "modelled"
-    if unsure is None:
-        return "modelled" if modelled else ""
-    return f"{'modelled,' if modelled else 'sensor'} ±{percent_text(unsure)} (1 sigma)"
-
-
-def _joules(cell: Cell | None) -> str:
-    joules = scan_joules(cell)
-    if cell is None or joules is None:
-        return NOT_MEASURED
-    return f"{number(joules, 3)} J" + (" (invalid)" if cell.verdict == "invalid" else "")
+    return environment.get_template(_TEMPLATE)
 
 
 def shown(table: Table) -> ShownTable:

@@ -11,7 +11,7 @@ from typing import Any
 from wattscan.collector.cells import KINDS, Cell, Figure, TaskRatio, WindowFigures
 from wattscan.collector.clocks import Clocks
 from wattscan.collector.headline import headline, verdict
-from wattscan.collector.measure import Measured
+from wattscan.collector.measured import Measured
 from wattscan.collector.ratio import Ratio
 from wattscan.collector.run_workload import RunWorkload
 from wattscan.collector.tables import Table
@@ -32,27 +32,11 @@ def json_document(
     measured: Measured, tables: tuple[Table, ...], source: str, warnings: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """The report as what `json` takes."""
-    run, zone = measured.run, measured.device.zone
+    zone = measured.device.zone
     document = {
         "schema_version": SCHEMA_VERSION,
         "source": source,
-        "run": {
-            "run": run.name,
-            "target": run.target,
-            "target_title": measured.target_title,
-            "target_instance": run.target_instance,
-            "generator_instance": run.generator_instance,
-            "profile": run.profile,
-            "scenario": run.scenario,
-            "seed": run.seed,
-            "version": run.version,
-            "start_timestamp_seconds": run.start,
-            "end_timestamp_seconds": run.end,
-            "cut_short": run.cut_short,
-            "parts": run.parts,
-            "reference": run.reference,
-            "workload": _workload(run.workload),
-        },
+        "run": _run(measured),
         "clocks": _clocks(measured.clocks),
         "verdict": verdict(measured),
         "headline": headline(measured, warnings),
@@ -69,6 +53,27 @@ def json_document(
     }
     cleaned: dict[str, Any] = finite(document)
     return cleaned
+
+
+def _run(measured: Measured) -> dict[str, Any]:
+    run = measured.run
+    return {
+        "run": run.name,
+        "target": run.target,
+        "target_title": measured.target_title,
+        "target_instance": run.target_instance,
+        "generator_instance": run.generator_instance,
+        "profile": run.profile,
+        "scenario": run.scenario,
+        "seed": run.seed,
+        "version": run.version,
+        "start_timestamp_seconds": run.start,
+        "end_timestamp_seconds": run.end,
+        "cut_short": run.cut_short,
+        "parts": run.parts,
+        "reference": run.reference,
+        "workload": _workload(run.workload),
+    }
 
 
 def energy_source(measured: Measured) -> dict[str, Any] | None:

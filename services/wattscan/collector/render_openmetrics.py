@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from wattscan import metrics
 from wattscan.collector.cells import KINDS, Cell, Figure
-from wattscan.collector.measure import Measured
+from wattscan.collector.measured import Measured
 
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 

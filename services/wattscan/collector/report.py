@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wattscan.collector.cells import Verdict
 from wattscan.collector.headline import headline, verdict
-from wattscan.collector.measure import Measured, measure
+from wattscan.collector.measure import measure
+from wattscan.collector.measured import Measured
 from wattscan.collector.paper_page import paper_tables
 from wattscan.collector.projection import NOTHING_ASSUMED, Assumptions
 from wattscan.collector.prometheus import Prometheus
+from wattscan.collector.reasons import Verdict
 from wattscan.collector.recording import read_recording
 from wattscan.collector.render_csv import csv_table
 from wattscan.collector.render_json import json_text

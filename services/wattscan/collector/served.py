@@ -16,9 +16,10 @@ from wattscan.collector.load import Queries
 from wattscan.collector.series import Series
 from wattscan.collector.target_series import TargetSeries
 from wattscan.collector.windows import Phase, Run, Window
+from wattscan.profiles import IDLE, LOAD
 
 # An answer may reach the client a moment before the server has counted it.
-_TOLERANCE_RATIO, _TOLERANCE_REQUESTS = 0.001, 2.0
+TOLERANCE_RATIO, TOLERANCE_REQUESTS = 0.001, 2.0
 # Where several are in flight, the last ones of a phase are counted a moment after it.
 _SETTLE_SECONDS = 0.5
 _ONE_IN_FLIGHT = "SingleStream"
@@ -40,7 +41,7 @@ class Served:
 NOTHING_PROVEN = Served()
 
 
-class Requests:
+class ServedRequests:
     """The server's counters of finished requests in a run."""
 
     def __init__(self, target: TargetSeries, run: Run, up: Series | None) -> None:
@@ -56,7 +57,7 @@ class Requests:
     def compare(self, window: Window, queries: Queries | None, least: float, most: float) -> Served:
         """What the server's counters prove of a window; nothing where it has none. `least`, `most`:
         requests that a query is."""
-        load, idle = window.phases.get("load"), window.phases.get("idle")
+        load, idle = window.phases.get(LOAD), window.phases.get(IDLE)
         if not self._series or load is None or load.end is None:
             return NOTHING_PROVEN
         own = [series for series in self._series if _is_of(series, window)]
@@ -116,5 +117,5 @@ def _is_of(series: Series, window: Window) -> bool:
 
 def _beyond(more: float, less: float) -> float:
     """By how much one exceeds the other; 0 within what the counting itself may differ by."""
-    allowed = max(_TOLERANCE_REQUESTS, _TOLERANCE_RATIO * less)
+    allowed = max(TOLERANCE_REQUESTS, TOLERANCE_RATIO * less)
     return more - less if more - less > allowed else 0.0

@@ -65,7 +65,7 @@ _STYLE: Any = {
 
 
 @dataclass(frozen=True)
-class Page:
+class PageWidth:
     """A width of the page, inches: a plot's text keeps its size when it is drawn for that width."""
 
     suffix: str
@@ -76,8 +76,8 @@ class Page:
         return plot + self.suffix
 
 
-WIDE = Page("", 9.2)
-NARROW = Page("-narrow", 3.6)
+WIDE = PageWidth("", 9.2)
+NARROW = PageWidth("-narrow", 3.6)
 
 
 def style() -> Any:
@@ -87,7 +87,7 @@ def style() -> Any:
     return rc_context(_STYLE)
 
 
-def row(page: Page, panels: int, height: float) -> tuple[Figure, Sequence[Axes]]:
+def row(page: PageWidth, panels: int, height: float) -> tuple[Figure, Sequence[Axes]]:
     """Panels of so many inches of height beside each other; stacked on a narrow page."""
     if page is NARROW:
         return drawing(page, panels, 1, panels * height * 0.8)
@@ -95,7 +95,7 @@ def row(page: Page, panels: int, height: float) -> tuple[Figure, Sequence[Axes]]
 
 
 def drawing(
-    page: Page, rows: int, columns: int, height: float, sharex: bool = False
+    page: PageWidth, rows: int, columns: int, height: float, sharex: bool = False
 ) -> tuple[Figure, Sequence[Axes]]:
     """An empty figure of the page's width and so many inches of height, and its axes."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from wattscan.collector.names import title_of
 
 if TYPE_CHECKING:
-    from wattscan.collector.measure import Measured
+    from wattscan.collector.measured import Measured
 
 Value: TypeAlias = str | float | None
 NOT_MEASURED = "not measured"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from wattscan import metrics
+from wattscan.collector.run_identity import check_one_run, newest, no_such_run
 from wattscan.collector.run_workload import RunWorkload, read_workload
 from wattscan.collector.series import EARLIEST, LATEST, Last, Series, Source, label
 from wattscan.contracts import WattscanError
@@ -124,24 +125,14 @@ def find_run(source: Source, name: str | None) -> Run:
     # Of somebody else's series nothing is promised.
     infos = [info for info in found if info.labels.get("run")]
     if not infos:
-        raise WattscanError(_no_such_run(source, name))
-    name = name or _newest(source, infos)
+        raise WattscanError(no_such_run(source, name))
+    name = name or newest(source, infos)
     starts = source.last(metrics.RUN_PHASE_START.name, {"run": name}, None, None)
     ends = source.last(metrics.RUN_PHASE_END.name, {"run": name}, None, None)
     if not starts:
         raise WattscanError(f"run {name} in {source.name} has no phases yet")
     mine = [info for info in infos if label(info.labels, "run") == name]
-    named = {(label(i.labels, "target"), label(i.labels, "target_instance")) for i in mine}
-    if len(named) != 1:
-        raise WattscanError(f"run {name} names more than one target: it cannot be told apart")
-    for fact in ("profile", "scenario", "reference"):
-        # A part of an earlier version says nothing of the reference.
-        default = DEFAULT_REFERENCE if fact == "reference" else ""
-        told = sorted({info.labels.get(fact, default) for info in mine})
-        if len(told) > 1:
-            raise WattscanError(
-                f"run {name} has more than one {fact}: {', '.join(told)}; two runs share its name"
-            )
+    check_one_run(name, mine)
     labels = mine[0].labels
     parts = source.last(metrics.RUN_PARTS.name, {"run": name}, None, None)
     _check_times(name, starts, ends)
@@ -208,21 +199,6 @@ def _check_times(name: str, starts: Sequence[Last], ends: Sequence[Last]) -> Non
             f"the phases of run {name} lie {days:.0f} days apart, and {_LONGEST_RUN_DAYS:.0f} is "
             "the most: the clock of its generator was wrong for a time"
         )
-
-
-def _newest(source: Source, infos: Sequence[Last]) -> str:
-    starts = source.last(metrics.RUN_PHASE_START.name, {}, None, None)
-    known = {info.labels["run"] for info in infos}
-    begun = [(start.value, start.labels.get("run", "")) for start in starts]
-    return max((entry for entry in begun if entry[1] in known), default=(0.0, min(known)))[1]
-
-
-def _no_such_run(source: Source, name: str | None) -> str:
-    infos = source.last(metrics.RUN_INFO.name, {}, EARLIEST, None)
-    known = {info.labels.get("run", "") for info in infos} - {""}
-    if not known:
-        return f"there is no run in {source.name}"
-    return f"there is no run {name!r} in {source.name}; there is: {', '.join(sorted(known))}"
 
 
 def windows_of(starts: Sequence[Last], ends: Sequence[Last]) -> tuple[Window, ...]:

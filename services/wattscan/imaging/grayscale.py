@@ -16,7 +16,7 @@ from pydicom import Dataset
 from pydicom.pixels.processing import apply_windowing
 
 from wattscan.contracts import InvalidImage, Pixels
-from wattscan.imaging.lookup import Table, is_big, table
+from wattscan.imaging.lookup import LookupTable, is_big, table
 
 _MODALITY = ("ModalityLUTSequence", "RescaleSlope", "RescaleIntercept")
 _VOI = ("VOILUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction")
@@ -61,11 +61,17 @@ def shown(dataset: Dataset, stored: NDArray[Any], frame: int, windowed: bool) ->
             "the DICOM file's Modality LUT, rescale or VOI (0028,3000), (0028,1053), (0028,3010), "
             "(0028,1050) cannot be applied: it is not as DICOM defines it"
         ) from None
-    if padding is not None and padding.any():
-        values = values.copy()
-        rest = values[~padding]
-        values[padding] = 0 if values.dtype == np.uint8 or not rest.size else rest.min()
-    return _pixels(values)
+    return _pixels(values if padding is None else _darkened(values, padding))
+
+
+def _darkened(values: NDArray[Any], padding: NDArray[Any]) -> NDArray[Any]:
+    """With padding as dark as the darkest other pixel."""
+    if not padding.any():
+        return values
+    values = values.copy()
+    rest = values[~padding]
+    values[padding] = 0 if values.dtype == np.uint8 or not rest.size else rest.min()
+    return values
 
 
 def _view(dataset: Dataset, frame: int) -> Dataset:
@@ -99,14 +105,14 @@ def _item(view: Dataset, keyword: str) -> Dataset | None:
     return next(iter(view.get(keyword) or []), None)
 
 
-def _modality_table(dataset: Dataset, view: Dataset) -> Table | None:
+def _modality_table(dataset: Dataset, view: Dataset) -> LookupTable | None:
     item = _item(view, "ModalityLUTSequence")
     if item is None:
         return None
     return table(item, "LUT", signed=bool(dataset.PixelRepresentation), big=is_big(dataset))
 
 
-def _modality(stored: NDArray[Any], view: Dataset, modality: Table | None) -> NDArray[Any]:
+def _modality(stored: NDArray[Any], view: Dataset, modality: LookupTable | None) -> NDArray[Any]:
     if modality:
         return modality.of(stored)
     slope = float(view.get("RescaleSlope") or 1)
@@ -136,7 +142,7 @@ def _may_be_negative(view: Dataset) -> bool:
     return bool(_modality(np.array(ends), view, None).min() < 0)
 
 
-def _looked_up(stored: NDArray[Any], modality: Table, bits: int) -> tuple[NDArray[Any], int]:
+def _looked_up(stored: NDArray[Any], modality: LookupTable, bits: int) -> tuple[NDArray[Any], int]:
     """Through the Modality LUT, and the bits that it gives. What had 8 bits has 8 bits, over the
     LUT's own range."""
     values = modality.of(stored)

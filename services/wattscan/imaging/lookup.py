@@ -21,7 +21,7 @@ from wattscan.contracts import Pixels
 
 
 @dataclass(frozen=True)
-class Table:
+class LookupTable:
     """`entries` of so many `bits`, for the values from `first` on; what lies beyond has the entry
     at that end."""
 
@@ -40,7 +40,7 @@ class Table:
         return self.entries[places]
 
 
-def table(item: Dataset, name: str, *, signed: bool, big: bool) -> Table:
+def table(item: Dataset, name: str, *, signed: bool, big: bool) -> LookupTable:
     """A lookup table.
 
     Args:
@@ -61,7 +61,7 @@ def table(item: Dataset, name: str, *, signed: bool, big: bool) -> Table:
     entries = _entries(item[f"{name}Data"].value, count, bits, big)
     if entries.size < count:
         raise ValueError("it has too few entries")
-    return Table(first, entries[:count], bits)
+    return LookupTable(first, entries[:count], bits)
 
 
 def _entries(data: Any, count: int, bits: int, big: bool) -> NDArray[np.int64]:

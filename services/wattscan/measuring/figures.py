@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from wattscan.contracts import Method, Scope
+from wattscan.profiles import LEAST_COVERAGE, PROFILES
 from wattscan.telemetry.domains import DomainKey
 
 Verdict = Literal["valid", "indicative", "invalid"]
 
-
-# docs/measurement.md: what `valid` allows.
-_LEAST_COVERAGE = 0.98
-_MOST_BOUND = 0.02
+# What `valid` allows.
+_MOST_BOUND = PROFILES["standard"].most_bound
 
 
 @dataclass(frozen=True)
@@ -90,47 +89,37 @@ def between(begin: Moment, end: Moment) -> Energy:
         return Energy(seconds, reasons=("energy_not_measured" if both else "sensor_down_at_edge",))
     if begin.key != end.key:
         return Energy(seconds, reasons=("sensor_changed",))
+    key = end.key
+    found = Energy(
+        seconds, sensor=key.sensor, domain=key.domain, method=key.method, scope=key.scope
+    )
     read = end.read_at - begin.read_at
     most = max(begin.power, begin.later_power, end.power, end.later_power)
     mean = (end.energy - begin.energy) / read if read > 0 else 0.0
     most = max(most, mean)
-    least_begin, most_begin = _around(begin, end.key.method, mean, most)
-    least_end, most_end = _around(end, end.key.method, mean, most)
+    least_begin, most_begin = _around(begin, key.method, mean, most)
+    least_end, most_end = _around(end, key.method, mean, most)
     if read <= 0 or least_end <= most_begin:
         # What was read may be of another piece altogether.
-        return Energy(
-            seconds,
-            sensor=end.key.sensor,
-            domain=end.key.domain,
-            method=end.key.method,
-            scope=end.key.scope,
-            reasons=("not_resolved",),
-        )
+        return replace(found, reasons=("not_resolved",))
     joules = (least_end + most_end - least_begin - most_begin) / 2
     # A reading that lies inside of the piece leaves the rest of it uncovered.
     coverage = min(1.0, (end.covered - begin.covered) / max(read, seconds))
     bound = (most_end - least_end + most_begin - least_begin) / 2
     bound += most * (1.0 - coverage) * seconds
-    reasons = []
-    if end.interruptions > begin.interruptions:
-        reasons.append("counter_reset")
-    if coverage < _LEAST_COVERAGE:
-        reasons.append("coverage_below_98_percent")
-    if end.key.method == "modelled":
-        reasons.append("modelled_power")
-    if bound > _MOST_BOUND * joules:
-        reasons.append("error_bound_too_large")
-    return Energy(
-        seconds=seconds,
+    doubts = {
+        "counter_reset": end.interruptions > begin.interruptions,
+        "coverage_below_98_percent": coverage < LEAST_COVERAGE,
+        "modelled_power": key.method == "modelled",
+        "error_bound_too_large": bound > _MOST_BOUND * joules,
+    }
+    return replace(
+        found,
         joules=joules,
         bound_joules=bound,
         coverage_ratio=coverage,
         uncertainty_ratio=end.uncertainty_ratio,
-        sensor=end.key.sensor,
-        domain=end.key.domain,
-        method=end.key.method,
-        scope=end.key.scope,
-        reasons=tuple(reasons),
+        reasons=tuple(code for code, holds in doubts.items() if holds),
     )
 
 

@@ -102,7 +102,7 @@ def _energy(processor: Mapping[str, Any], part: str, elapsed: Seconds) -> Joules
     return energy(watts_from_milliwatts(milliwatts), elapsed)
 
 
-class _Run:
+class _PowermetricsProcess:
     """One run of the tool, and what its samples add up to. Its threads end with it."""
 
     def __init__(self) -> None:
@@ -203,7 +203,7 @@ class PowermetricsSensor:
         self.update_period = interval
         self._command = command
         self._interval = interval
-        self._run: _Run | None = None
+        self._run: _PowermetricsProcess | None = None
         self._failure = SensorFailed("ended", "powermetrics has ended")
         self._pause, self._resumes = Seconds(0.0), 0.0
 
@@ -226,7 +226,7 @@ class PowermetricsSensor:
         self._pause = Seconds(0.0)
         return readings
 
-    def _start(self) -> _Run:
+    def _start(self) -> _PowermetricsProcess:
         milliseconds = max(1, round(milliseconds_from_seconds(self._interval)))
         arguments = ["--samplers", "cpu_power,gpu_power,thermal", "-i", str(milliseconds)]
         try:
@@ -238,7 +238,7 @@ class PowermetricsSensor:
             )
         except OSError as error:
             raise SensorFailed("unreadable", f"powermetrics: {error.strerror}") from None
-        run = _Run()
+        run = _PowermetricsProcess()
         end = weakref.finalize(self, _end, child)
         threading.Thread(
             target=run.follow, args=(child, end.detach), name="powermetrics", daemon=True

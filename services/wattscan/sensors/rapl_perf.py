@@ -49,7 +49,7 @@ _COUNT_BYTES = 8
 
 
 @dataclass(frozen=True)
-class _Counter:
+class _PerfCounter:
     domain: str
     scope: Scope
     descriptor: int
@@ -114,9 +114,9 @@ def _packages(sysfs: Path, cpumask: str) -> dict[int, str]:
 
 def _open_counters(
     pmu: Path, pmu_type: int, packages: Mapping[int, str]
-) -> tuple[list[_Counter], dict[str, str]]:
+) -> tuple[list[_PerfCounter], dict[str, str]]:
     """Those that may be opened; why each other domain may not. Raises: SensorAbsent: none may."""
-    counters: list[_Counter] = []
+    counters: list[_PerfCounter] = []
     refused: dict[str, str] = {}
     refusal = "it lists no event in joules"
     for event, name in _EVENTS.items():
@@ -130,7 +130,9 @@ def _open_counters(
             domain = "psys" if name == "psys" else f"{name}-{package}"
             scope: Scope = "system" if name == "psys" else "chip"
             try:
-                counters.append(_Counter(domain, scope, open_event(pmu_type, config, cpu), scale))
+                counters.append(
+                    _PerfCounter(domain, scope, open_event(pmu_type, config, cpu), scale)
+                )
             except OSError as error:
                 refusal = refused[domain] = _refusal(error)
     if not counters:
@@ -172,7 +174,7 @@ class RaplPerfSensor:
     update_period = UPDATE_PERIOD
 
     def __init__(
-        self, counters: Sequence[_Counter], refused: Mapping[str, str], uncertainty_ratio: float
+        self, counters: Sequence[_PerfCounter], refused: Mapping[str, str], uncertainty_ratio: float
     ) -> None:
         """`refused`: domains that are listed and could not be opened, and why."""
         self.uncertainty_ratio = uncertainty_ratio
@@ -208,7 +210,7 @@ class RaplPerfSensor:
         return readings
 
 
-def _count(counter: _Counter) -> int:
+def _count(counter: _PerfCounter) -> int:
     try:
         content = os.read(counter.descriptor, _COUNT_BYTES)
     except PermissionError:

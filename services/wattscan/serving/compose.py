@@ -16,13 +16,13 @@ from wattscan.serving.observations import CertificateCollector, ModelsCollector,
 from wattscan.serving.pipeline import Pipeline
 from wattscan.serving.protocols.oip.service import InferenceService
 from wattscan.serving.protocols.oip.shared_memory import SharedMemory
-from wattscan.serving.protocols.tfs.service import TensorFlowServing
+from wattscan.serving.protocols.tfs.service import TensorFlowService
 from wattscan.serving.protocols.typed import ImagingService
 from wattscan.serving.repository.repository import Repository
 from wattscan.serving.rpc import Dispatcher
 from wattscan.serving.security.rates import RateLimit
 from wattscan.serving.security.tokens import Tokens
-from wattscan.serving.server import Server, ServerSettings
+from wattscan.serving.server import InferenceServer, ServerSettings
 from wattscan.serving.tracing import Tracing, open_tracing
 
 
@@ -32,17 +32,15 @@ def make_server(
     models: Repository,
     meter: EnergyMeter,
     registry: CollectorRegistry,
-) -> Server:
+) -> InferenceServer:
     """A server as the options of `wattscan serve` ask for it, not yet listening.
 
-    Raises:
-        WattscanError: options that do not go together, or a file that one names is wrong.
+    Raises: WattscanError: options that do not go together, or a file that one names is wrong.
     """
     free = Memory()
     limits = replace(cli.limits(options, target), claim=free.claim)
-    connections = connection_options.connections(options, target)
     settings = ServerSettings(
-        connections=connections,
+        connections=connection_options.connections(options, target),
         max_bytes=limits.max_bytes,
         memory_left=free.left(),
         tls=cli.tls_files(options),
@@ -56,20 +54,18 @@ def make_server(
         registry.register(CertificateCollector(target, settings.tls))
     pipeline = Pipeline(models, meter, observations, target.batching.queue_limit)
     memory = SharedMemory(cli.shares_memory(options), max_bytes=limits.max_bytes)
-    services = [
-        ImagingService(pipeline, limits).service(),
-        InferenceService(pipeline, observations, memory).service(),
-        *TensorFlowServing(pipeline, limits).services(),
-    ]
+    typed, tensors = ImagingService(pipeline, limits), TensorFlowService(pipeline, limits)
+    inference = InferenceService(pipeline, observations, memory)
+    services = [typed.service(), inference.service(), *tensors.services()]
     rate = None if options.rate_limit is None else RateLimit(options.rate_limit)
     dispatcher = Dispatcher(
         observations,
-        Clients(connections.calls_of_a_client, rate, settings.tokens),
-        Arrivals(connections.message_seconds, limits.max_bytes, free),
+        Clients(settings.connections.calls_of_a_client, rate, settings.tokens),
+        Arrivals(settings.connections.message_seconds, limits.max_bytes, free),
         _tracing(options),
         options.log_requests == "yes",
     )
-    return Server(pipeline, services, dispatcher, registry, settings)
+    return InferenceServer(pipeline, services, dispatcher, registry, settings)
 
 
 def _tokens(options: argparse.Namespace) -> Tokens | None:

@@ -14,13 +14,26 @@ from wattscan.units import Seconds
 def add_connections(add: Callable[..., None]) -> None:
     """Those that `connections` reads."""
     standard = Connections()
+    _add_calls(add, standard)
+    _add_pings(add, standard)
+    _add_ages(add, standard)
+    add(
+        "--max-metadata-bytes",
+        type=arguments.headers,
+        default=standard.metadata_bytes,
+        metavar="N",
+        help="the largest size of a call's headers in bytes, counting 32 more for each header; "
+        "calls over twice this size are always refused, those between are refused by chance",
+    )
+
+
+def _add_calls(add: Callable[..., None], standard: Connections) -> None:
     add(
         "--max-streams",
         type=arguments.calls,
         metavar="N",
         help="how many calls one connection may have open (default: twice the target's "
-        "queue_limit, "
-        "at least 16)",
+        "queue_limit, at least 16)",
     )
     add(
         "--max-client-calls",
@@ -36,6 +49,9 @@ def add_connections(add: Callable[..., None]) -> None:
         metavar="SECONDS",
         help="how long a request's message may take to arrive, in seconds",
     )
+
+
+def _add_pings(add: Callable[..., None], standard: Connections) -> None:
     add(
         "--keepalive-seconds",
         type=arguments.seconds,
@@ -59,6 +75,9 @@ def add_connections(add: Callable[..., None]) -> None:
         help="the least time between a client's own pings, in seconds; a client that pings more "
         "often is disconnected",
     )
+
+
+def _add_ages(add: Callable[..., None], standard: Connections) -> None:
     add(
         "--max-connection-seconds",
         type=arguments.seconds,
@@ -73,15 +92,6 @@ def add_connections(add: Callable[..., None]) -> None:
         default=standard.age_grace,
         metavar="SECONDS",
         help="how long calls may take to finish on a connection that is too old, in seconds",
-    )
-    add(
-        "--max-metadata-bytes",
-        type=arguments.headers,
-        default=standard.metadata_bytes,
-        metavar="N",
-        help="the largest size of a call's headers in bytes, counting 32 more for each header; "
-        "calls "
-        "over twice this size are always refused, those between are refused by chance",
     )
 
 

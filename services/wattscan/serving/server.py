@@ -74,7 +74,7 @@ def place(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-class Server:
+class InferenceServer:
     """One target's service, from `start` to `stop`."""
 
     def __init__(

@@ -41,7 +41,7 @@ class AttributedKey(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Source:
+class LedgerSource:
     """Where the ledger's energy comes from."""
 
     method: Method
@@ -104,7 +104,7 @@ class Ledger:
         self._finished: OrderedDict[int, None] = OrderedDict()  # of the active, in that order
         self._attributed: dict[AttributedKey, Joules] = defaultdict(lambda: Joules(0.0))
         self._idle: dict[Method, Joules] = {}
-        self._source: Source | None = None
+        self._source: LedgerSource | None = None
         self._settled_until = clock()
         # Of the last interval; None while there is none, or the source is silent.
         self._joules_per_image_second: float | None = None
@@ -113,7 +113,7 @@ class Ledger:
         """An account for a new request."""
         return Account(self, task, precision)
 
-    def set_source(self, source: Source) -> None:
+    def set_source(self, source: LedgerSource) -> None:
         """Name the source of the energy that `settle` will bring."""
         with self._lock:
             self._source = source
@@ -205,7 +205,7 @@ class Ledger:
         key = AttributedKey(account.task, account.precision, account.outcome, method)
         self._attributed[key] = Joules(self._attributed[key] + energy)
 
-    def _share(self, account: Account, source: Source) -> EnergyShare:
+    def _share(self, account: Account, source: LedgerSource) -> EnergyShare:
         weight = account.weight(self._settled_until, self.clock())
         if weight and self._joules_per_image_second is None:
             return UNKNOWN_ENERGY

@@ -13,7 +13,7 @@ from wattscan.contracts import WattscanError
 from wattscan.targets import load_target
 from wattscan.telemetry.arguments import add_place, check_writable, printable, seconds, steps
 from wattscan.telemetry.attribution import Ledger
-from wattscan.telemetry.calibration import LEAST_STEPS, Point, fit, write
+from wattscan.telemetry.calibration import LEAST_STEPS, Calibration, CalibrationPoint, fit, write
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.domains import Domain
 from wattscan.telemetry.loads import check_lasted, end_in_order, running
@@ -98,16 +98,20 @@ def run(options: argparse.Namespace) -> int:
     made = fit(points, meter.uncertainty_ratio)
     against = f"{meter.key.sensor} {meter.key.domain}"
     write(options.out, made, sensor.key.sensor, sensor.key.domain, against)
+    _report(made, sensor, options.out)
+    return 0
+
+
+def _report(made: Calibration, sensor: Domain, out: Path) -> None:
     best = made.correction
     told = (
         f"{sensor.key.sensor} {sensor.key.domain}: {best.gain:.4g} x reading {best.offset:+.4g} W"
     )
     left = f"residual {made.residual:.3g} W, uncertainty {best.uncertainty_ratio:.1%}"
-    print(f"{printable(told)}, {left}; {options.out}")
+    print(f"{printable(told)}, {left}; {out}")
     if made.doubtful:
         _tell("warning: gain and offset hardly describe these steps, which the file has: take "
               "more of them, longer ones, or a steadier load")  # fmt: skip
-    return 0
 
 
 def _domain(sampler: Sampler, name: str, absent: dict[str, str]) -> Domain:
@@ -142,7 +146,9 @@ def _await_movement(
                 )
 
 
-def _step(sampler: Sampler, sensor: Domain, meter: Domain, settle: float, seconds: float) -> Point:
+def _step(
+    sampler: Sampler, sensor: Domain, meter: Domain, settle: float, seconds: float
+) -> CalibrationPoint:
     """Mean power of both over the same stretch. Raises: WattscanError, where one falls silent."""
     time.sleep(settle)
     sampler.sample()
@@ -158,7 +164,7 @@ def _step(sampler: Sampler, sensor: Domain, meter: Domain, settle: float, second
                 f"{seconds:g} s"
             )
         powers.append(mean_power(Joules(domain.energy - energy), spanned))
-    return Point(*powers)
+    return CalibrationPoint(*powers)
 
 
 def _told(domain: Domain, power: Watts) -> str:

@@ -23,7 +23,7 @@ _LARGEST_RESIDUAL = 0.1
 
 
 @dataclass(frozen=True)
-class Point:
+class CalibrationPoint:
     """A step: the sensor's mean power, and the meter's over the same time."""
 
     sensor: Watts
@@ -36,7 +36,7 @@ class Calibration:
 
     correction: Correction
     residual: Watts
-    points: tuple[Point, ...]
+    points: tuple[CalibrationPoint, ...]
 
     @property
     def doubtful(self) -> bool:
@@ -45,7 +45,7 @@ class Calibration:
         return self.residual > _LARGEST_RESIDUAL * (max(meter) - min(meter))
 
 
-def fit(points: Sequence[Point], meter_uncertainty_ratio: float) -> Calibration:
+def fit(points: Sequence[CalibrationPoint], meter_uncertainty_ratio: float) -> Calibration:
     """meter = gain x sensor + offset, by least squares.
 
     The uncertainty that is left is the meter's own and the residual over the mean power, added as

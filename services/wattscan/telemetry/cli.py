@@ -16,7 +16,7 @@ from wattscan.telemetry.arguments import add_place, printable, seconds
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.late_sensors import LateSensors
-from wattscan.telemetry.live import Row, rows
+from wattscan.telemetry.live import LiveRow, rows
 from wattscan.telemetry.sampler import Sampler
 from wattscan.telemetry.unused import unused_names
 from wattscan.telemetry.verify import cli as verify
@@ -30,6 +30,27 @@ _HEADINGS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `wattscan sensors` and of what it has below it."""
+    _add_commands(parser)
+    add_place(parser)
+    parser.add_argument(
+        "--seconds",
+        type=seconds,
+        default=1.0,
+        help="how many seconds to measure before each table is printed (default 1)",
+    )
+    parser.add_argument(
+        "--watch", action="store_true", help="print the table again and again until Ctrl-C"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("text", "json"),
+        default="text",
+        help="text prints a table; json prints one line for each table, in base units (default "
+        "text)",
+    )
+
+
+def _add_commands(parser: argparse.ArgumentParser) -> None:
     below = parser.add_subparsers(metavar="[push | calibrate | verify]", required=False)
     push.add_arguments(
         below.add_parser(
@@ -58,23 +79,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "in. Exit code: 0 where nothing differs, 1 where something does, 2 where there is "
             "nothing to verify.",
         )
-    )
-    add_place(parser)
-    parser.add_argument(
-        "--seconds",
-        type=seconds,
-        default=1.0,
-        help="how many seconds to measure before each table is printed (default 1)",
-    )
-    parser.add_argument(
-        "--watch", action="store_true", help="print the table again and again until Ctrl-C"
-    )
-    parser.add_argument(
-        "--format",
-        choices=("text", "json"),
-        default="text",
-        help="text prints a table; json prints one line for each table, in base units (default "
-        "text)",
     )
 
 
@@ -107,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
         sampler.stop()
 
 
-def text(table: Sequence[Row], notices: Sequence[str] = ()) -> str:
+def text(table: Sequence[LiveRow], notices: Sequence[str] = ()) -> str:
     """The table for a terminal: columns, a line for each sensor that is not here, the notices."""
     here = [row for row in table if row.state in ("table", "up")]
     lines = [_HEADINGS, *(tuple(map(printable, _cells(row))) for row in here)]
@@ -123,7 +127,7 @@ def text(table: Sequence[Row], notices: Sequence[str] = ()) -> str:
     return "\n".join([*(shown if here else []), "", *rest]).strip("\n") + "\n"
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: LiveRow) -> tuple[str, ...]:
     ratio = row.uncertainty_ratio
     return (
         *(row.sensor, row.covers),

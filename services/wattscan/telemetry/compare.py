@@ -21,7 +21,7 @@ _UPDATES = 2
 _LEAST_ROUNDS = 10
 
 
-class Comparison:
+class CountComparison:
     """Rounds of counts, each of the same domains."""
 
     def __init__(self, update_period: Seconds) -> None:

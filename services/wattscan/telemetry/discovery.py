@@ -19,14 +19,14 @@ from wattscan.contracts import (
     TemperatureSensor,
     WattscanError,
 )
-from wattscan.telemetry.parts import Seen, device_of
-from wattscan.telemetry.proof import Evidence, is_modelled, measures, prove
+from wattscan.telemetry.parts import KnownDomains, device_of
+from wattscan.telemetry.proof import SensorEvidence, is_modelled, measures, prove
 from wattscan.units import Seconds
 
 SEARCH_TIMEOUT = Seconds(10.0)
 """For one entry's search and proof. NVIDIA's library and Apple's take 3 to 5 s to start."""
 
-_UNKNOWN = Evidence()
+_UNKNOWN = SensorEvidence()
 _Answer = TypeVar("_Answer")
 
 
@@ -37,7 +37,7 @@ class FoundSensor:
 
     sensor: Sensor
     choice: SensorChoice
-    evidence: Evidence = _UNKNOWN
+    evidence: SensorEvidence = _UNKNOWN
 
     @property
     def is_partial(self) -> bool:
@@ -45,7 +45,7 @@ class FoundSensor:
         seen = self.evidence
         present = seen.proven | self.choice.may_be_zero
         device = device_of(
-            self.sensor, Seen(seen.domains, seen.proven, present, seen.counted, seen.doubts)
+            self.sensor, KnownDomains(seen.domains, seen.proven, present, seen.counted, seen.doubts)
         )
         return bool(seen.proven) and bool(device.lacking)
 

@@ -11,7 +11,7 @@ from wattscan.telemetry.state import SensorState
 
 
 @dataclass(frozen=True)
-class Row:
+class LiveRow:
     """A domain, a zone, or a sensor that is not here. In W, J, degrees Celsius, s; None: has none.
 
     `state` is `table` (the domain that tables read), `up`, `incomplete` (a part of its device is
@@ -32,24 +32,24 @@ class Row:
     why: str = ""
 
 
-def rows(found: Found, sampler: Sampler) -> list[Row]:
+def rows(found: Found, sampler: Sampler) -> list[LiveRow]:
     """All sensors of the target, in its order; those that are absent last."""
     with sampler.lock:
         present = [row for state in sampler.states for row in _sensor(state, sampler)]
         here = {state.sensor.name for state in sampler.states}
         # One that was absent at the start may have come, by a name of its own.
         here |= {state.choice.name for state in sampler.states if state.choice in found.awaited}
-    absent = [Row(name, "", "absent", why=why) for name, why in found.absent.items()]
+    absent = [LiveRow(name, "", "absent", why=why) for name, why in found.absent.items()]
     return [*present, *(row for row in absent if row.sensor not in here)]
 
 
-def _sensor(state: SensorState, sampler: Sampler) -> Iterator[Row]:
+def _sensor(state: SensorState, sampler: Sampler) -> Iterator[LiveRow]:
     name, interval = state.sensor.name, state.interval
     if not state.up:
-        yield Row(name, "", "proving" if state.proving else "down", why=state.trouble)
+        yield LiveRow(name, "", "proving" if state.proving else "down", why=state.trouble)
         return
     for domain in state.shown:
-        yield Row(
+        yield LiveRow(
             sensor=name,
             covers=domain.key.domain,
             state="table" if domain.key == sampler.table else "up",
@@ -61,6 +61,6 @@ def _sensor(state: SensorState, sampler: Sampler) -> Iterator[Row]:
             uncertainty_ratio=domain.uncertainty_ratio,
         )
     for zone, temperature in state.temperatures.items():
-        yield Row(name, zone, "up", temperature=temperature, interval=interval)
+        yield LiveRow(name, zone, "up", temperature=temperature, interval=interval)
     if state.lacking:
-        yield Row(name, "", "incomplete", why=state.lacking)
+        yield LiveRow(name, "", "incomplete", why=state.lacking)

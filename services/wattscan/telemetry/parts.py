@@ -16,7 +16,7 @@ _SILENT = "it cannot be read, or is not believed"
 
 
 @dataclass(frozen=True)
-class Seen:
+class KnownDomains:
     """What is known of a sensor's domains.
 
     `domains` are those that it has given, in their order; `proven` have been seen to move,
@@ -32,7 +32,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Device:
+class DeviceDomains:
     """The domains whose sum is a sensor's device; why they do not stand for it, where they do not.
 
     `lacking` is empty where they do, and where nothing of the sensor is proven.
@@ -42,7 +42,7 @@ class Device:
     lacking: str
 
 
-def device_of(sensor: Sensor, seen: Seen) -> Device:
+def device_of(sensor: Sensor, seen: KnownDomains) -> DeviceDomains:
     """What stands for a sensor's device.
 
     Of each sensor its first domain, unless it says which of them are the device together: a rail
@@ -53,7 +53,7 @@ def device_of(sensor: Sensor, seen: Seen) -> Device:
         moved = {d: seen.counted.get(d, Joules(0.0)) for d in seen.domains if d in seen.proven}
         names = tuple(sensor.device_domains(moved))
         if moved and not names:
-            return Device((), f"none of {', '.join(moved)} is known to be all of its device")
+            return DeviceDomains((), f"none of {', '.join(moved)} is known to be all of its device")
     unreadable = sensor.unreadable if isinstance(sensor, Listing) else {}
     missing = [
         f"{name}: {unreadable.get(name) or seen.doubts.get(name) or _SILENT}"
@@ -61,4 +61,4 @@ def device_of(sensor: Sensor, seen: Seen) -> Device:
         if name not in seen.present
     ]
     told = f"a part of its device is missing, so it does not stand for it: {'; '.join(missing)}"
-    return Device(names, told if missing else "")
+    return DeviceDomains(names, told if missing else "")

@@ -23,7 +23,7 @@ from wattscan.contracts import (
     SensorFailed,
     Updating,
 )
-from wattscan.telemetry.compare import Comparison
+from wattscan.telemetry.compare import CountComparison
 from wattscan.telemetry.integrate import most_power
 from wattscan.units import Joules, Seconds, energy
 
@@ -78,7 +78,7 @@ class Proof:
         """
         self._may_be_zero = choice.may_be_zero
         self._proven = set(proven)
-        self._comparison = Comparison(update_period)
+        self._comparison = CountComparison(update_period)
         self.counted = dict(counted or {})
         """What the proven domains have counted over one and the same time, where it is known;
         those that show one counter, the same."""
@@ -139,7 +139,7 @@ class Proof:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class SensorEvidence:
     """What was seen of a sensor at the start.
 
     `proven` are the domains that moved; `counted` is what each of them counted over one and the
@@ -153,7 +153,7 @@ class Evidence:
     doubts: Mapping[str, str] = field(default_factory=dict)
 
 
-def prove(sensor: Sensor, choice: SensorChoice) -> Evidence:
+def prove(sensor: Sensor, choice: SensorChoice) -> SensorEvidence:
     """Watch a source under a busy loop until it moves, for as long as fits its update period.
 
     Nothing is decided of a source that is too slow for that, nor of a power that stands still: it
@@ -165,9 +165,9 @@ def prove(sensor: Sensor, choice: SensorChoice) -> Evidence:
     period = update_period(sensor, choice)
     limit = Seconds(PERIODS * period)
     if not measures(sensor) or limit > _LONGEST:
-        return Evidence()
+        return SensorEvidence()
     limit = max(limit, _LEAST)
-    proof, comparison = Proof(choice), Comparison(period)
+    proof, comparison = Proof(choice), CountComparison(period)
     domains: dict[str, None] = {}
     rounds = 0
     begin = time.monotonic()
@@ -186,7 +186,7 @@ def prove(sensor: Sensor, choice: SensorChoice) -> Evidence:
     if isinstance(sensor, EnergySensor) and not proof.proven and rounds:
         raise SensorAbsent(_why_not(proof, limit))
     counted = {d: joules for d, joules in comparison.counted().items() if d in proof.proven}
-    return Evidence(proof.proven, counted, tuple(domains), proof.doubts)
+    return SensorEvidence(proof.proven, counted, tuple(domains), proof.doubts)
 
 
 def _check_names(readings: Sequence[EnergyReading | PowerReading]) -> None:

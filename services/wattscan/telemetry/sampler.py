@@ -10,19 +10,18 @@ from typing import Any
 
 from wattscan.contracts import (
     EnergyReading,
-    Method,
     PowerReading,
     SensorFailed,
 )
 from wattscan.metrics import COUNTER_RESET
-from wattscan.telemetry.attribution import Ledger, Source
+from wattscan.telemetry.attribution import Ledger, LedgerSource
 from wattscan.telemetry.discovery import FoundSensor
-from wattscan.telemetry.domains import Domain, DomainKey
+from wattscan.telemetry.domains import DomainKey
 from wattscan.telemetry.integrate import JUMP, RESET, most_power
 from wattscan.telemetry.reader import READ_TIMEOUT
 from wattscan.telemetry.reading_filter import EXPLAINED
 from wattscan.telemetry.schedule import Schedule
-from wattscan.telemetry.state import COUNTER_JUMP, SensorState
+from wattscan.telemetry.state import COUNTER_JUMP, SensorState, know
 from wattscan.telemetry.table_source import TableSource
 from wattscan.units import Seconds
 
@@ -189,7 +188,7 @@ class Sampler:
     def _add(self, state: SensorState, now: Seconds, answer: Any) -> None:
         if state.method is not None:
             for reading in answer:
-                _know(state, reading, state.method)
+                know(state, reading, state.method)
         readings, doubted = state.filter.filter(now, answer)
         if doubted:
             self._disbelieve(state, doubted)
@@ -240,19 +239,9 @@ class Sampler:
             self._ledger.falls_silent()
         if key is None or key == before:
             return
-        self._ledger.set_source(Source(key.method, key.scope))
+        self._ledger.set_source(LedgerSource(key.method, key.scope))
         if before is not None:
             log.warning(
                 "%s of %s is silent: %s of %s takes its place, in series of its own",
                 *(before.domain, before.sensor, key.domain, key.sensor),
             )
-
-
-def _know(state: SensorState, reading: EnergyReading | PowerReading, method: Method) -> None:
-    """A domain has its place among its sensor's, believed or not: the first is the sensor's own."""
-    if reading.domain not in state.domains:
-        key = DomainKey(state.sensor.name, reading.domain, reading.scope, method)
-        correction = state.corrections.get(reading.domain)
-        state.domains[reading.domain] = Domain(
-            *(key, state.uncertainty_ratio, state.wanted_interval, correction, state.update_period)
-        )

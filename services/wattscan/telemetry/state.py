@@ -8,10 +8,12 @@ from functools import partial
 from typing import Any
 
 from wattscan.contracts import (
+    EnergyReading,
     EnergySensor,
     Listing,
     MaxInterval,
     Method,
+    PowerReading,
     PowerSensor,
     Sensor,
     SensorFailed,
@@ -19,8 +21,8 @@ from wattscan.contracts import (
 )
 from wattscan.metrics import COUNTER_RESET
 from wattscan.telemetry.discovery import FoundSensor
-from wattscan.telemetry.domains import AnyDomain, Domain, Total
-from wattscan.telemetry.parts import Device, Seen, device_of
+from wattscan.telemetry.domains import AnyDomain, Domain, DomainKey, Total
+from wattscan.telemetry.parts import DeviceDomains, KnownDomains, device_of
 from wattscan.telemetry.proof import Proof, update_period
 from wattscan.telemetry.reader import Reader
 from wattscan.telemetry.reading_filter import ReadingFilter
@@ -53,11 +55,8 @@ class SensorState:
         self.filter = ReadingFilter(found.choice, self.update_period)
         evidence = found.evidence
         self.proof = Proof(found.choice, evidence.proven, evidence.counted, self.update_period)
-        self.corrections = {
-            domain: correction
-            for (name, domain), correction in found.choice.corrections.items()
-            if name == found.sensor.name
-        }
+        every = found.choice.corrections.items()
+        self.corrections = {domain: c for (name, domain), c in every if name == found.sensor.name}
         self.answers = 0
         self.up = False
         self.proving = False
@@ -113,10 +112,10 @@ class SensorState:
         before, self.lacking = self.lacking, self._device().lacking
         return self.lacking != before
 
-    def _device(self) -> Device:
+    def _device(self) -> DeviceDomains:
         proof = self.proof
         present = {name for name, domain in self.domains.items() if domain.present}
-        seen = Seen(self.domains.keys(), proof.proven, present, proof.counted, proof.doubts)
+        seen = KnownDomains(self.domains.keys(), proof.proven, present, proof.counted, proof.doubts)
         return device_of(self.sensor, seen)
 
     @property
@@ -175,3 +174,13 @@ def _kind(sensor: Sensor) -> tuple[Callable[[], Sequence[Any]], Method | None, f
     if isinstance(sensor, PowerSensor):
         return sensor.read_power, "integrated", sensor.uncertainty_ratio
     return sensor.read_temperature, None, 0.0
+
+
+def know(state: SensorState, reading: EnergyReading | PowerReading, method: Method) -> None:
+    """A domain has its place among its sensor's, believed or not: the first is the sensor's own."""
+    if reading.domain not in state.domains:
+        key = DomainKey(state.sensor.name, reading.domain, reading.scope, method)
+        correction = state.corrections.get(reading.domain)
+        state.domains[reading.domain] = Domain(
+            *(key, state.uncertainty_ratio, state.wanted_interval, correction, state.update_period)
+        )

@@ -26,7 +26,7 @@ from wattscan.targets import load_target
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.exporter import TelemetryCollector
-from wattscan.telemetry.proof import Evidence
+from wattscan.telemetry.proof import SensorEvidence
 from wattscan.telemetry.sampler import Sampler
 from wattscan.units import Seconds
 
@@ -128,7 +128,9 @@ class SensorContract:
         measured = list(self.measured(found))
         with_evidence = [
             # As if all that it gives had been seen to move.
-            FoundSensor(s, SensorChoice(self.name, {}), Evidence(frozenset(dict(readings(s)))))
+            FoundSensor(
+                s, SensorChoice(self.name, {}), SensorEvidence(frozenset(dict(readings(s))))
+            )
             for s in measured
         ]
         sampler = Sampler(with_evidence, Seconds(0.1), Ledger())

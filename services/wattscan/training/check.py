@@ -14,7 +14,7 @@ from wattscan.artifacts import SYMMETRIC, find_cards, model_file
 from wattscan.contracts import EngineAbsent, ModelCard, ModelFile, WattscanError
 from wattscan.training import consistency, edge_tpu, onnx_file, sets, tflite_file
 from wattscan.training.data import Split
-from wattscan.training.engines import Job, Line, check_engines
+from wattscan.training.engines import Line, ScoringJob, check_engines
 from wattscan.training.own.check import own_lines
 
 
@@ -75,7 +75,7 @@ def findings(models: Path, data: Mapping[str, Path]) -> Iterator[Line]:
         except WattscanError as error:
             yield Line(card.name, "held-out set", "FAILED", str(error))
             continue
-        yield from check_engines(Job(card, task, made[key]), whole, absent)
+        yield from check_engines(ScoringJob(card, task, made[key]), whole, absent)
     yield from consistency.pair_lines([card for card in cards if not card.is_own])
 
 

@@ -7,6 +7,7 @@ import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from wattscan import plugins
 from wattscan.contracts import WattscanError
@@ -24,10 +25,12 @@ from wattscan.training.clinical_sets import SplitBy
 from wattscan.training.own import cli as own
 from wattscan.training.ptq import cli as ptq
 
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
 
 def add_arguments(
     parser: argparse.ArgumentParser,
-) -> argparse._SubParsersAction[argparse.ArgumentParser]:
+) -> _Commands:
     """Add the commands of the pipeline and of its artifacts, each with its options.
 
     Returns:
@@ -35,6 +38,24 @@ def add_arguments(
     """
     commands = parser.add_subparsers(dest="models_command", required=True, metavar="COMMAND")
     stage_arguments.add_train(commands)
+    _add_quantize(commands)
+    _add_export(commands)
+    _add_check(commands)
+    _add_benchmark(commands)
+    own.add_arguments(
+        commands.add_parser(
+            "add",
+            help="put a file of your own, with a card, where serve finds it",
+            description="Copy an ONNX or TFLite file into the model folder, with a card that says "
+            "what it is, and sample inputs. A service that runs loads it by itself.",
+        ),
+        models_folder(),
+    )
+    _add_list(commands)
+    return commands
+
+
+def _add_quantize(commands: _Commands) -> None:
     quantize = commands.add_parser(
         "quantize",
         help="of a task, fine-tune the trained network with 8-bit rounding; of a file, write it in "
@@ -50,6 +71,9 @@ def add_arguments(
     stage_arguments.add_data(quantize)
     stage_arguments.add_quick(quantize)
     quantize.add_argument("--epochs", type=stage_arguments.positive, help="instead of the recipe's")
+
+
+def _add_export(commands: _Commands) -> None:
     export = commands.add_parser(
         "export",
         help="write FP32 and INT8 as ONNX and TFLite, with cards (needs the train extra)",
@@ -71,6 +95,9 @@ def add_arguments(
         help="only write the task's FP32 model, as --models holds it, once more as a variant fp16, "
         "scored on the held-out set (needs the train extra and ONNX Runtime, no checkpoints)",
     )
+
+
+def _add_check(commands: _Commands) -> None:
     checking = commands.add_parser(
         "check",
         help="verify digests, formats and scores in every engine; exit code 1 if one fails",
@@ -86,6 +113,9 @@ def add_arguments(
         metavar="TASK=DIR",
         help="the public data set that a task's models were trained on (phantoms need none)",
     )
+
+
+def _add_benchmark(commands: _Commands) -> None:
     timing = commands.add_parser(
         "benchmark",
         help="FP32 against INT8 in every engine, medians over interleaved rounds",
@@ -103,15 +133,9 @@ def add_arguments(
     timing.add_argument(
         "--threads", type=stage_arguments.positive, default=1, help="of each engine, default 1"
     )
-    own.add_arguments(
-        commands.add_parser(
-            "add",
-            help="put a file of your own, with a card, where serve finds it",
-            description="Copy an ONNX or TFLite file into the model folder, with a card that says "
-            "what it is, and sample inputs. A service that runs loads it by itself.",
-        ),
-        models_folder(),
-    )
+
+
+def _add_list(commands: _Commands) -> None:
     listing = commands.add_parser(
         "list", help="show the models in the folder", description="Show the models in the folder."
     )
@@ -119,7 +143,6 @@ def add_arguments(
     listing.add_argument(
         "--format", choices=("table", "json"), default="table", help="json: for programs"
     )
-    return commands
 
 
 def run(args: argparse.Namespace) -> int:

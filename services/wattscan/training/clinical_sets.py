@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from wattscan import plugins
 from wattscan.contracts import DataSet, Task, WattscanError
-from wattscan.training.data import Example, Source, Split, TrainingData, kept, normalisation_of
+from wattscan.training.data import DataSource, Example, Split, TrainingData, kept, normalisation_of
 
 KIND = "clinical"
 SplitBy = Literal["patient", "image-leaking"]
@@ -85,7 +85,7 @@ def _split(
         "folder": str(folder.resolve()),
         "times": _times(dataset),
     }
-    source = Source(what, len(chosen), lambda: _examples(dataset, chosen))
+    source = DataSource(what, len(chosen), lambda: _examples(dataset, chosen))
     return kept(task, source, full_size_truth=full_size_truth)
 
 

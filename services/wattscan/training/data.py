@@ -77,7 +77,7 @@ def reduced(mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Source:
+class DataSource:
     """Where a set comes from."""
 
     what: Mapping[str, Any]
@@ -87,7 +87,7 @@ class Source:
     """Gives `count` examples one by one, at the source's size."""
 
 
-def kept(task: Task, source: Source, *, full_size_truth: bool) -> Split:
+def kept(task: Task, source: DataSource, *, full_size_truth: bool) -> Split:
     """The set from the cache, made now if it is not there or not whole.
 
     Args:
@@ -139,7 +139,7 @@ def _content(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _write(task: Task, folder: Path, source: Source, *, full_size_truth: bool) -> None:
+def _write(task: Task, folder: Path, source: DataSource, *, full_size_truth: bool) -> None:
     count, size = source.count, task.input_shape[:2]
     arrays: list[NDArray[np.uint8]] = []
     made, started = 0, time.monotonic()

@@ -44,7 +44,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Choice:
+class EngineSettings:
     """A backend, and the settings besides its defaults."""
 
     backend: str
@@ -59,7 +59,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Job:
+class ScoringJob:
     """One model to be scored. `held_out` is the set that the card's score is from."""
 
     card: ModelCard
@@ -67,11 +67,13 @@ class Job:
     held_out: Split
 
 
-_REFERENCE = Choice(REFERENCE, {}, "onnx")
-_SYMMETRIC = Choice(REFERENCE, {}, SYMMETRIC)
+_REFERENCE = EngineSettings(REFERENCE, {}, "onnx")
+_SYMMETRIC = EngineSettings(REFERENCE, {}, SYMMETRIC)
 
 
-def check_engines(job: Job, files: list[ModelFile], absent: dict[str, str]) -> Iterator[Line]:
+def check_engines(
+    job: ScoringJob, files: list[ModelFile], absent: dict[str, str]
+) -> Iterator[Line]:
     """Score a model in every backend that reads one of its files; compare their answers with those
     of ONNX Runtime's CPU provider, which computes an ONNX file as ONNX defines it.
 
@@ -105,7 +107,9 @@ def check_engines(job: Job, files: list[ModelFile], absent: dict[str, str]) -> I
             yield Line(card.name, title, "ok" if agree else "FAILED", note)
 
 
-def run(choice: Choice, file: Path, job: Job, absent: dict[str, str]) -> tuple[str, Tensor]:
+def run(
+    choice: EngineSettings, file: Path, job: ScoringJob, absent: dict[str, str]
+) -> tuple[str, Tensor]:
     """The provider that ran it, and the logits of the held-out set. Raises: WattscanError."""
     if choice.label in absent:
         raise WattscanError(absent[choice.label])
@@ -129,10 +133,10 @@ def run(choice: Choice, file: Path, job: Job, absent: dict[str, str]) -> tuple[s
         engine.close()
 
 
-def _choices() -> list[Choice]:
+def _choices() -> list[EngineSettings]:
     """The reference, then every other backend, and its variants after it."""
     every = [
-        Choice(name, settings, plugins.backend(name).FORMAT)
+        EngineSettings(name, settings, plugins.backend(name).FORMAT)
         for name in plugins.usable("backends")
         for settings in ({}, *_VARIANTS.get(name, ()))
     ]
@@ -143,7 +147,7 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
-def _scored(line: Line, job: Job, logits: Tensor) -> Line:
+def _scored(line: Line, job: ScoringJob, logits: Tensor) -> Line:
     metric = job.task.metric
     expected = next((q.value for q in job.card.quality if q.metric == metric), None)
     if expected is None:

@@ -18,7 +18,7 @@ from wattscan.contracts import Normalisation, Task, Tensor, WattscanError
 from wattscan.training.data import Split, TrainingData, inputs
 from wattscan.training.losses import loss_for
 from wattscan.training.recipe import FitSettings
-from wattscan.training.resume import Progress, Resumable
+from wattscan.training.resume import FitProgress, Resumable
 
 THREADS = 1
 """One: sums come out in one order, and two tasks train side by side as fast as one after the other
@@ -36,7 +36,7 @@ class Fitted:
 
 
 @dataclass(frozen=True)
-class Options:
+class FitOptions:
     """What is not in the recipe."""
 
     seed: int
@@ -57,7 +57,7 @@ def deterministic(seed: int) -> None:
 
 
 def fit(
-    network: Any, task: Task, data: TrainingData, settings: FitSettings, options: Options
+    network: Any, task: Task, data: TrainingData, settings: FitSettings, options: FitOptions
 ) -> Fitted:
     """Train with Adam on the task's loss; stop when validation stops improving.
 
@@ -87,10 +87,8 @@ def fit(
             schedule.step()
         if not math.isfinite(total):
             raise WattscanError("the loss is no longer a number: lower the recipe's learning_rate")
-        score = task.score(
-            predict(network, task, data.validation.images, data.normalisation),
-            np.asarray(data.validation.truth),
-        )
+        answers = predict(network, task, data.validation.images, data.normalisation)
+        score = task.score(answers, np.asarray(data.validation.truth))
         seconds = before + time.monotonic() - started
         progress = progress.after(score, seconds, network)
         _report(progress, settings.epochs, total / steps, score)
@@ -186,7 +184,7 @@ def _truth(truth: NDArray[np.uint8]) -> Any:
     return values.unsqueeze(1) if truth.ndim == 3 else values
 
 
-def _report(progress: Progress, epochs: int, loss: float, score: float) -> None:
+def _report(progress: FitProgress, epochs: int, loss: float, score: float) -> None:
     left = progress.seconds / progress.epoch * (epochs - progress.epoch)
     print(
         f"epoch {progress.epoch}/{epochs}: loss {loss:.4f}, validation {score:.4f}, "

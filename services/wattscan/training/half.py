@@ -22,7 +22,7 @@ from wattscan.artifacts import FILE_NAMES, find_cards, model_file
 from wattscan.contracts import ModelCard, WattscanError
 from wattscan.training import bootstrap, card, onnx_file, sets, tflite_file
 from wattscan.training.agreement import REFERENCE
-from wattscan.training.engines import Choice, Job, run
+from wattscan.training.engines import EngineSettings, ScoringJob, run
 
 VARIANT = "fp16"
 # Of the FP32 card, what holds for this variant too.
@@ -125,8 +125,8 @@ def _scored(fp32: ModelCard, file: Path, data: Path | None) -> card.Scored:
     table = fp32.details.get("data", {})
     held_out = sets.held_out(task, table, data)
     units = sets.held_out_units(task, table, data)
-    job = Job(fp32, task, held_out)
-    reference = Choice(REFERENCE, {}, "onnx")
+    job = ScoringJob(fp32, task, held_out)
+    reference = EngineSettings(REFERENCE, {}, "onnx")
     logits = [run(reference, each, job, {})[1] for each in (model_file(fp32, "onnx").path, file)]
     difference = bootstrap.difference(task, held_out, units, (logits[0], logits[1]))
     return card.Scored(task.score(logits[1], np.asarray(held_out.truth)), difference=difference)

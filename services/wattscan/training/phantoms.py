@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from wattscan.contracts import Task, WattscanError
-from wattscan.training.data import Example, Source, Split, TrainingData, kept, normalisation_of
+from wattscan.training.data import DataSource, Example, Split, TrainingData, kept, normalisation_of
 from wattscan.training.recipe import DataSettings
 
 KIND = "phantom"
@@ -54,7 +54,7 @@ def held_out(task: Task, table: Mapping[str, Any]) -> Split:
 
 
 def _split(task: Task, count: int, seed: int, *, full_size_truth: bool = False) -> Split:
-    source = Source({"kind": KIND, "seed": seed}, count, lambda: _examples(task, count, seed))
+    source = DataSource({"kind": KIND, "seed": seed}, count, lambda: _examples(task, count, seed))
     return kept(task, source, full_size_truth=full_size_truth)
 
 

@@ -20,8 +20,8 @@ from wattscan.training import bootstrap, card, checkpoint, export, graph, networ
 from wattscan.training.checkpoint import Checkpoint
 from wattscan.training.data import TrainingData, digest_of
 from wattscan.training.fit import (
+    FitOptions,
     Fitted,
-    Options,
     deterministic,
     fit,
     native_bfloat16,
@@ -63,7 +63,7 @@ def train(task_name: str, work: Path, chosen: recipe.Recipe, seed: int, origin: 
     network = _built(task, chosen.network.module, chosen.network.arguments)
     half = native_bfloat16()
     progress = checkpoint.progress_file(work, task_name, "fp32")
-    options = Options(seed, progress, identity=_identity(task, table, data), half=half)
+    options = FitOptions(seed, progress, identity=_identity(task, table, data), half=half)
     fitted = fit(network, task, data, chosen.fit, options)
     made = Checkpoint(
         state=network.state_dict(),
@@ -107,7 +107,7 @@ def quantize(
     paths = [checkpoint.save(work, task_name, "ptq", replace(before, state=network.state_dict()))]
     progress = checkpoint.progress_file(work, task_name, "int8")
     identity = _identity(task, before.provenance["data"], data)
-    options = Options(seed, progress, identity=identity)
+    options = FitOptions(seed, progress, identity=identity)
     fitted = trained_with_rounding(network, task, data, settings, options)
     provenance = {**before.provenance, "quantize": _fitted(fitted, settings, origin.command)}
     made = replace(before, state=network.state_dict(), provenance=provenance)

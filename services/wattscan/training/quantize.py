@@ -8,7 +8,7 @@ import torch
 
 from wattscan.contracts import Task
 from wattscan.training.data import TrainingData
-from wattscan.training.fit import Fitted, Options, batches, fit
+from wattscan.training.fit import FitOptions, Fitted, batches, fit
 from wattscan.training.graph import folded, prepared, stop_observing
 from wattscan.training.recipe import FitSettings
 
@@ -39,7 +39,7 @@ def calibrated(network: Any, task: Task, data: TrainingData, seed: int) -> Any:
 
 
 def trained_with_rounding(
-    graph: Any, task: Task, data: TrainingData, settings: FitSettings, options: Options
+    graph: Any, task: Task, data: TrainingData, settings: FitSettings, options: FitOptions
 ) -> Fitted:
     """Quantization-aware training (QAT), in place, of what `calibrated` gave.
 

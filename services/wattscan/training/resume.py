@@ -16,7 +16,7 @@ import torch
 
 
 @dataclass(frozen=True)
-class Progress:
+class FitProgress:
     """Where a fit is. Epochs count from 0; `epoch` is the next one."""
 
     epoch: int
@@ -25,7 +25,7 @@ class Progress:
     best_state: Mapping[str, Any]
     seconds: float
 
-    def after(self, score: float, seconds: float, network: Any) -> Progress:
+    def after(self, score: float, seconds: float, network: Any) -> FitProgress:
         """One epoch later, with its validation score and the seconds of the whole fit."""
         next_one = replace(self, epoch=self.epoch + 1, seconds=seconds)
         if score <= self.best:
@@ -44,7 +44,7 @@ class Resumable:
         self._order = order
         self._fingerprint = ""
 
-    def load(self, identity: list[Any]) -> Progress:
+    def load(self, identity: list[Any]) -> FitProgress:
         """Where the fit of this identity was, everything put back; else its beginning.
 
         Args:
@@ -56,14 +56,14 @@ class Resumable:
             digest.update(name.encode())
             digest.update(values.detach().contiguous().numpy().tobytes())
         self._fingerprint = digest.hexdigest()
-        start = Progress(0, -1.0, -1, copy.deepcopy(self._network.state_dict()), 0.0)
+        start = FitProgress(0, -1.0, -1, copy.deepcopy(self._network.state_dict()), 0.0)
         saved = self._saved()
         if saved is None:
             return start
         for name, part in self._parts.items():
             part.load_state_dict(saved[name])
         self._order.set_state(saved["order"])
-        progress = Progress(**saved["progress"])
+        progress = FitProgress(**saved["progress"])
         print(f"going on after epoch {progress.epoch}, where it was interrupted", file=sys.stderr)
         return progress
 
@@ -79,12 +79,12 @@ class Resumable:
             print(f"{what}: beginning anew", file=sys.stderr)
             return None
 
-    def save(self, progress: Progress) -> None:
+    def save(self, progress: FitProgress) -> None:
         """Write all of it, aside and renamed: a kill in between leaves the epoch before."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         part = self._path.with_suffix(f".{os.getpid()}.part")
         states = {name: one.state_dict() for name, one in self._parts.items()}
-        fields = {name: getattr(progress, name) for name in Progress.__dataclass_fields__}
+        fields = {name: getattr(progress, name) for name in FitProgress.__dataclass_fields__}
         torch.save(
             {
                 "fingerprint": self._fingerprint,

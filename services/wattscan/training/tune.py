@@ -44,7 +44,7 @@ class Meter(Protocol):
 
 
 @dataclass(frozen=True)
-class Options:
+class TuneOptions:
     """`threads` of each engine; `budget`: for so many seconds the engines take turns with a model,
     five turns each at least; `again`: also models of which it is kept already; `meter`, where there
     is one."""
@@ -58,18 +58,18 @@ class Options:
 
 
 Say: TypeAlias = Callable[[str], None]
-Measure: TypeAlias = Callable[[ModelCard, Options, Say], Tuning | None]
+Measure: TypeAlias = Callable[[ModelCard, TuneOptions, Say], Tuning | None]
 """Of one model: what an image costs in each engine; None where no engine runs it."""
 
 
 @dataclass(frozen=True)
-class _Run:
+class _TuneRun:
     backend: str
     batch: int
 
 
 def tune(
-    cards: Sequence[ModelCard], options: Options, say: Callable[[str], None]
+    cards: Sequence[ModelCard], options: TuneOptions, say: Callable[[str], None]
 ) -> dict[str, Tuning]:
     """Measure and keep what an image of each model costs in each engine; `say` is told a line a
     model.
@@ -97,7 +97,7 @@ def tune(
     return known
 
 
-def _kept(card: ModelCard, options: Options) -> Tuning | None:
+def _kept(card: ModelCard, options: TuneOptions) -> Tuning | None:
     """What was measured as it would be measured now."""
     kept = engine_choice.tuned(card.files)
     if kept is None or kept.threads != options.threads:
@@ -126,7 +126,7 @@ def _told(found: Tuning) -> str:
     return f"{choice_told(engine_choice.cheapest(found))}  [{each}]"
 
 
-def _measure(card: ModelCard, options: Options, say: Callable[[str], None]) -> Tuning | None:
+def _measure(card: ModelCard, options: TuneOptions, say: Callable[[str], None]) -> Tuning | None:
     task = plugins.task(card.task)
     images = inputs(task, task.phantom(BATCH, seed=_SEED).images, card.normalisation)
     with contextlib.ExitStack() as stack:
@@ -151,7 +151,7 @@ def _measure(card: ModelCard, options: Options, say: Callable[[str], None]) -> T
 
 
 def costs_in(
-    name: str, engines: Mapping[str, Engine], images: Tensor, options: Options, say: Say
+    name: str, engines: Mapping[str, Engine], images: Tensor, options: TuneOptions, say: Say
 ) -> Tuning:
     """What an image of a model costs in each engine, of those that are open.
 
@@ -175,9 +175,11 @@ def costs_in(
     return Tuning(alone, together, today, options.threads, meter)
 
 
-def _rounds(engines: Mapping[str, Engine], images: Tensor, options: Options) -> dict[_Run, Cost]:
-    runs = [_Run(name, batch) for name in engines for batch in (1, BATCH)]
-    took: dict[_Run, list[Cost]] = {run: [] for run in runs}
+def _rounds(
+    engines: Mapping[str, Engine], images: Tensor, options: TuneOptions
+) -> dict[_TuneRun, Cost]:
+    runs = [_TuneRun(name, batch) for name in engines for batch in (1, BATCH)]
+    took: dict[_TuneRun, list[Cost]] = {run: [] for run in runs}
     order = np.random.default_rng(_SEED)
     end = time.monotonic() + options.budget
     while len(took[runs[0]]) < _ROUNDS or time.monotonic() < end:

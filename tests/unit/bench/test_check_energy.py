@@ -15,8 +15,8 @@ from wattscan.bench.check_energy import sides as sides_module
 from wattscan.bench.check_energy import turns
 from wattscan.bench.check_energy.sides import Side
 from wattscan.bench.check_energy.turns import Turn, turns_of
+from wattscan.bench.options import BenchOptions
 from wattscan.bench.record import Record, read_record
-from wattscan.bench.run import Options
 from wattscan.bench.service import Code
 from wattscan.contracts import WattscanError
 from wattscan.installation import models_folder
@@ -31,7 +31,7 @@ TASKS = ("chest-xray", "nerve-ultrasound")
 def parts(monkeypatch):
     """Parts that measure nothing: their arguments, as they come."""
     made = []
-    monkeypatch.setattr(run, "_announce", lambda *_: ())
+    monkeypatch.setattr(run, "announce_run", lambda *_: ())
 
     class Part:
         def __init__(self, setup, past):
@@ -53,7 +53,7 @@ def two_sides(tmp_path):
 
 def options(out, **settings):
     workload = replace(Workload(), tasks=TASKS, profile="check", **settings)
-    return Options("cpu", workload, Path("nowhere"), out, Path("/sys"))
+    return BenchOptions("cpu", workload, Path("nowhere"), out, Path("/sys"))
 
 
 def test_the_sides_take_turns_as_the_variants_of_a_run_do():

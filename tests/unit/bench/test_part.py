@@ -11,8 +11,7 @@ from wattscan.bench.processes import Child
 from wattscan.bench.progress import Progress
 from wattscan.bench.record import Record, read_record
 from wattscan.bench.resume import Past
-from wattscan.bench.service import Reached
-from wattscan.bench.service import Service as BenchService
+from wattscan.bench.service import MeasuredService, Reached
 from wattscan.contracts import WattscanError
 
 ASKED = Record(
@@ -22,7 +21,7 @@ ASKED = Record(
 )  # fmt: skip
 
 
-class Service(BenchService):
+class Service(MeasuredService):
     running = True
 
     def __init__(self):

@@ -4,7 +4,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from wattscan.bench.progress import duration
-from wattscan.bench.recorder import Page, Recorder, _labelled
+from wattscan.bench.recorder import Recorder, ScrapedPage, _labelled
 
 PAGE = """# HELP a_total Things.
 # TYPE a counter
@@ -51,7 +51,7 @@ def recorder(server, tmp_path):
     recorder.start()
     url = f"http://127.0.0.1:{server.server_port}/metrics"
     # Scraped by the test alone, not by the clock.
-    recorder.add(Page(url, "j", "i", interval=3600.0, due=float("inf")))
+    recorder.add(ScrapedPage(url, "j", "i", interval=3600.0, due=float("inf")))
     return recorder
 
 

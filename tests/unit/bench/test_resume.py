@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from resume_rig import ALL, RECORD, recording
 
-from wattscan.bench import cli, run
+from wattscan.bench import announce, cli, run
 from wattscan.bench.lock import locked
 from wattscan.bench.preflight import Outlook
 from wattscan.bench.record import read_record, write_record
@@ -63,7 +63,7 @@ def test_a_folder_that_is_no_runs_gets_no_lock(tmp_path):
 def test_a_run_that_was_cut_short_before_its_recording_simply_begins(made, monkeypatch):
     parts = []
     monkeypatch.setattr(run, "_check_folder", lambda *_: None)
-    monkeypatch.setattr(run, "_announce", lambda *_: ())
+    monkeypatch.setattr(run, "announce_run", lambda *_: ())
     monkeypatch.setattr(run.Part, "go", lambda part: parts.append(part._asked))
     (made / "recording.om").unlink()
     go_on(made)
@@ -103,7 +103,7 @@ def interrupted(*_):
 def test_an_interrupted_run_says_how_it_goes_on(made, monkeypatch, capsys, there, program, said):
     recording(made, ALL[:there])
     monkeypatch.setattr(sys, "argv", [program])
-    for name in ("_check_folder", "_announce"):
+    for name in ("_check_folder", "announce_run"):
         monkeypatch.setattr(run, name, lambda *_: ())
     monkeypatch.setattr(run.Part, "go", interrupted)
     monkeypatch.setattr(run, "_finish", interrupted)
@@ -115,7 +115,9 @@ def test_an_interrupted_run_says_how_it_goes_on(made, monkeypatch, capsys, there
 def test_what_was_warned_of_is_kept_beside_the_recording(made, monkeypatch):
     recording(made, ALL[:1])
     monkeypatch.setattr(run, "_check_folder", lambda *_: None)
-    monkeypatch.setattr(run, "look", lambda *_: Outlook("Machine.", "Source.", ("It is busy.",)))
+    monkeypatch.setattr(
+        announce, "look", lambda *_: Outlook("Machine.", "Source.", ("It is busy.",))
+    )
     monkeypatch.setattr(run.Part, "go", lambda _: None)
     go_on(made)
     assert read_warnings(made / "recording.om") == ("When part 2 began: It is busy.",)

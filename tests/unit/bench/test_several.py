@@ -8,7 +8,7 @@ from made_targets import LATER, spec_of
 from synthetic import recording
 
 from wattscan.bench import several
-from wattscan.bench.run import Endpoint, Options
+from wattscan.bench.options import BenchOptions, Endpoint
 from wattscan.bench.several import measure_each, tell_of_report_across
 from wattscan.collector.report import collect, write
 from wattscan.contracts import WattscanError
@@ -18,7 +18,7 @@ from wattscan.workloads import Workload
 @pytest.fixture
 def options(tmp_path):
     out = tmp_path / "runs"
-    return Options("cpu", Workload(), tmp_path / "models", out, Path("/sys"))
+    return BenchOptions("cpu", Workload(), tmp_path / "models", out, Path("/sys"))
 
 
 def endpoints(*addresses):

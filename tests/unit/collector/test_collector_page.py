@@ -8,7 +8,7 @@ import pytest
 from edits import without
 from page_rig import page, reduced
 
-from wattscan.collector import details, facts, headline, method, plots
+from wattscan.collector import details, facts, headline, method, plot_phases, plots
 from wattscan.collector.device import Device
 from wattscan.collector.render_html import _length
 
@@ -168,7 +168,7 @@ def test_a_load_that_was_cut_short_is_shaded_to_its_end():
     (lost,) = measured.run.repeated
     assert (lost.task, lost.precision, lost.repeat) == ("brain-mri", "fp32", "2")
     assert lost.phases["load"].start == BEGIN + 43 and lost.phases["load"].end is None
-    assert plots.watched_until(measured.device.table.power, BEGIN + 43) == BEGIN + 50
+    assert plot_phases.watched_until(measured.device.table.power, BEGIN + 43) == BEGIN + 50
     text = page(resumed())
     assert "A dashed edge marks a load that was cut short" in text
     whole = page(reduced(profile="quick", interval=1.0))
@@ -183,7 +183,7 @@ def test_a_load_that_was_cut_short_is_shaded_to_its_end():
 def test_a_load_without_an_end_is_shaded_too():
     lost = without("wattscan_run_phase_end_timestamp_seconds", repeat="2", precision="fp32")
     measured = reduced(profile="quick", edits=(lost,), end=False).measured
-    assert plots.has_cut_short(measured.run)
+    assert plot_phases.has_cut_short(measured.run)
     assert plots.timeline(measured).count("stroke-dasharray") == 2
 
 
@@ -197,7 +197,7 @@ def test_the_last_load_is_seen_where_the_run_was_cut_short_in_it():
     measured = reduced(profile="quick", interval=1.0, edits=lost, end=False).measured
     assert measured.run.end == BEGIN + 68
     # Its series goes on, but no load of the profile is longer than this.
-    assert plots._end(measured.run, measured.device.table.power) == BEGIN + 78
+    assert plot_phases.end_of(measured.run, measured.device.table.power) == BEGIN + 78
 
 
 def test_the_length_of_a_resumed_run_tells_measured_from_elapsed():

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from http_server import http_server, respond
-from wattscan.collector import prometheus
+from wattscan.collector import http_reply, prometheus
 from wattscan.collector.prometheus import Prometheus
 from wattscan.contracts import WattscanError
 
@@ -62,7 +62,7 @@ def test_a_series_without_samples_is_none():
 
 
 def test_an_answer_without_end_is_given_up(monkeypatch):
-    monkeypatch.setattr(prometheus, "_LONGEST_REPLY_MIB", 3)
+    monkeypatch.setattr(http_reply, "_LONGEST_REPLY_MIB", 3)
 
     def endless(file):
         while True:
@@ -73,14 +73,14 @@ def test_an_answer_without_end_is_given_up(monkeypatch):
 
 
 def test_so_is_one_that_unpacks_to_one(monkeypatch):
-    monkeypatch.setattr(prometheus, "_LONGEST_REPLY_MIB", 3)
+    monkeypatch.setattr(http_reply, "_LONGEST_REPLY_MIB", 3)
     with pytest.raises(WattscanError, match="more than 3 MiB"):
         last(gzip.compress(b" " * (4 << 20)), headers=[("Content-Encoding", "gzip")])
 
 
 @pytest.mark.parametrize("where", ["headers", "body"])
 def test_an_answer_that_drips_has_a_deadline(monkeypatch, where):
-    monkeypatch.setattr(prometheus, "_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(prometheus, "TIMEOUT_SECONDS", 0.5)
 
     def drip(file):
         for _ in range(100):

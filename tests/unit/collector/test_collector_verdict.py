@@ -17,7 +17,7 @@ from verdict_rig import (
 
 from wattscan.collector.recording import parse_recording
 from wattscan.collector.report import report_of
-from wattscan.collector.verdict import REASON_CODES
+from wattscan.collector.verdict import NET_RULES, RULES
 from wattscan.contracts import WattscanError
 
 
@@ -87,7 +87,7 @@ def test_every_reason_is_tried():
         "agreement_far_off",
         "agreement_far_off_on_drawn",
     }
-    assert set(PLANTED) | elsewhere == set(REASON_CODES)
+    assert set(PLANTED) | elsewhere == {rule.code for rule in (*RULES, *NET_RULES)}
 
 
 def test_verdicts():

@@ -11,7 +11,8 @@ from wattscan.collector.method import command
 from wattscan.collector.recording import parse_recording
 from wattscan.collector.report import report_of
 from wattscan.collector.run_workload import RunWorkload, described
-from wattscan.workloads import Workload, load_workload
+from wattscan.workload_files import load_workload
+from wattscan.workloads import Workload
 
 
 def report(spec):

@@ -17,7 +17,7 @@ from loadtest import sender as sender_module
 from loadtest.conductor import Conductor
 from loadtest.connection import Answer, Connection
 from loadtest.crew import Crew
-from loadtest.ledger import Ledger
+from loadtest.ledger import RunLedger
 from loadtest.plan import Plan
 from loadtest.protocols import Requests
 from loadtest.sender import Sender, described
@@ -72,7 +72,7 @@ for kind, note in (
     runner.register_message(kind, lambda msg, note=note, **_: note(msg.node_id, msg.data))
 workload = Workload(scenario=sys.argv[1], rate=50.0, in_flight=4, seed=1)
 plan = Plan("r", "cpu", "i", workload, {"t": ("fp32", "int8")})
-ledger = Ledger(plan)
+ledger = RunLedger(plan)
 subject = [{"name": "t", "kind": "", "models": {}}, ["fp32", "int8"]]
 crew.prepare({"run": "r", "workload": described(workload), "subjects": [subject]})
 conductor = Conductor(plan, ledger, Thermometer(None), crew)

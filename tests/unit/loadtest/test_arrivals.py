@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from loadtest.arrivals import arrivals, share_of
 from wattscan.contracts import WattscanError
-from wattscan.workloads import Workload, load_workload
+from wattscan.workload_files import load_workload
+from wattscan.workloads import Workload
 
 SERVER = Workload(scenario="Server")
 

@@ -11,13 +11,13 @@ import pytest
 
 from loadtest.serving import bare, calls, frames, networks, repository, servers, tables
 from loadtest.serving.networks import TASKS, BenchmarkError
-from loadtest.serving.results import CEILING, Entry, Results, Sample
-from loadtest.serving.window import Window
+from loadtest.serving.results import CEILING, MeasuredServer, Results, Sample
+from loadtest.serving.window import TimedStretch
 from wattscan.wire import open_inference_pb2 as oip
 from wattscan.wire import wattscan_v1_pb2 as typed
 
 SEGMENTATIONS = ("nerve-ultrasound", "brain-mri")
-OURS = Entry("wattscan-typed", "typed")
+OURS = MeasuredServer("wattscan-typed", "typed")
 DICOM = np.frombuffer(b"a file", np.uint8)
 MASK = np.eye(8, dtype=np.uint8)
 PROBABILITIES = np.linspace(0.1, 0.9, 3, dtype=np.float32)
@@ -142,12 +142,12 @@ def test_triton_serves_the_pipeline(task, output, tmp_path, monkeypatch):
 
 def clinical_results():
     """Two rounds, the second twice as slow for all; the server takes 1.25 times the pipeline."""
-    triton = Entry("triton", "oip")
+    triton = MeasuredServer("triton", "oip")
     found = Results((1, 2, 8), {"brain-mri": (CEILING, OURS, triton)})
     stages = {"decode": 0.001, "preprocess": 0.002, "engine": 0.02, "postprocess": 0.003}
     for number, slower in enumerate((1, 2)):
-        bare_window = Window(1, 100, 2.6, 0.0, 2.6 * slower, 0.026, None, stages)
-        served = Window(1, 100, 4.0, 2.6 * slower, 0.65 * slower, 0.04, 0.05)
+        bare_window = TimedStretch(1, 100, 2.6, 0.0, 2.6 * slower, 0.026, None, stages)
+        served = TimedStretch(1, 100, 4.0, 2.6 * slower, 0.65 * slower, 0.04, 0.05)
         for entry, window in ((CEILING, bare_window), (OURS, served)):
             found.samples.append(Sample("brain-mri", number, entry, window))
         found.samples.append(Sample("brain-mri", number, OURS, replace(served, clients=8)))

@@ -15,7 +15,7 @@ import pytest
 
 from loadtest.serving import __main__ as cli
 from loadtest.serving import calls, client, h2load
-from loadtest.serving.connection import Connection
+from loadtest.serving.connection import TensorConnection
 from loadtest.serving.networks import BenchmarkError
 from loadtest.serving.servers import ROOT
 from waiting import wait_until
@@ -82,9 +82,9 @@ def serving(fails):
 
 def load(address, folder):
     """Two clients, for a tenth of a second."""
-    call = calls.Call("/a.B/C", bytes(50_000), lambda _answer: None)
-    job = client.Job("oip", address, "light", (2,), 0.1, os.getpid(), "", str(folder))
-    with contextlib.closing(Connection(address, call)) as connection:
+    call = calls.RepeatedCall("/a.B/C", bytes(50_000), lambda _answer: None)
+    job = client.LoadJob("oip", address, "light", (2,), 0.1, os.getpid(), "", str(folder))
+    with contextlib.closing(TensorConnection(address, call)) as connection:
         return client.load(job, connection, 2)
 
 

@@ -5,8 +5,8 @@ from itertools import pairwise
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from loadtest.ledger import Ledger
-from loadtest.plan import Plan, Window, round_of
+from loadtest.ledger import RunLedger
+from loadtest.plan import Plan, PlannedWindow, round_of
 from loadtest.tally import BOUNDS, Tally
 from wattscan.profiles import PROFILES
 from wattscan.workloads import Workload
@@ -69,7 +69,7 @@ def test_bucket_bounds_grow_by_at_most_five_percent_as_they_are_printed():
 
 @pytest.fixture
 def page():
-    ledger = Ledger(plan())
+    ledger = RunLedger(plan())
     registry = CollectorRegistry()
     registry.register(ledger)
 
@@ -82,7 +82,7 @@ def page():
 
 def test_a_phase_has_no_end_until_it_ends(page):
     ledger, _, value = page
-    window = Window("nerve-ultrasound", "fp32", 1)
+    window = PlannedWindow("nerve-ultrasound", "fp32", 1)
     begun = ledger.begin(window, "load")
     start, end = (f"wattscan_run_phase_{edge}_timestamp_seconds" for edge in ("start", "end"))
     assert value(start, window, phase="load") == begun
@@ -92,7 +92,7 @@ def test_a_phase_has_no_end_until_it_ends(page):
 
 def test_queries_are_counted_by_outcome(page):
     ledger, _, value = page
-    window = Window("nerve-ultrasound", "int8", 1)
+    window = PlannedWindow("nerve-ultrasound", "int8", 1)
     ledger.begin(window, "load")
     assert value("wattscan_client_requests_total", window, outcome="error") == 0
     tally = ledger.tally(window)
@@ -111,7 +111,7 @@ def test_queries_are_counted_by_outcome(page):
 
 def test_old_histograms_leave_the_page_and_old_counts_stay(page):
     ledger, registry, value = page
-    windows = [Window("nerve-ultrasound", "fp32", n) for n in range(1, 6)]
+    windows = [PlannedWindow("nerve-ultrasound", "fp32", n) for n in range(1, 6)]
     for window in windows:
         ledger.begin(window, "load")
         ledger.tally(window).answered(1, 0.01)
@@ -126,7 +126,7 @@ def test_old_histograms_leave_the_page_and_old_counts_stay(page):
 
 def test_what_befell_a_window_is_on_the_page(page):
     ledger, _, value = page
-    window = Window("nerve-ultrasound", "int8", 1)
+    window = PlannedWindow("nerve-ultrasound", "int8", 1)
     ledger.begin(window, "load")
     ledger.tally(window).incidents.update({"worker_lost": 1, "server_lost": 0})
     assert value("wattscan_run_incidents_total", window, kind="worker_lost") == 1

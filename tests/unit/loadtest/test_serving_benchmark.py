@@ -9,9 +9,9 @@ from loadtest.serving import networks, page, repository, running, servers, table
 from loadtest.serving.networks import BenchmarkError
 from loadtest.serving.results import (
     CEILING,
-    Entry,
     Facts,
-    Figure,
+    MeasuredServer,
+    MedianFigure,
     Results,
     Sample,
     ahead,
@@ -19,15 +19,15 @@ from loadtest.serving.results import (
     figure,
     over_rounds,
 )
-from loadtest.serving.runner import Options, turned
-from loadtest.serving.window import Window, summarise
+from loadtest.serving.runner import ComparisonOptions, turned
+from loadtest.serving.window import TimedStretch, summarise
 
-OURS = Entry("wattscan", "oip")
-THEIRS = Entry("triton", "oip")
+OURS = MeasuredServer("wattscan", "oip")
+THEIRS = MeasuredServer("triton", "oip")
 
 
 def window(clients=1, cpu=0.01, inferences=100, wall=1.0, p99=0.02):
-    return Window(
+    return TimedStretch(
         clients, inferences, wall, 0.6 * cpu * inferences, 0.4 * cpu * inferences, 0.01, p99
     )
 
@@ -51,10 +51,10 @@ def test_a_window():
 
 
 def test_a_figure_is_a_median_with_its_spread():
-    assert figure([3.0, 1.0, 2.0]) == Figure(2.0, 1.0, 3.0)
+    assert figure([3.0, 1.0, 2.0]) == MedianFigure(2.0, 1.0, 3.0)
     assert figure([]) is None
-    assert Figure(1, 0.9, 1.1).below(Figure(2, 1.2, 3))
-    assert not Figure(1, 0.9, 1.3).below(Figure(2, 1.2, 3))
+    assert MedianFigure(1, 0.9, 1.1).below(MedianFigure(2, 1.2, 3))
+    assert not MedianFigure(1, 0.9, 1.3).below(MedianFigure(2, 1.2, 3))
 
 
 def test_efficiency_is_taken_round_by_round():
@@ -74,7 +74,9 @@ def test_efficiency_is_taken_round_by_round():
 def test_a_figure_of_windows_with_a_gap_is_none():
     found = results((0, OURS, window()), (1, OURS, window(p99=None)))
     assert over_rounds(found, ("light", OURS, 1), of=lambda w: w.p99) is None
-    assert over_rounds(found, ("light", OURS, 1), of=lambda w: w.p50) == Figure(0.01, 0.01, 0.01)
+    assert over_rounds(found, ("light", OURS, 1), of=lambda w: w.p50) == MedianFigure(
+        0.01, 0.01, 0.01
+    )
 
 
 def test_who_is_ahead_of_us():
@@ -123,7 +125,7 @@ def test_the_page_keeps_what_is_around_its_marks():
 
 def test_the_heading_names_the_command_without_this_machines_paths(monkeypatch):
     monkeypatch.setattr(page.h2load, "version", lambda: "h2load nghttp2/1.52.0")
-    options = Options(2, 1.0, (1,), ("light",), ())
+    options = ComparisonOptions(2, 1.0, (1,), ("light",), ())
     text = page.heading(options, ["--rounds", "2", "--json", "/somewhere/x", "--write"])
     assert "`python -m loadtest.serving --rounds 2 --write`" in text
     assert "windows of about 1 s" in text

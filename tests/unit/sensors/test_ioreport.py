@@ -13,7 +13,7 @@ from wattscan.sensors import ioreport
 from wattscan.targets import load_target
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import FoundSensor, discover
-from wattscan.telemetry.proof import Evidence
+from wattscan.telemetry.proof import SensorEvidence
 from wattscan.telemetry.sampler import Sampler
 from wattscan.units import Seconds
 
@@ -152,7 +152,7 @@ def sampled(mac):
     """The Mac, and the sampler's state of its sensor; `tick` reads it a second later."""
     clock = Clock()
     choice = SensorChoice("ioreport", {}, frozen_after=Seconds(0.0))
-    proven = Evidence(frozenset({"package", "cpu", "gpu", "ane", "dram"}))
+    proven = SensorEvidence(frozenset({"package", "cpu", "gpu", "ane", "dram"}))
     sampler = Sampler([FoundSensor(mac.find(), choice, proven)], Seconds(1.0), Ledger(clock), clock)
 
     def tick(**change):

@@ -105,7 +105,7 @@ def test_millijoules_of_the_samples_add_up_to_joules(tool):
 
 def fed(stream, size):
     """What a run of the tool adds up to that has written this, so many bytes at a time."""
-    run, (reading, writing) = powermetrics._Run(), os.pipe()
+    run, (reading, writing) = powermetrics._PowermetricsProcess(), os.pipe()
     thread = threading.Thread(target=run._samples, args=(os.fdopen(reading, "rb"),))
     thread.start()
     with os.fdopen(writing, "wb", buffering=0) as pipe:

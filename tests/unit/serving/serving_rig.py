@@ -20,7 +20,7 @@ from wattscan.serving.repository.config import ModelConfig
 from wattscan.serving.repository.loaded import Clinical, LoadedModel
 from wattscan.serving.repository.repository import Repository
 from wattscan.targets import load_target
-from wattscan.telemetry.attribution import Ledger, Source
+from wattscan.telemetry.attribution import Ledger, LedgerSource
 
 FLOAT = np.dtype(np.float32)
 
@@ -104,7 +104,7 @@ class Rig:
     def __init__(self, **batching):
         self.engine = Engine()
         self.ledger = Ledger()
-        self.ledger.set_source(Source("counter", "chip"))
+        self.ledger.set_source(LedgerSource("counter", "chip"))
         self.model = nerve_model(self.engine, Batching(**{"queue_limit": 2, **batching}))
         self.registry = CollectorRegistry()
         self.observations = Observations(load_target("cpu"), self.registry)

@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha import reflection
 
 from waiting import wait_until
 from wattscan.serving.errors import Unauthenticated
-from wattscan.serving.security.tokens import Client
+from wattscan.serving.security.tokens import TokenOwner
 from wattscan.units import Seconds
 
 REFLECTION = f"/{reflection.SERVICE_NAME}/ServerReflectionInfo"
@@ -110,7 +110,7 @@ class Names:
     def check(self, authorization, role):
         if self.revoked:
             raise Unauthenticated("the token is not known here")
-        return Client(authorization, "infer")
+        return TokenOwner(authorization, "infer")
 
 
 def called(name):

@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 
-from wattscan.telemetry.attribution import Ledger, Source
+from wattscan.telemetry.attribution import Ledger, LedgerSource
 
 
 class Clock:
@@ -15,7 +15,7 @@ class Clock:
 
 def ledger_of(clock, method="counter"):
     ledger = Ledger(clock)
-    ledger.set_source(Source(method, "chip"))
+    ledger.set_source(LedgerSource(method, "chip"))
     return ledger
 
 

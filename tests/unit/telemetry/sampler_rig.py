@@ -18,7 +18,7 @@ from wattscan.contracts import (
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.exporter import TelemetryCollector
-from wattscan.telemetry.proof import Evidence
+from wattscan.telemetry.proof import SensorEvidence
 from wattscan.telemetry.sampler import Sampler
 from wattscan.units import Celsius, Joules, Seconds, Watts
 
@@ -34,7 +34,7 @@ TARGET = Target(
 )
 
 
-PROVEN = Evidence(frozenset({"package-0", "gpu-rail", "inlet", "board", "gpu"}))
+PROVEN = SensorEvidence(frozenset({"package-0", "gpu-rail", "inlet", "board", "gpu"}))
 
 
 class Fallible:

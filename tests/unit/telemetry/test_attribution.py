@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ledger_rig import Clock, in_service, joules, ledger_of, total
 
 from wattscan.contracts import UNKNOWN_ENERGY
-from wattscan.telemetry.attribution import Ledger, Source
+from wattscan.telemetry.attribution import Ledger, LedgerSource
 from wattscan.units import Joules, Seconds
 
 
@@ -116,7 +116,7 @@ def test_without_a_source_there_is_no_figure(clock):
 def test_before_the_first_interval_nothing_is_known(clock):
     """A source that is there and has told nothing: 0 J would be a figure."""
     ledger = Ledger(clock)
-    ledger.set_source(Source("counter", "chip"))
+    ledger.set_source(LedgerSource("counter", "chip"))
     assert serve(ledger, clock, 0.05) == UNKNOWN_ENERGY
 
 
@@ -181,7 +181,7 @@ def test_finished_accounts_are_forgotten(clock):
 
 def test_real_time_by_default():
     ledger = Ledger()
-    ledger.set_source(Source("counter", "chip"))
+    ledger.set_source(LedgerSource("counter", "chip"))
     account = ledger.open("t", "fp32")
     start = time.monotonic()
     with in_service(account):
@@ -207,7 +207,7 @@ def test_without_a_source_nothing_is_kept_of_a_request_that_is_over():
 
 def test_a_source_that_has_fallen_silent_costs_a_bounded_memory():
     ledger = Ledger()
-    ledger.set_source(Source("counter", "chip"))
+    ledger.set_source(LedgerSource("counter", "chip"))
     finish(ledger, 120_000)
     assert len(ledger._active) <= 100_000
 
@@ -228,7 +228,7 @@ def test_a_request_in_service_when_the_source_is_found_has_its_share(clock):
     account = ledger.open("t", "fp32")
     with in_service(account):
         clock.now = 1.0
-        ledger.set_source(Source("counter", "chip"))
+        ledger.set_source(LedgerSource("counter", "chip"))
         clock.now = 2.0
     account.close(ok=True)
     ledger.settle(Seconds(1), Seconds(2), Joules(3.0))

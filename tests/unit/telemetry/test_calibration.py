@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from wattscan.contracts import Correction, EnergyReading, PowerReading, WattscanError
 from wattscan.targets import load_target
-from wattscan.telemetry.calibration import Point, fit, write
+from wattscan.telemetry.calibration import CalibrationPoint, fit, write
 from wattscan.telemetry.discovery import FoundSensor
 from wattscan.telemetry.domains import Domain, DomainKey
 from wattscan.telemetry.state import SensorState
@@ -20,7 +20,8 @@ KEY = DomainKey("ina3221", "VDD_IN", "board", "integrated")
 
 def points(gain, offset, sensor=(1.0, 2.0, 4.0, 8.0), noise=(0.0, 0.0, 0.0, 0.0)):
     return [
-        Point(Watts(s), Watts(gain * s + offset + n)) for s, n in zip(sensor, noise, strict=True)
+        CalibrationPoint(Watts(s), Watts(gain * s + offset + n))
+        for s, n in zip(sensor, noise, strict=True)
     ]
 
 

@@ -3,13 +3,13 @@
 import pytest
 from parts_rig import count
 
-from wattscan.telemetry.compare import Comparison
+from wattscan.telemetry.compare import CountComparison
 from wattscan.units import Seconds
 
 
 def compared(power, other, late=(), seconds=1.0, begin=0.0):
     """What two counters count that are renewed every millisecond and read a moment apart."""
-    comparison = Comparison(Seconds(0.001))
+    comparison = CountComparison(Seconds(0.001))
     for index in range(int(seconds / 0.005)):
         now = index * 0.005 + 0.0003 * (index % 3)
         after = now + (0.004 if index in late else 0.00005)
@@ -42,7 +42,7 @@ def test_nothing_is_said_before_it_is_known():
 
 
 def test_a_counter_that_starts_anew_is_compared_anew():
-    comparison = Comparison(Seconds(0.001))
+    comparison = CountComparison(Seconds(0.001))
     for index in range(300):
         now = index * 0.005
         comparison.add(Seconds(now), [count("a", 50.0 * (now % 0.6)), count("b", 60.0 * now)])

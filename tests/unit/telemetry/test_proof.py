@@ -7,7 +7,7 @@ from sampler_rig import COUNTER, METER, Rig
 
 from wattscan.contracts import Method, PowerReading, SensorAbsent, SensorChoice, SensorFailed
 from wattscan.telemetry.discovery import discover
-from wattscan.telemetry.proof import Evidence, Proof, prove
+from wattscan.telemetry.proof import Proof, SensorEvidence, prove
 from wattscan.units import Seconds, Watts
 
 
@@ -87,7 +87,7 @@ def test_one_that_moves_is_proven_with_what_it_has_counted(monkeypatch):
 
 def test_nothing_is_decided_at_the_start_of_one_that_is_slow(monkeypatch):
     source = Source({"inlet": 5.0}, monkeypatch, period=60.0, scope="system")
-    assert prove(source, CHOICE) == Evidence()
+    assert prove(source, CHOICE) == SensorEvidence()
     assert source.reads == 0
 
 
@@ -105,7 +105,7 @@ def test_one_that_cannot_be_read_yet_is_left_to_its_reader(monkeypatch):
         raise SensorFailed("starting")
 
     monkeypatch.setattr(source, "read_energy", fail)
-    assert prove(source, CHOICE) == Evidence()
+    assert prove(source, CHOICE) == SensorEvidence()
 
 
 def test_until_it_moves_nothing_of_it_is_shown_and_the_next_source_is_read():

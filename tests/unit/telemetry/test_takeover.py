@@ -8,7 +8,7 @@ from ledger_rig import ledger_of, total
 from sampler_rig import COUNTER, METER, Rig
 
 from wattscan.contracts import EnergyReading, SensorFailed
-from wattscan.telemetry.attribution import Source
+from wattscan.telemetry.attribution import LedgerSource
 from wattscan.units import Joules, Seconds, Watts
 
 FLOOR = {"package-0": Watts(1.0)}
@@ -165,7 +165,7 @@ def test_a_takeover_by_a_slower_sensor_settles_nothing_twice(clock):
     account.close(ok=True)
     for end in range(1, 8):
         ledger.settle(Seconds(end - 1), Seconds(end), Joules(10.0))
-    ledger.set_source(Source("integrated", "system"))
+    ledger.set_source(LedgerSource("integrated", "system"))
     ledger.settle(Seconds(4), Seconds(8), Joules(40.0))
     assert total(ledger) == pytest.approx(80.0)
     ledger.settle(Seconds(3), Seconds(8), Joules(40.0))

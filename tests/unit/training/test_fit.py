@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from wattscan.training import fit as fitting  # noqa: E402
 from wattscan.training.data import Split, TrainingData  # noqa: E402
-from wattscan.training.fit import Options, deterministic, fit, predict  # noqa: E402
+from wattscan.training.fit import FitOptions, deterministic, fit, predict  # noqa: E402
 from wattscan.training.losses import classification_loss, segmentation_loss  # noqa: E402
 from wattscan.training.recipe import FitSettings  # noqa: E402
 
@@ -66,7 +66,7 @@ def test_a_fit_learns(task: Task, data: TrainingData, tmp_path: Path) -> None:
         predict(network, task, data.validation.images, data.normalisation), data.validation.truth
     )
     longer = replace(SETTINGS, epochs=25)
-    fitted = fit(network, task, data, longer, Options(0, tmp_path / "progress"))
+    fitted = fit(network, task, data, longer, FitOptions(0, tmp_path / "progress"))
     assert fitted.validation_score > before + 0.3
     again = predict(network, task, data.validation.images, data.normalisation)
     # The weights of the best epoch are left in the network.
@@ -77,7 +77,7 @@ def test_an_interrupted_fit_ends_as_an_uninterrupted_one(
     task: Task, data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, broken = a_network(), a_network()
-    expected = fit(whole, task, data, SETTINGS, Options(0, tmp_path / "whole"))
+    expected = fit(whole, task, data, SETTINGS, FitOptions(0, tmp_path / "whole"))
 
     class Killed(Exception):
         pass
@@ -92,9 +92,9 @@ def test_an_interrupted_fit_ends_as_an_uninterrupted_one(
     with monkeypatch.context() as patch:
         patch.setattr(fitting, "_report", die)
         with pytest.raises(Killed):
-            fit(broken, task, data, SETTINGS, Options(0, tmp_path / "broken"))
+            fit(broken, task, data, SETTINGS, FitOptions(0, tmp_path / "broken"))
     resumed = a_network()
-    fitted = fit(resumed, task, data, SETTINGS, Options(0, tmp_path / "broken"))
+    fitted = fit(resumed, task, data, SETTINGS, FitOptions(0, tmp_path / "broken"))
     assert (fitted.epochs, fitted.best_epoch) == (expected.epochs, expected.best_epoch)
     assert fitted.validation_score == expected.validation_score
     for one, other in zip(whole.parameters(), resumed.parameters(), strict=True):
@@ -105,9 +105,9 @@ def test_the_progress_of_another_fit_is_not_used(
     task: Task, data: TrainingData, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = tmp_path / "progress"
-    fit(a_network(), task, data, SETTINGS, Options(0, place))
+    fit(a_network(), task, data, SETTINGS, FitOptions(0, place))
     capsys.readouterr()
-    fit(a_network(), task, data, SETTINGS, Options(1, place))  # another seed
+    fit(a_network(), task, data, SETTINGS, FitOptions(1, place))  # another seed
     assert "going on" not in capsys.readouterr().err
 
 
@@ -115,9 +115,9 @@ def test_a_fit_of_other_data_does_not_go_on(
     task: Task, data: TrainingData, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = tmp_path / "progress"
-    fit(a_network(), task, data, SETTINGS, Options(0, place, ["split by image"]))
+    fit(a_network(), task, data, SETTINGS, FitOptions(0, place, ["split by image"]))
     capsys.readouterr()
-    fit(a_network(), task, data, SETTINGS, Options(0, place, ["split by patient"]))
+    fit(a_network(), task, data, SETTINGS, FitOptions(0, place, ["split by patient"]))
     assert "going on" not in capsys.readouterr().err
 
 
@@ -131,7 +131,7 @@ def test_damaged_progress_is_told_and_not_used(
 ) -> None:
     place = tmp_path / "progress"
     place.write_bytes(content)
-    assert fit(a_network(), task, data, SETTINGS, Options(0, place)).epochs == 4
+    assert fit(a_network(), task, data, SETTINGS, FitOptions(0, place)).epochs == 4
     assert "damaged" in capsys.readouterr().err
 
 
@@ -140,7 +140,7 @@ def test_the_same_seed_gives_the_same_weights(
 ) -> None:
     one, other = a_network(), a_network()
     for number, network in enumerate((one, other)):
-        fit(network, task, data, SETTINGS, Options(7, tmp_path / str(number)))
+        fit(network, task, data, SETTINGS, FitOptions(7, tmp_path / str(number)))
     for a, b in zip(one.parameters(), other.parameters(), strict=True):
         assert torch.equal(a, b)
 
@@ -149,20 +149,20 @@ def test_it_stops_when_validation_no_longer_improves(
     task: Task, data: TrainingData, tmp_path: Path
 ) -> None:
     still = FitSettings(epochs=9, batch=4, learning_rate=0.0, patience=2)
-    fitted = fit(a_network(), task, data, still, Options(0, tmp_path / "progress"))
+    fitted = fit(a_network(), task, data, still, FitOptions(0, tmp_path / "progress"))
     assert (fitted.epochs, fitted.best_epoch) == (3, 1)
 
 
 def test_a_fit_that_diverges_is_told(task: Task, data: TrainingData, tmp_path: Path) -> None:
     wild = FitSettings(epochs=3, batch=4, learning_rate=1e30, patience=9)
     with pytest.raises(WattscanError, match="lower the recipe's learning_rate"):
-        fit(a_network(), task, data, wild, Options(0, tmp_path / "progress"))
+        fit(a_network(), task, data, wild, FitOptions(0, tmp_path / "progress"))
 
 
 def test_less_than_a_batch_is_refused(task: Task, data: TrainingData, tmp_path: Path) -> None:
     large = FitSettings(epochs=1, batch=17, learning_rate=1e-2, patience=1)
     with pytest.raises(WattscanError, match="less than one batch of 17"):
-        fit(a_network(), task, data, large, Options(0, tmp_path / "progress"))
+        fit(a_network(), task, data, large, FitOptions(0, tmp_path / "progress"))
 
 
 def masks(*values: float) -> Any:

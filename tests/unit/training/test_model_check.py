@@ -44,8 +44,8 @@ def shortened(folder: Path, name: str) -> float:
     table = {**card.details["data"], "test_count": COUNT}
     task = plugins.task(card.task)
     held_out = sets.held_out(task, table, None)
-    choice = engines.Choice("onnxruntime", {}, "onnx")
-    job = engines.Job(card, task, held_out)
+    choice = engines.EngineSettings("onnxruntime", {}, "onnx")
+    job = engines.ScoringJob(card, task, held_out)
     _, logits = engines.run(choice, artifacts.model_file(card, "onnx").path, job, {})
     score = task.score(logits, held_out.truth)
     edit(path, lambda c: (c["data"].update(test_count=COUNT), c["quality"][0].update(value=score)))

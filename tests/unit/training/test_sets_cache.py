@@ -9,7 +9,7 @@ import pytest
 from wattscan import plugins
 from wattscan.contracts import Normalisation, WattscanError
 from wattscan.training import data, phantoms
-from wattscan.training.data import Example, Source, Split, kept, reduced, shrunk
+from wattscan.training.data import DataSource, Example, Split, kept, reduced, shrunk
 
 TASKS = plugins.names("tasks")
 NERVE = plugins.task("nerve-ultrasound")
@@ -38,8 +38,8 @@ def cut_off() -> Iterator[Example]:
     raise WattscanError("the disk was pulled")
 
 
-def source(make: Callable[[], Iterable[Example]] = examples, **what: int) -> Source:
-    return Source({"kind": "drawn", **what}, COUNT, make)
+def source(make: Callable[[], Iterable[Example]] = examples, **what: int) -> DataSource:
+    return DataSource({"kind": "drawn", **what}, COUNT, make)
 
 
 def assert_same(one: Split, other: Split) -> None:
@@ -79,7 +79,7 @@ def test_other_parameters_make_another_set() -> None:
     first = kept(NERVE, source(seed=0), full_size_truth=False)
     other = kept(NERVE, source(lambda: examples(1), seed=1), full_size_truth=False)
     assert np.any(first.images != other.images)
-    fewer = Source({"kind": "drawn", "seed": 0}, COUNT - 2, lambda: list(examples())[:3])
+    fewer = DataSource({"kind": "drawn", "seed": 0}, COUNT - 2, lambda: list(examples())[:3])
     assert len(kept(NERVE, fewer, full_size_truth=False)) == COUNT - 2
 
 
@@ -194,7 +194,7 @@ def test_two_runs_that_make_one_set_do_not_spoil_it(cache: Path) -> None:
 
 def test_an_empty_set_is_refused() -> None:
     with pytest.raises(WattscanError, match="0 images"):
-        kept(NERVE, Source({}, 0, never), full_size_truth=False)
+        kept(NERVE, DataSource({}, 0, never), full_size_truth=False)
 
 
 def test_examples_of_different_sizes_are_told() -> None:

@@ -14,7 +14,7 @@ from wattscan.contracts import WattscanError
 from wattscan.engine_choice import Choice, Cost, Tuning, cheapest, same_engine
 from wattscan.installation import models_folder
 from wattscan.training import inventory
-from wattscan.training.tune import Options, tune
+from wattscan.training.tune import TuneOptions, tune
 from wattscan.units import Joules, Seconds
 
 CARDS = [card for card in find_cards(models_folder()) if card.task == "nerve-ultrasound"]
@@ -80,27 +80,27 @@ def test_the_same_engine_for_all_is_the_one_that_takes_least_over_all():
 
 def test_what_is_found_is_kept_and_not_measured_again():
     said = []
-    known = tune(CARDS, Options(budget=0.1), said.append)
+    known = tune(CARDS, TuneOptions(budget=0.1), said.append)
     assert set(known) == {card.name for card in CARDS}
     kept = engine_choice.tuned(FILES)
     assert kept == known[CARDS[0].name]
     assert set(kept.alone) <= set(plugins.names("backends"))
     assert all(0 < cost.seconds < 1 and cost.joules is None for cost in kept.alone.values())
-    assert tune(CARDS, Options(budget=0.1), said.append) == known
+    assert tune(CARDS, TuneOptions(budget=0.1), said.append) == known
     assert all("; measured on 20" in line for line in said[2 * len(CARDS) :])
-    assert tune(CARDS, Options(budget=0.1, again=True), said.append) != known
+    assert tune(CARDS, TuneOptions(budget=0.1, again=True), said.append) != known
 
 
 def test_joules_are_counted_over_blocks_and_a_silent_meter_is_none():
     count = iter(range(10**9))
     meter = Meter(Joules(3.0 * number) for number in count)
-    known = tune(CARDS[:1], Options(budget=0.1, meter=meter), lambda _: None)
+    known = tune(CARDS[:1], TuneOptions(budget=0.1, meter=meter), lambda _: None)
     costs = [*known[CARDS[0].name].alone.values(), *known[CARDS[0].name].together.values()]
     # 3 J for a block of 10 ms, whatever the number of images in it.
     assert all(0 < cost.joules <= 3 for cost in costs)
     silent = Meter(None for _ in count)
     said = []
-    known = tune(CARDS[:1], Options(budget=0.1, again=True, meter=silent), said.append)
+    known = tune(CARDS[:1], TuneOptions(budget=0.1, again=True, meter=silent), said.append)
     assert all(cost.joules is None for cost in known[CARDS[0].name].alone.values())
     assert any("rapl (package-0) fell silent: processor time alone" in line for line in said)
 
@@ -113,7 +113,7 @@ def test_what_was_measured_otherwise_is_measured_anew():
 
     def measured(**asked):
         said = []
-        tune(CARDS[:1], Options(budget=0.1, **asked), said.append)
+        tune(CARDS[:1], TuneOptions(budget=0.1, **asked), said.append)
         return any("measuring" in line for line in said)
 
     assert not measured()
@@ -129,7 +129,7 @@ def test_what_cannot_be_kept_is_no_success(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(WattscanError, match=r"cannot be kept .*Not a directory.*XDG_CACHE_HOME"):
-        tune(CARDS[:1], Options(budget=0.1), lambda _: None)
+        tune(CARDS[:1], TuneOptions(budget=0.1), lambda _: None)
 
 
 def changed(monkeypatch, name, change):
@@ -153,7 +153,7 @@ def changed(monkeypatch, name, change):
 def test_an_engine_that_answers_otherwise_is_left_out(monkeypatch, change):
     changed(monkeypatch, "litert", change)
     said = []
-    tune(CARDS[:1], Options(budget=0.1), said.append)
+    tune(CARDS[:1], TuneOptions(budget=0.1), said.append)
     assert any("without litert, which answers otherwise" in line for line in said)
     assert "litert" not in engine_choice.tuned(FILES).alone
 
@@ -166,7 +166,7 @@ def test_where_the_reference_is_not_here_it_is_said(monkeypatch):
 
     monkeypatch.setattr(absent, "open_engine", refuse)
     said = []
-    tune(CARDS[:1], Options(budget=0.1), said.append)
+    tune(CARDS[:1], TuneOptions(budget=0.1), said.append)
     assert any("not compared with onnxruntime" in line for line in said)
     assert not engine_choice.tuned(FILES).compared
 

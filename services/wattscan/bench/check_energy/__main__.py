@@ -18,7 +18,7 @@ import wattscan
 from wattscan.bench.check_energy.sides import Side, check_root, prepare
 from wattscan.bench.check_energy.turns import measure
 from wattscan.bench.cli import add_load_arguments, load_of
-from wattscan.bench.run import Options
+from wattscan.bench.options import BenchOptions
 from wattscan.collector import compare_cli
 from wattscan.collector.report import collect, write
 from wattscan.collector.run_folder import RECORDING
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         raise WattscanError(
             "--find-rate may find two rates, and loads that differ are not compared: give --rate"
         )
-    options = Options(args.target, load, Path(), args.out, args.sysfs, args.backend or "")
+    options = BenchOptions(args.target, load, Path(), args.out, args.sysfs, args.backend or "")
     with ExitStack() as held:
         place = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="check-energy-")))
         revisions = {"base": args.base, "head": args.head}

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wattscan.bench.check_energy.sides import Side
+from wattscan.bench.options import BenchOptions
 from wattscan.bench.part import Part, Setup
 from wattscan.bench.progress import Progress
 from wattscan.bench.record import RECORD_FILE, Record, read_record
 from wattscan.bench.resume import Past, WindowKey
-from wattscan.bench.run import Options, begin
+from wattscan.bench.run import begin
 from wattscan.profiles import PROFILES
 
 
@@ -25,7 +26,7 @@ class Turn:
     repeat: int
 
 
-def measure(sides: Sequence[Side], options: Options, held: ExitStack) -> list[Path]:
+def measure(sides: Sequence[Side], options: BenchOptions, held: ExitStack) -> list[Path]:
     """Measure both; returns the folders of their runs, in the order of the sides.
 
     The generator, the recorder and the tables are those of the code that calls: a side gives the
@@ -74,7 +75,7 @@ def turns_of(asked: Mapping[str, Record]) -> Iterator[Turn]:
                     yield Turn(name, task, number + 1)
 
 
-def _begun(side: Side, options: Options, held: ExitStack) -> Setup:
+def _begun(side: Side, options: BenchOptions, held: ExitStack) -> Setup:
     setup = begin(replace(options, models=side.models), held, f"-{side.name}")
     return replace(setup, code=side.code)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from wattscan.telemetry.attribution import Ledger, Source
+from wattscan.telemetry.attribution import Ledger, LedgerSource
 from wattscan.units import Joules, Seconds
 
 _REQUESTS = 20_000
@@ -17,7 +17,7 @@ def measure(in_service: int) -> Seconds:
     A request's life: decoded, computed in a batch with the others, its answer made.
     """
     ledger = Ledger()
-    ledger.set_source(Source("counter", "chip"))
+    ledger.set_source(LedgerSource("counter", "chip"))
     begin, settled, served = time.process_time(), Seconds(ledger.clock()), 0
     while served < _REQUESTS:
         accounts = [ledger.open("brain-mri", "int8") for _ in range(in_service)]

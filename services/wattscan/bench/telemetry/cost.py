@@ -42,7 +42,7 @@ class _Sensor:
         self._file = file
 
 
-class _Counter(_Sensor):
+class _FileCounter(_Sensor):
     name = "counter"
     method: Method = "counter"
 
@@ -67,7 +67,7 @@ class _Temperature(_Sensor):
 
 
 @dataclass(frozen=True)
-class Cost:
+class SamplingCost:
     """Of sampling: cores that it took, the achieved mean interval of the minute that was furthest
     off, part of the time not accounted for, and the failed readings."""
 
@@ -77,7 +77,7 @@ class Cost:
     failures: int
 
 
-def measure(folder: Path, seconds: float, busy: int) -> Cost:
+def measure(folder: Path, seconds: float, busy: int) -> SamplingCost:
     """Sample for so long beside so many processes that do nothing but compute."""
     file = folder / "value"
     file.write_text("41500\n")
@@ -92,8 +92,8 @@ def measure(folder: Path, seconds: float, busy: int) -> Cost:
             hog.join()
 
 
-def _measure(file: Path, seconds: float) -> Cost:
-    sensors: list[Sensor] = [_Counter(file), _Power(file), _Temperature(file)]
+def _measure(file: Path, seconds: float) -> SamplingCost:
+    sensors: list[Sensor] = [_FileCounter(file), _Power(file), _Temperature(file)]
     found = [FoundSensor(sensor, SensorChoice(sensor.name, {})) for sensor in sensors]
     sampler = Sampler(found, INTERVAL, Ledger())
     sampler.start()
@@ -108,7 +108,7 @@ def _measure(file: Path, seconds: float) -> Cost:
     sampler.stop()
     lost = max(0.0, wall - min(covered) - _NEVER_LOST) / wall
     furthest = max(intervals, key=lambda achieved: abs(achieved - INTERVAL))
-    return Cost(cpu / wall, furthest, lost, failures)
+    return SamplingCost(cpu / wall, furthest, lost, failures)
 
 
 def _burn() -> None:

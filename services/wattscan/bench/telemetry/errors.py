@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wattscan.bench.telemetry.loads import Load
+from wattscan.bench.telemetry.loads import SimulatedLoad
 from wattscan.contracts import EnergyReading, PowerReading
 from wattscan.telemetry.domains import Domain, DomainKey
 from wattscan.telemetry.schedule import Schedule
@@ -34,10 +34,10 @@ class SourceClass:
 
     name: str
     interval: float
-    read: Callable[[Load, float, float], EnergyReading | PowerReading]
+    read: Callable[[SimulatedLoad, float, float], EnergyReading | PowerReading]
 
 
-def _counter(load: Load, now: float, phase: float) -> EnergyReading:
+def _counter(load: SimulatedLoad, now: float, phase: float) -> EnergyReading:
     """A counter that is refreshed every 50 ms, in millijoules: NVML's."""
     refreshed = _refreshed(now, 0.05, phase)
     return EnergyReading("d", "board", Joules(round(load.energy(refreshed), 3)))
@@ -47,11 +47,11 @@ def _refreshed(now: float, every: float, phase: float) -> float:
     return ((now / every - phase) // 1 + phase) * every
 
 
-def _instant(load: Load, now: float, phase: float) -> PowerReading:  # noqa: ARG001
+def _instant(load: SimulatedLoad, now: float, phase: float) -> PowerReading:  # noqa: ARG001
     return PowerReading("d", "board", Watts(load.power(now)))
 
 
-def _averaged(load: Load, now: float, phase: float) -> PowerReading:
+def _averaged(load: SimulatedLoad, now: float, phase: float) -> PowerReading:
     """The mean of the last second, refreshed every 100 ms: NVML's power on Ampere."""
     refreshed = _refreshed(now, 0.1, phase)
     return PowerReading("d", "board", Watts(load.mean(refreshed - 1.0, refreshed)))
@@ -74,14 +74,16 @@ class Error:
     mean: float
 
 
-def measure(load: Load, source: SourceClass, window: float, trials: int, seed: int) -> Error:
+def measure(
+    load: SimulatedLoad, source: SourceClass, window: float, trials: int, seed: int
+) -> Error:
     """Repeat with another phase of load and source each time. Deterministic for a seed."""
     random.seed(seed)
     found = np.array([_trial(load, source, window) for _ in range(trials)])
     return Error(float(np.quantile(np.abs(found), 0.95)), float(found.mean()))
 
 
-def _trial(load: Load, source: SourceClass, window: float) -> float:
+def _trial(load: SimulatedLoad, source: SourceClass, window: float) -> float:
     start = _START + random.uniform(0, 7)  # noqa: S311
     # A multiple of the load's or the source's period would end in the phase in which it began, and
     # err by nothing.

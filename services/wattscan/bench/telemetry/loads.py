@@ -10,7 +10,7 @@ LOW, HIGH = 2.0, 10.0
 
 
 @dataclass(frozen=True)
-class Load:
+class SimulatedLoad:
     """Power that repeats: `LOW` to `HIGH` watts over `period` seconds, in one of four shapes.
 
     `constant`: always high; `square`: high for the first half; `sawtooth`: rises from low to high;
@@ -49,9 +49,9 @@ class Load:
 
 
 LOADS = (
-    Load("constant", "constant"),
-    Load("square, 2 s", "square", period=2.0),
-    Load("sawtooth, 3 s", "sawtooth", period=3.0),
+    SimulatedLoad("constant", "constant"),
+    SimulatedLoad("square, 2 s", "square", period=2.0),
+    SimulatedLoad("sawtooth, 3 s", "sawtooth", period=3.0),
     # No divisor of a second, nor of a multiple of a source's refresh.
-    Load("bursts of 10 ms, every 0.27 s", "burst", period=0.27, width=0.01),
+    SimulatedLoad("bursts of 10 ms, every 0.27 s", "burst", period=0.27, width=0.01),
 )

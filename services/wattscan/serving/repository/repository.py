@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Entry:
+class IndexEntry:
     """A line of the repository's index. `reason`: why it is not ready, or not in the engine that
     was asked for."""
 
@@ -129,16 +129,18 @@ class Repository:
             raise NotServed(f"{name} has no version with that label; its labels are: {known}")
         return labels[label]
 
-    def index(self) -> list[Entry]:
+    def index(self) -> list[IndexEntry]:
         """What is served, and what is not and why."""
         with self._lock:
             ready = [
-                Entry(name, version, True, lease.model.engine_reason)
+                IndexEntry(name, version, True, lease.model.engine_reason)
                 for name, versions in self._served.items()
                 for version, lease in versions.items()
             ]
-            refused = [Entry(n, v, False, why) for (n, v), (_, why) in list(self._refused.items())]
-            gone = [Entry(n, 0, False, "unloaded") for n in list(self._unloaded)]
+            refused = [
+                IndexEntry(n, v, False, why) for (n, v), (_, why) in list(self._refused.items())
+            ]
+            gone = [IndexEntry(n, 0, False, "unloaded") for n in list(self._unloaded)]
         return sorted([*ready, *refused, *gone], key=lambda entry: (entry.name, entry.version))
 
     def refresh(self) -> None:

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Client:
+class TokenOwner:
     """Who a token belongs to. An admin may do all that the role `infer` may."""
 
     name: str
@@ -45,7 +45,7 @@ class Tokens:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._known: list[tuple[bytes, Client]] = []
+        self._known: list[tuple[bytes, TokenOwner]] = []
         self._stamp: FileStamp | None = None
         self._looked = 0.0
 
@@ -68,7 +68,7 @@ class Tokens:
             self._known = known
             self._stamp = now
 
-    def check(self, authorization: str, role: Role) -> Client:
+    def check(self, authorization: str, role: Role) -> TokenOwner:
         """Who sends this `authorization` header, if it may do what needs the role.
 
         Every token is compared, each in constant time, so that an answer's time tells nothing.
@@ -79,7 +79,7 @@ class Tokens:
         if not authorization.lower().startswith(_BEARER):
             raise Unauthenticated("send a token as metadata, authorization: Bearer TOKEN")
         given = authorization[len(_BEARER) :].strip().encode()
-        found: Client | None = None
+        found: TokenOwner | None = None
         for token, client in self._known:
             if hmac.compare_digest(token, given):
                 found = client
@@ -119,8 +119,8 @@ def _open_to(found: os.stat_result) -> int:
     return found.st_mode & (_OTHERS & ~stat.S_IRGRP if is_by_group else _OTHERS)
 
 
-def _parse(path: Path, text: str) -> list[tuple[bytes, Client]]:
-    known: list[tuple[bytes, Client]] = []
+def _parse(path: Path, text: str) -> list[tuple[bytes, TokenOwner]]:
+    known: list[tuple[bytes, TokenOwner]] = []
     for number, line in enumerate(text.splitlines(), 1):
         words = _words(line)
         if not words:
@@ -130,7 +130,7 @@ def _parse(path: Path, text: str) -> list[tuple[bytes, Client]]:
                 f"line {number} of the token file {path} is not: NAME infer|admin TOKEN "
                 f"(of {_MIN_LENGTH} characters at least)"
             )
-        known.append((words[2].encode(), Client(words[0], cast(Role, words[1]))))
+        known.append((words[2].encode(), TokenOwner(words[0], cast(Role, words[1]))))
     if not known:
         raise WattscanError(f"the token file {path} has no token in it")
     if len({token for token, _ in known}) < len(known):

@@ -22,9 +22,10 @@ from wattscan.telemetry.discovery import Found, FoundSensor, discover, patiently
 from wattscan.telemetry.loads import end_in_order
 from wattscan.telemetry.machine import machine_facts
 from wattscan.telemetry.proof import is_modelled, measures, prove
-from wattscan.telemetry.verify.loads import Load, make_load
-from wattscan.telemetry.verify.page import Report, Section, data, markdown, summary
-from wattscan.telemetry.verify.phases import Plan, Verification
+from wattscan.telemetry.verify.found_sources import VerifyPlan
+from wattscan.telemetry.verify.loads import ControlledLoad, make_load
+from wattscan.telemetry.verify.page import Section, VerifyReport, data, markdown, summary
+from wattscan.telemetry.verify.phases import Verification
 from wattscan.telemetry.verify.results import BLOCKED, Result
 from wattscan.units import Seconds
 
@@ -91,12 +92,12 @@ def run(options: argparse.Namespace) -> int:
     gauges, devices = _beside(sensors)
     levels = [number / (options.steps - 1) for number in range(options.steps)]
     settle = Seconds(max(_LEAST_SETTLE, _SETTLE * options.seconds))
-    plan = Plan(options.seconds, settle, levels, _tell)
+    plan = VerifyPlan(options.seconds, settle, levels, _tell)
     _tell("starting the load")
     with make_load(target, options.load) as load:
         sections = _sections(Verification(target, sensors, gauges, load, plan), found)
         conditions = _conditions(target, plan, load)
-    report = Report(
+    report = VerifyReport(
         target.name, target.title, today, _command(options),
         machine_facts(sysfs=options.sysfs), devices, conditions, found.absent, sections,
     )  # fmt: skip
@@ -200,7 +201,7 @@ def _nothing(found: Found, blocked: Collection[str] = ()) -> str:
     return "\n  ".join([f"{said}:", *reasons] if reasons else [said])
 
 
-def _conditions(target: Target, plan: Plan, load: Load) -> dict[str, str]:
+def _conditions(target: Target, plan: VerifyPlan, load: ControlledLoad) -> dict[str, str]:
     return {
         "load": load.name,
         "levels": ", ".join(f"{level:.0%}" for level in plan.levels),
@@ -225,7 +226,7 @@ def _default(target: Target, today: datetime.date) -> Path:
     return folder / f"{target.name}-{today}.md"
 
 
-def _text(report: Report) -> str:
+def _text(report: VerifyReport) -> str:
     rows = [
         f"{r.verdict:<20}{s.title}: {r.subject}{': ' if r.subject else ''}{r.why}"
         for s in report.sections

@@ -67,7 +67,7 @@ while True:
 """
 
 
-class Load(Protocol):
+class ControlledLoad(Protocol):
     """What takes power when it is told to."""
 
     name: str
@@ -121,7 +121,7 @@ class TorchLoad:
 
 
 @contextlib.contextmanager
-def make_load(target: Target, command: str | None) -> Iterator[Load]:
+def make_load(target: Target, command: str | None) -> Iterator[ControlledLoad]:
     """The command's, else for a target that computes with CUDA the GPUs', else all processors'."""
     if command is not None or target.backend_settings.get("provider") not in ("cuda", "tensorrt"):
         yield ProcessLoad(command)
@@ -134,7 +134,7 @@ def make_load(target: Target, command: str | None) -> Iterator[Load]:
     with process:
         try:
             why = _why_not(process)
-            load: Load = ProcessLoad(None) if why else TorchLoad(process)
+            load: ControlledLoad = ProcessLoad(None) if why else TorchLoad(process)
             if why:
                 load.name += f" (no load on the GPU: {why})"
             yield load

@@ -33,7 +33,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Report:
+class VerifyReport:
     """A whole verification. `machine`, `devices` and `conditions`: what -> its value."""
 
     target: str
@@ -52,12 +52,12 @@ class Report:
         return [(s, r) for s in self.sections for r in s.results if r.verdict == "differs"]
 
 
-def data(report: Report) -> dict[str, Any]:
+def data(report: VerifyReport) -> dict[str, Any]:
     """The same as the page, in base units where a figure's heading names no other."""
     return {**asdict(report), "date": report.date.isoformat()}
 
 
-def summary(report: Report) -> str:
+def summary(report: VerifyReport) -> str:
     """One paragraph."""
     counts = Counter(result.verdict for s in report.sections for result in s.results)
     told = [
@@ -73,7 +73,7 @@ def summary(report: Report) -> str:
     return _safe(" ".join(told))
 
 
-def markdown(report: Report) -> str:
+def markdown(report: VerifyReport) -> str:
     """The page."""
     devices = ", ".join(v for k, v in report.devices.items() if k != "driver") or report.title
     facts = {k: v for k, v in report.machine.items() if k not in report.devices}  # one driver

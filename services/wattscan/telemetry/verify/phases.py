@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from wattscan.contracts import Target
 from wattscan.telemetry.attribution import Ledger
@@ -14,9 +14,10 @@ from wattscan.telemetry.domains import AnyDomain, Domain
 from wattscan.telemetry.proof import PERIODS, update_period
 from wattscan.telemetry.sampler import Sampler
 from wattscan.telemetry.verify import results
-from wattscan.telemetry.verify.loads import STEADY, Load
+from wattscan.telemetry.verify.found_sources import VerifyPlan, is_comparable, sources_in
+from wattscan.telemetry.verify.loads import STEADY, ControlledLoad
 from wattscan.telemetry.verify.polling import Poll, poll
-from wattscan.telemetry.verify.results import Result, Source, Step, Totals
+from wattscan.telemetry.verify.results import LoadStep, Result, Totals, VerifiedSource
 from wattscan.units import Joules, Seconds, Watts, energy, mean_power
 
 _LEAST_POLL, _IDLE_POLL = Seconds(2.0), Seconds(1.0)
@@ -26,23 +27,12 @@ _LONGEST_PROOF, _PAUSE = Seconds(15.0), Seconds(0.05)
 _SERVICE = Seconds(0.02)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How long each step lasts and what is waited for before it (a load must start, and a power may
-    be the mean of the last second), the levels of the load, and who is told how far it is."""
-
-    seconds: Seconds
-    settle: Seconds
-    levels: Sequence[float]
-    tell: Callable[[str], None]
-
-
 class Verification:
     """Checks of the sensors of one target under one load. To be used as a context."""
 
     def __init__(
         self, target: Target, sensors: Sequence[FoundSensor], gauges: Sequence[FoundSensor],
-        load: Load, plan: Plan,
+        load: ControlledLoad, plan: VerifyPlan,
     ) -> None:  # fmt: skip
         """`gauges` are read beside the target's own `sensors`, and for the checks only."""
         self._target = target
@@ -52,10 +42,10 @@ class Verification:
         self._plan = plan
         self._ledger = Ledger()
         self._sampler = Sampler([], target.sample_interval, self._ledger)
-        self._domains: dict[Source, Domain] = {}
+        self._domains: dict[VerifiedSource, Domain] = {}
         self._idle: dict[str, Poll] = {}
         self.polls: dict[str, Poll] = {}
-        self.steps: list[Step] = []
+        self.steps: list[LoadStep] = []
 
     def __enter__(self) -> Verification:
         return self
@@ -64,7 +54,7 @@ class Verification:
         self._sampler.stop()
 
     @property
-    def sources(self) -> list[Source]:
+    def sources(self) -> list[VerifiedSource]:
         """Those that are proven, in the target's order, the gauges last."""
         return list(self._domains)
 
@@ -110,7 +100,7 @@ class Verification:
             while time.monotonic() < end and any(s.proving for s in self._sampler.states):
                 time.sleep(_PAUSE)
         self._sampler.sample()
-        self._domains = dict(_sources(self._sampler))
+        self._domains = dict(sources_in(self._sampler))
 
     def renewals(self) -> list[Result]:
         """Update period and resolution of each source."""
@@ -135,7 +125,7 @@ class Verification:
         """Each pair of sources of one device at one scope, fitted over the steps."""
         found = []
         for one, other in itertools.combinations(self.sources, 2):
-            if _is_comparable(one, other):
+            if is_comparable(one, other):
                 # Of two, the meter is the counter, else the first.
                 sensor, meter = (one, other) if other.counts and not one.counts else (other, one)
                 found.append(results.against(sensor, meter, self.steps))
@@ -194,13 +184,13 @@ class Verification:
         blocked = self.blocked
         return [each for each in sensors if each.sensor.name not in blocked]
 
-    def _counted_pairs(self) -> list[tuple[Source, Source]]:
+    def _counted_pairs(self) -> list[tuple[VerifiedSource, VerifiedSource]]:
         """A counter and a power of the same device, by sensors of their own."""
         counters = [source for source in self.sources if source.counts]
         gauges = [source for source in self.sources if not source.counts]
-        return [pair for pair in itertools.product(counters, gauges) if _is_comparable(*pair)]
+        return [pair for pair in itertools.product(counters, gauges) if is_comparable(*pair)]
 
-    def _stretch(self, level: float, period: Seconds, together: bool) -> Step:
+    def _stretch(self, level: float, period: Seconds, together: bool) -> LoadStep:
         """Mean power of each source over the same seconds under a load."""
         seconds = self._plan.seconds
         with self._load.at(level, period, together):
@@ -213,9 +203,9 @@ class Verification:
             spanned = Seconds(covered - before[source][1])
             if self._domains[source].present and spanned > 0.8 * seconds:
                 powers[source.name] = mean_power(Joules(joules - before[source][0]), spanned)
-        return Step(level, powers)
+        return LoadStep(level, powers)
 
-    def _energies(self) -> Mapping[Source, tuple[Joules, Seconds]]:
+    def _energies(self) -> Mapping[VerifiedSource, tuple[Joules, Seconds]]:
         self._sampler.sample()
         with self._sampler.lock:
             return {source: (d.energy, d.covered) for source, d in self._domains.items()}
@@ -233,28 +223,6 @@ class Verification:
         with self._sampler.lock:
             got, idle = sum(ledger.attributed().values()), sum(ledger.idle().values())
             return device.energy, Joules(got), ledger.held(), Joules(idle)
-
-
-def _sources(sampler: Sampler) -> Iterator[tuple[Source, Domain]]:
-    for state in sampler.states:
-        if not state.measures:
-            continue
-        device = state.device()
-        for domain in state.domains.values():
-            if domain.present:
-                key = domain.key
-                yield Source(
-                    key.sensor, key.domain, key.scope, key.method == "counter",
-                    domain.uncertainty_ratio, update_period(state.sensor, state.choice),
-                    domain is device,
-                ), domain  # fmt: skip
-
-
-def _is_comparable(one: Source, other: Source) -> bool:
-    """Whether two sensors have them, and both are of one device: by name, or as the tables' one."""
-    if one.sensor == other.sensor or one.scope != other.scope:
-        return False
-    return one.domain == other.domain or (one.is_device and other.is_device)
 
 
 def _serve(ledger: Ledger, seconds: Seconds) -> None:

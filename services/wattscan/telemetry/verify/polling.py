@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import fmean, median
 from typing import Any
@@ -139,23 +139,32 @@ def poll(
                 break
             continue
         reads.append(answer)
-        for reading in answer.readings or ():
-            value = reading.count if isinstance(reading, EnergyReading) else reading.power
-            stamp = None if isinstance(reading, EnergyReading) else reading.stamp
-            tracks.setdefault(reading.domain, Track()).add(answer.now, value, stamp)
+        _add(tracks, answer)
         sleep(pause)
     blocked = reader.blocked
     reader.close()
+    found = _poll_of(reads, late, pause)
+    return replace(found, duration=Seconds(clock() - begin), tracks=tracks, blocked=blocked)
+
+
+def _add(tracks: dict[str, Track], answer: _Read) -> None:
+    for reading in answer.readings or ():
+        value = reading.count if isinstance(reading, EnergyReading) else reading.power
+        stamp = None if isinstance(reading, EnergyReading) else reading.stamp
+        tracks.setdefault(reading.domain, Track()).add(answer.now, value, stamp)
+
+
+def _poll_of(reads: Sequence[_Read], late: int, pause: float) -> Poll:
     gaps = [after.now - before.now for before, after in pairwise(reads)]
     return Poll(
-        duration=Seconds(clock() - begin),
+        duration=Seconds(0.0),
         reads=len(reads) + late,
         failures=sum(each.readings is None for each in reads) + late,
         wall=Seconds(median([each.wall for each in reads] or [READ_TIMEOUT])),
         processor=Seconds(fmean([each.processor for each in reads] or [0.0])),
         spacing=Seconds(median(gaps) if gaps else pause),
-        tracks=tracks,
-        blocked=blocked,
+        tracks={},
+        blocked=False,
     )
 
 

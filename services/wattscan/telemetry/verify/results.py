@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from wattscan.contracts import WattscanError
-from wattscan.telemetry.calibration import LEAST_STEPS, Point, fit
+from wattscan.telemetry.calibration import LEAST_STEPS, CalibrationPoint, fit
 from wattscan.telemetry.verify.polling import LEAST_MOVES, Poll, Track
 from wattscan.units import Joules, Seconds, Watts, milliseconds_from_seconds
 
@@ -27,7 +27,7 @@ MOST_COST = 0.01
 
 
 @dataclass(frozen=True)
-class Source:
+class VerifiedSource:
     """A domain of a sensor that is measured and proven.
 
     `period` is the longest time between two renewals that its driver states; `is_device`: whether
@@ -49,7 +49,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Step:
+class LoadStep:
     """A load, and the mean power of each source that spoke all the while, by its name."""
 
     level: float
@@ -66,18 +66,18 @@ class Result:
     why: str
 
 
-def tolerance(*sources: Source) -> float:
+def tolerance(*sources: VerifiedSource) -> float:
     """By how much they may differ, as a ratio."""
     return max(LEAST_TOLERANCE, *(source.uncertainty_ratio for source in sources))
 
 
-def span(source: Source, steps: Sequence[Step]) -> float:
+def span(source: VerifiedSource, steps: Sequence[LoadStep]) -> float:
     """By how much the load moves its power, over its highest step; 0 where it does not tell."""
     powers = [step.powers[source.name] for step in steps if source.name in step.powers]
     return (max(powers) - min(powers)) / max(powers) if powers and max(powers) > 0 else 0.0
 
 
-def moves(steps: Sequence[Step], *sources: Source) -> bool:
+def moves(steps: Sequence[LoadStep], *sources: VerifiedSource) -> bool:
     """Whether the load moves all of them."""
     return all(span(source, steps) >= _LEAST_SPAN for source in sources)
 
@@ -97,7 +97,7 @@ def reading(sensor: str, idle: Poll, loaded: Poll, blocked: bool = False) -> Res
     return Result(sensor, figures, "differs" if failed else "agrees", "each read must succeed")
 
 
-def renewal(source: Source, poll: Poll, track: Track) -> Result:
+def renewal(source: VerifiedSource, poll: Poll, track: Track) -> Result:
     """Its update period and resolution, against what its driver states."""
     found, unit = track.period, "J" if source.counts else "W"
     figures = {
@@ -117,7 +117,7 @@ def renewal(source: Source, poll: Poll, track: Track) -> Result:
     return Result(subject, figures, "agrees", why)
 
 
-def follows(source: Source, steps: Sequence[Step]) -> Result:
+def follows(source: VerifiedSource, steps: Sequence[LoadStep]) -> Result:
     """Whether its power rises with the load."""
     powers = [step.powers.get(source.name) for step in steps]
     figures = {f"{s.level:.0%} [W]": power for s, power in zip(steps, powers, strict=True)}
@@ -137,7 +137,9 @@ def follows(source: Source, steps: Sequence[Step]) -> Result:
     return Result(source.name, figures, "agrees", "it rises with the load")
 
 
-def counter_over_power(counter: Source, gauge: Source, steps: Sequence[Step]) -> Result:
+def counter_over_power(
+    counter: VerifiedSource, gauge: VerifiedSource, steps: Sequence[LoadStep]
+) -> Result:
     """The counter's power over the integrated power of the same device, at each load."""
     subject = f"{counter.name} / {gauge.name}"
     ratios = {
@@ -153,7 +155,7 @@ def counter_over_power(counter: Source, gauge: Source, steps: Sequence[Step]) ->
     return _within(subject, ratios, worst - 1, tolerance(counter, gauge))
 
 
-def against(sensor: Source, meter: Source, steps: Sequence[Step]) -> Result:
+def against(sensor: VerifiedSource, meter: VerifiedSource, steps: Sequence[LoadStep]) -> Result:
     """meter = gain x sensor + offset, over the steps."""
     subject = f"{meter.name} = gain x {sensor.name} + offset"
     spoke = [s for s in steps if {sensor.name, meter.name} <= s.powers.keys()]
@@ -164,7 +166,7 @@ def against(sensor: Source, meter: Source, steps: Sequence[Step]) -> Result:
     if not moves(spoke, sensor, meter):
         why = f"the load moves one of them by less than {_LEAST_SPAN:.0%}"
         return Result(subject, empty, "not measurable here", why)
-    points = [Point(s.powers[sensor.name], s.powers[meter.name]) for s in spoke]
+    points = [CalibrationPoint(s.powers[sensor.name], s.powers[meter.name]) for s in spoke]
     try:
         made = fit(points, meter.uncertainty_ratio)
     except WattscanError as error:  # one falls while the other rises
@@ -177,7 +179,9 @@ def against(sensor: Source, meter: Source, steps: Sequence[Step]) -> Result:
     )
 
 
-def burst(counter: Source, gauge: Source, period: Seconds, step: Step, loaded: bool) -> Result:
+def burst(
+    counter: VerifiedSource, gauge: VerifiedSource, period: Seconds, step: LoadStep, loaded: bool
+) -> Result:
     """The error of integrated power while the load goes on and off; `loaded`: whether the load
     moves both."""
     subject = f"{gauge.name} against {counter.name}"

@@ -33,7 +33,7 @@ STATED = ("data", "split", "licence", "intended_use")
 
 
 @dataclass(frozen=True)
-class Entry:
+class ModelEntry:
     """`path`: the file; `name`: the model's; `variant`: empty for what the graph tells; `stated`:
     texts by the keys of `STATED`; `quality`: its score, where there is one; `samples`: a folder of
     inputs that go with it."""
@@ -50,7 +50,7 @@ class Entry:
     labels: tuple[str, ...] = ()
 
 
-def imported(folder: Path, entry: Entry) -> Entry:
+def imported(folder: Path, entry: ModelEntry) -> ModelEntry:
     """The entry with what an exported folder says; what the user says comes first.
 
     Raises: WattscanError: as `imports.read_folder`.
@@ -63,7 +63,7 @@ def imported(folder: Path, entry: Entry) -> Entry:
     )
 
 
-def add(models: Path, entry: Entry, over: bool = False) -> Path:
+def add(models: Path, entry: ModelEntry, over: bool = False) -> Path:
     """Put the file, its card and its sample inputs into the model folder; returns its own folder.
 
     Args:
@@ -104,7 +104,7 @@ def add(models: Path, entry: Entry, over: bool = False) -> Path:
     return folder
 
 
-def _write(folder: Path, variant: str, entry: Entry, inputs: list[dict[str, Any]]) -> None:
+def _write(folder: Path, variant: str, entry: ModelEntry, inputs: list[dict[str, Any]]) -> None:
     version = folder / _VERSION
     version.mkdir(parents=True)
     name = form.served_name(entry.path)

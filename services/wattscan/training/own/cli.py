@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from wattscan.contracts import Quality, WattscanError
-from wattscan.training.own.add import STATED, Entry, add, imported
+from wattscan.training.own.add import STATED, ModelEntry, add, imported
 
 _HELP = {
     "data": "what it was trained on",
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser, models: Path) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Add it; returns the exit code. Raises: WattscanError."""
-    entry = Entry(
+    entry = ModelEntry(
         path=args.file,
         name=args.name,
         variant=args.variant,

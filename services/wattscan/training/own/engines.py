@@ -17,7 +17,7 @@ from wattscan.samples import Sample
 from wattscan.training.agreement import REFERENCE
 from wattscan.training.own.outputs import Answers, compare, relative_error
 from wattscan.training.steady import opened
-from wattscan.training.tune import Options, Say, costs_in
+from wattscan.training.tune import Say, TuneOptions, costs_in
 
 COMPARED = 8
 """On so many samples an engine is compared with ONNX Runtime."""
@@ -108,7 +108,7 @@ class Tuner:
 
     samples: Sequence[Sample]
 
-    def __call__(self, card: ModelCard, options: Options, say: Say) -> Tuning | None:
+    def __call__(self, card: ModelCard, options: TuneOptions, say: Say) -> Tuning | None:
         """As `training.tune.Measure`."""
         with contextlib.ExitStack() as stack:
             engines: dict[str, Engine] = {}

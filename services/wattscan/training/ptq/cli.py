@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wattscan.contracts import WattscanError
 from wattscan.training.ptq.plan import LAYERS, TOLERANCE
-from wattscan.training.ptq.quantize import Wanted, quantize
+from wattscan.training.ptq.quantize import QuantizeRequest, quantize
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     suffix = ".onnx" if args.onnx else ".tflite"
     if path.suffix.lower() != suffix:
         raise WattscanError(f"{path} does not end in {suffix}: name it with the other option")
-    wanted = Wanted(
+    wanted = QuantizeRequest(
         path=path,
         given=[args.data] if args.data else [],
         out=args.out or path.parent,

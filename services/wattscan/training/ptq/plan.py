@@ -92,7 +92,7 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuantizeOptions:
     """Samples for calibration and for comparison, and the labels of the latter, or none;
     `tolerance`: the largest `Tried.error`."""
 

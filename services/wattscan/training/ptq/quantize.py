@@ -20,8 +20,8 @@ from wattscan.training.ptq.plan import (
     BUILDS,
     LAYERS,
     TOLERANCE,
-    Asked,
     Outcome,
+    QuantizeOptions,
     Quantizer,
     Say,
     Tried,
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class QuantizeRequest:
     """`path`: a file in float; `given`: what `--data` names; `out`: the folder for what is made;
     `keep`: layers that stay in float; `tolerance`: how far off the variant may be, as 1 - Dice or
     1 - top-1, or as a relative error, and with labels how much lower the AUC-ROC; `layers`: how
@@ -49,7 +49,7 @@ class Wanted:
     seed: int = 2022
 
 
-def quantize(wanted: Wanted, say: Say) -> list[Path]:
+def quantize(wanted: QuantizeRequest, say: Say) -> list[Path]:
     """Write `<name>-int8.<suffix>` and, where another build is better in some engine,
     `<name>-int8-<engine>.<suffix>`; returns their paths. `say` is told what is done and found.
 
@@ -77,7 +77,9 @@ def quantize(wanted: Wanted, say: Say) -> list[Path]:
         f"{len(calibration)} inputs from {given.name} to measure ranges, {len(held_out)} others to "
         "compare with the file in float"
     )
-    asked = Asked(calibration, held_out, wanted.keep, wanted.tolerance, wanted.layers, labels)
+    asked = QuantizeOptions(
+        calibration, held_out, wanted.keep, wanted.tolerance, wanted.layers, labels
+    )
     with tempfile.TemporaryDirectory(prefix="wattscan-int8-") as name:
         folder = Path(name)
         quantizer = _quantizer(wanted.path, calibration, folder)
@@ -137,7 +139,7 @@ def _agreement(tried: Tried) -> str:
     return told(tried.compared) + area
 
 
-def _refuse_far(found: Outcome, wanted: Wanted) -> None:
+def _refuse_far(found: Outcome, wanted: QuantizeRequest) -> None:
     best = found.best(wanted.tolerance)
     if best.error <= wanted.tolerance:
         return
@@ -148,7 +150,7 @@ def _refuse_far(found: Outcome, wanted: Wanted) -> None:
     )
 
 
-def _advice(found: Outcome, wanted: Wanted) -> str:
+def _advice(found: Outcome, wanted: QuantizeRequest) -> str:
     if found.costly:
         layers = " ".join(f"--keep-float {layer!r}" for layer, _ in found.costly[:2])
         return f"Try {layers}, which gains most; or FP16 (--variants fp16); or QAT"
@@ -163,7 +165,7 @@ def _advice(found: Outcome, wanted: Wanted) -> str:
     )
 
 
-def _write(found: Outcome, wanted: Wanted, say: Say) -> list[Path]:
+def _write(found: Outcome, wanted: QuantizeRequest, say: Say) -> list[Path]:
     """The best engine's build under the plain name, others under their engines' names."""
     wanted.out.mkdir(parents=True, exist_ok=True)
     best = found.best(wanted.tolerance)

@@ -16,9 +16,9 @@ from wattscan.training.own import engines, form, labels, outputs
 from wattscan.training.ptq.plan import (
     ALL,
     BUILDS,
-    Asked,
     Build,
     Outcome,
+    QuantizeOptions,
     Quantizer,
     Say,
     Tried,
@@ -37,7 +37,7 @@ class Search:
     """Of one file: `quantizer` builds, `folder` takes the builds, `say` is told what is done."""
 
     quantizer: Quantizer
-    asked: Asked
+    asked: QuantizeOptions
     folder: Path
     say: Say
 

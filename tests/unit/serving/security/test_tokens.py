@@ -9,7 +9,7 @@ import pytest
 from wattscan.contracts import WattscanError
 from wattscan.serving.errors import Forbidden, Unauthenticated
 from wattscan.serving.security import tokens as module
-from wattscan.serving.security.tokens import Client, Tokens
+from wattscan.serving.security.tokens import TokenOwner, Tokens
 
 READER, OWNER, NEW = "r" * 20, "o" * 24, "n" * 20
 LINES = f"# who may call\nclinic infer {READER}   # the ward\n\noffice admin {OWNER}\n"
@@ -48,8 +48,8 @@ def tokens(path, clock):
 
 
 def test_a_token_has_its_role(tokens):
-    assert tokens.check(f"Bearer {READER}", "infer") == Client("clinic", "infer")
-    assert tokens.check(f"Bearer {OWNER}", "infer") == Client("office", "admin")
+    assert tokens.check(f"Bearer {READER}", "infer") == TokenOwner("clinic", "infer")
+    assert tokens.check(f"Bearer {OWNER}", "infer") == TokenOwner("office", "admin")
     assert tokens.check(f"Bearer {OWNER}", "admin").name == "office"
     with pytest.raises(Forbidden, match="role admin"):
         tokens.check(f"Bearer {READER}", "admin")

@@ -6,17 +6,17 @@ import pytest
 
 from wattscan.telemetry.verify import page, results
 from wattscan.telemetry.verify.polling import Poll, Track
-from wattscan.telemetry.verify.results import Result, Source, Step, Totals
+from wattscan.telemetry.verify.results import LoadStep, Result, Totals, VerifiedSource
 from wattscan.units import Joules, Seconds
 
-COUNTER = Source("meter", "gpu0", "board", True, 0.05, Seconds(0.1), is_device=True)
-GAUGE = Source("gauge", "gpu0", "board", False, 0.01, Seconds(0.1))
+COUNTER = VerifiedSource("meter", "gpu0", "board", True, 0.05, Seconds(0.1), is_device=True)
+GAUGE = VerifiedSource("gauge", "gpu0", "board", False, 0.01, Seconds(0.1))
 
 
 def steps(counter, gauge):
     levels = [n / (len(counter) - 1) for n in range(len(counter))]
     pairs = zip(levels, counter, gauge, strict=True)
-    return [Step(level, {COUNTER.name: c, GAUGE.name: g}) for level, c, g in pairs]
+    return [LoadStep(level, {COUNTER.name: c, GAUGE.name: g}) for level, c, g in pairs]
 
 
 def test_a_new_time_with_the_same_figure_is_a_move():
@@ -97,7 +97,7 @@ def test_a_power_follows_the_load(powers, verdict):
 
 
 def test_a_source_that_falls_silent_in_a_step_is_not_judged():
-    silent = [*steps([10, 20], [10, 20]), Step(1.0, {})]
+    silent = [*steps([10, 20], [10, 20]), LoadStep(1.0, {})]
     found = results.follows(COUNTER, silent)
     assert found.verdict == "not measurable here" and "silent" in found.why
 
@@ -113,7 +113,7 @@ def test_a_source_that_falls_silent_in_a_step_is_not_judged():
 )
 def test_a_burst_has_an_error(shown, loaded, verdict):
     powers = {COUNTER.name: 50.0} | ({} if shown is None else {GAUGE.name: shown})
-    found = results.burst(COUNTER, GAUGE, Seconds(0.2), Step(0.5, powers), loaded)
+    found = results.burst(COUNTER, GAUGE, Seconds(0.2), LoadStep(0.5, powers), loaded)
     assert found.verdict == verdict
     if shown is not None:
         assert found.figures["error [%]"] == pytest.approx(100 * (shown / 50 - 1))
@@ -137,7 +137,7 @@ def test_sampling_may_take_a_hundredth_of_a_processor():
 
 
 def report(*found):
-    return page.Report(
+    return page.VerifyReport(
         target="nvidia",
         title="NVIDIA GPU",
         date=datetime.date(2026, 11, 28),

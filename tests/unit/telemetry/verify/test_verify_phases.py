@@ -10,7 +10,8 @@ from verify_rig import Blocking
 from wattscan.contracts import EnergyReading, Method, PowerReading, SensorChoice
 from wattscan.targets import load_target
 from wattscan.telemetry.discovery import FoundSensor
-from wattscan.telemetry.verify.phases import Plan, Verification
+from wattscan.telemetry.verify.found_sources import VerifyPlan
+from wattscan.telemetry.verify.phases import Verification
 from wattscan.units import Seconds
 
 
@@ -67,7 +68,7 @@ def test_the_phases_compare_what_is_there(factor, verdict):
     rig, choice = Rig(factor), SensorChoice("nvml", {})
     found, beside = FoundSensor(Counting(rig), choice), FoundSensor(Showing(rig), choice)
     told = []
-    plan = Plan(Seconds(0.3), Seconds(0.05), [0.0, 0.5, 1.0], told.append)
+    plan = VerifyPlan(Seconds(0.3), Seconds(0.05), [0.0, 0.5, 1.0], told.append)
     with Verification(load_target("nvidia"), [found], [beside], rig, plan) as verification:
         verification.poll()
         assert {r.subject: r.verdict for r in verification.reads()} == {
@@ -94,7 +95,7 @@ def test_the_phases_go_on_without_a_source_that_blocks(after):
     rig, choice = Rig(1.0), SensorChoice("nvml", {})
     blocking, told = Blocking("other", rig.count, after), []
     sensors = [FoundSensor(each, choice) for each in (Counting(rig), blocking, Showing(rig))]
-    plan = Plan(Seconds(0.3), Seconds(0.05), [0.0, 0.5, 1.0], told.append)
+    plan = VerifyPlan(Seconds(0.3), Seconds(0.05), [0.0, 0.5, 1.0], told.append)
     begin = time.monotonic()
     with Verification(load_target("nvidia"), sensors, [], rig, plan) as verification:
         verification.poll()

@@ -15,7 +15,7 @@ from wattscan.installation import models_folder
 from wattscan.serving.repository.folder import find_models
 from wattscan.training.check import findings
 from wattscan.training.inventory import list_models
-from wattscan.training.own.add import Entry, add
+from wattscan.training.own.add import ModelEntry, add
 
 QUALITY = (Quality("dice", "ours, 200 scans", 0.91),)
 
@@ -27,7 +27,7 @@ def models(tmp_path):
     for number in range(3):
         array = np.full((1, 2, 8, 8), number, np.float32)
         np.save(tmp_path / "inputs" / f"{number}.npy", array)
-    entry = Entry(
+    entry = ModelEntry(
         good(tmp_path / "m.onnx"),
         "lesion",
         stated={"licence": "MIT", "data": "ours"},
@@ -82,7 +82,7 @@ def test_beside_a_tasks_models_each_stays_what_it_is(models):
 
 
 def test_one_of_that_name_is_written_over_when_asked(models, tmp_path):
-    entry = Entry(good(tmp_path / "other.onnx"), "lesion")
+    entry = ModelEntry(good(tmp_path / "other.onnx"), "lesion")
     with pytest.raises(WattscanError, match=r"there is a model lesion-fp32 .* with --replace"):
         add(models, entry)
     add(models, entry, over=True)
@@ -95,7 +95,7 @@ def test_one_of_that_name_is_written_over_when_asked(models, tmp_path):
     ("a b", ""), ("../x", ""), ("lesion", "mine"), ("", ""),
 ])  # fmt: skip
 def test_a_name_that_cannot_be(tmp_path, name, variant):
-    entry = Entry(good(tmp_path / "m.onnx"), name, variant)
+    entry = ModelEntry(good(tmp_path / "m.onnx"), name, variant)
     with pytest.raises(WattscanError, match="cannot be a model's name"):
         add(tmp_path / "models", entry)
 
@@ -103,7 +103,7 @@ def test_a_name_that_cannot_be(tmp_path, name, variant):
 def test_inputs_that_do_not_fit_are_told_before_anything_is_written(tmp_path):
     (tmp_path / "inputs").mkdir()
     np.save(tmp_path / "inputs" / "a.npy", np.zeros((3, 3), np.float32))
-    entry = Entry(good(tmp_path / "m.onnx"), "lesion", samples=tmp_path / "inputs")
+    entry = ModelEntry(good(tmp_path / "m.onnx"), "lesion", samples=tmp_path / "inputs")
     with pytest.raises(WattscanError, match="and x takes"):
         add(tmp_path / "models", entry)
     assert not (tmp_path / "models").exists()

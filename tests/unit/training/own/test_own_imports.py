@@ -12,7 +12,7 @@ from PIL import Image
 
 from wattscan.contracts import WattscanError
 from wattscan.picture_steps import Steps
-from wattscan.training.own.add import Entry, add, imported
+from wattscan.training.own.add import ModelEntry, add, imported
 from wattscan.training.own.data import _module
 from wattscan.training.own.imports import read_folder
 
@@ -119,7 +119,9 @@ def test_folders_that_are_none(tmp_path):
 
 
 def test_the_folder_becomes_a_model_with_a_preprocessing(tmp_path):
-    entry = imported(timm(tmp_path / "export"), Entry(tmp_path, "lesion", stated={"data": "ours"}))
+    entry = imported(
+        timm(tmp_path / "export"), ModelEntry(tmp_path, "lesion", stated={"data": "ours"})
+    )
     folder = add(tmp_path / "models", entry)
     card = json.loads((folder / "card.json").read_text())
     assert (card["licence"], card["data"], card["labels"]) == ("mit", "ours", ["a", "b"])

@@ -13,7 +13,7 @@ from wattscan.bench.own_scores import evidence_of
 from wattscan.contracts import WattscanError
 from wattscan.training.own import data, engines
 from wattscan.training.own.labels import auc_roc
-from wattscan.training.ptq.quantize import Wanted, quantize
+from wattscan.training.ptq.quantize import QuantizeRequest, quantize
 
 CODE = """
 import numpy as np
@@ -71,7 +71,7 @@ def test_what_each_file_tells_of_the_findings(given, tmp_path):
 
 def test_a_quantized_file_is_held_to_what_it_loses(given, tmp_path):
     told = []
-    quantize(Wanted(classifier(tmp_path / "a.onnx"), given, tmp_path / "out"), told.append)
+    quantize(QuantizeRequest(classifier(tmp_path / "a.onnx"), given, tmp_path / "out"), told.append)
     rows = [line for line in told if "AUC-ROC" in line]
     assert rows and all("AUC-ROC 1.0000 (float 1.0000)" in row for row in rows), told
 
@@ -80,7 +80,9 @@ def test_labels_that_do_not_fit_the_file_are_told_before_a_build(given, tmp_path
     given[1].write_text(CODE.format(label="1"))
     told = []
     with pytest.raises(WattscanError, match="gives every input the same label"):
-        quantize(Wanted(classifier(tmp_path / "a.onnx"), given, tmp_path / "out"), told.append)
+        quantize(
+            QuantizeRequest(classifier(tmp_path / "a.onnx"), given, tmp_path / "out"), told.append
+        )
     assert not any(line.startswith("Building") for line in told)
 
 

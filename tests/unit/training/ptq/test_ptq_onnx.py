@@ -15,14 +15,14 @@ from wattscan.training.own.form import datatype_in
 from wattscan.training.own.outputs import Compared
 from wattscan.training.ptq import onnx_repair
 from wattscan.training.ptq.plan import ALL, HEAVY, Build, InFloat, Outcome, Tried
-from wattscan.training.ptq.quantize import Wanted, quantize, report
+from wattscan.training.ptq.quantize import QuantizeRequest, quantize, report
 
 
 def quantized(tmp_path, path, told=None, **settings):
     data = tmp_path / "data"
     if not data.exists():
         samples(data)
-    wanted = Wanted(path, [data], tmp_path / "out", **settings)
+    wanted = QuantizeRequest(path, [data], tmp_path / "out", **settings)
     return quantize(wanted, (told if told is not None else []).append)
 
 
@@ -123,7 +123,7 @@ def test_too_few_inputs_and_none(tmp_path):
     with pytest.raises(WattscanError, match="has 3 inputs, and 4 are the least"):
         quantized(tmp_path, path)
     with pytest.raises(WattscanError, match="--data is missing: INT8 needs real inputs"):
-        quantize(Wanted(path, [], tmp_path), print)
+        quantize(QuantizeRequest(path, [], tmp_path), print)
 
 
 def test_nodes_without_names_get_some(tmp_path):

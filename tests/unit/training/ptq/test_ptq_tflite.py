@@ -11,7 +11,7 @@ from wattscan.installation import models_folder
 from wattscan.training import edge_tpu, tflite_file
 from wattscan.training.own.form import datatype_in
 from wattscan.training.ptq.plan import ALL, Build
-from wattscan.training.ptq.quantize import Wanted, quantize
+from wattscan.training.ptq.quantize import QuantizeRequest, quantize
 from wattscan.training.ptq.tflite_build import TFLiteQuantizer
 from wattscan.training.ptq.tflite_repair import repaired
 
@@ -123,11 +123,11 @@ def test_every_operator_is_in_8_bits_and_the_edge_tpu_takes_it(tmp_path, frames)
 
 def test_a_file_is_written_and_told_of(tmp_path, frames):
     told = []
-    (path,) = quantize(Wanted(FILE, [frames], tmp_path, layers=0), told.append)
+    (path,) = quantize(QuantizeRequest(FILE, [frames], tmp_path, layers=0), told.append)
     assert path.name == "model-int8.tflite" and datatype_in(path) == "int8"
     assert any(line.startswith("Edge TPU: ") for line in told)
     with pytest.raises(WattscanError, match="is in INT8 already"):
-        quantize(Wanted(path, [frames], tmp_path), told.append)
+        quantize(QuantizeRequest(path, [frames], tmp_path), told.append)
 
 
 def test_sparse_weights_are_refused_by_name(tmp_path):

@@ -8,7 +8,7 @@ from wattscan.contracts import TensorSpec
 from wattscan.serving.protocols.oip.datatypes import config_type, name_of
 from wattscan.serving.repository.config import VersionPolicy
 from wattscan.serving.repository.loaded import LoadedModel
-from wattscan.serving.repository.repository import Entry
+from wattscan.serving.repository.repository import IndexEntry
 from wattscan.serving.repository.statistics import Duration, Snapshot
 from wattscan.wire import open_inference_pb2 as pb
 
@@ -77,7 +77,7 @@ def statistics(model: LoadedModel) -> pb.ModelStatistics:
     return made
 
 
-def index(entries: Sequence[Entry], ready_only: bool) -> pb.RepositoryIndexResponse:
+def index(entries: Sequence[IndexEntry], ready_only: bool) -> pb.RepositoryIndexResponse:
     """A line for each version."""
     made = pb.RepositoryIndexResponse()
     for entry in entries:

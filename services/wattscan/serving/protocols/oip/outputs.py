@@ -13,7 +13,7 @@ from wattscan.serving.errors import RequestRefused
 from wattscan.serving.messages import Message
 from wattscan.serving.protocols.fields import large_field
 from wattscan.serving.protocols.oip.datatypes import name_of
-from wattscan.serving.protocols.oip.shared_memory import Region, SharedMemory, region_of
+from wattscan.serving.protocols.oip.shared_memory import SharedMemory, TensorRegion, region_of
 from wattscan.serving.repository.loaded import LoadedModel
 from wattscan.wire import open_inference_pb2 as pb
 
@@ -21,17 +21,17 @@ _RAW = pb.ModelInferResponse.RAW_OUTPUT_CONTENTS_FIELD_NUMBER
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RequestedOutput:
     """An output that the request asks for, and the region to put it into, if not the response."""
 
     name: str
-    region: Region | None
+    region: TensorRegion | None
 
 
-def wanted_outputs(request: pb.ModelInferRequest, model: LoadedModel) -> list[Wanted]:
+def wanted_outputs(request: pb.ModelInferRequest, model: LoadedModel) -> list[RequestedOutput]:
     """What the request asks for; all outputs where it names none. Raises: RequestRefused."""
     if not request.outputs:
-        return [Wanted(spec.name, None) for spec in model.outputs]
+        return [RequestedOutput(spec.name, None) for spec in model.outputs]
     known = [spec.name for spec in model.outputs]
     wanted = []
     for output in request.outputs:
@@ -41,13 +41,13 @@ def wanted_outputs(request: pb.ModelInferRequest, model: LoadedModel) -> list[Wa
             )
         if "classification" in output.parameters:
             raise RequestRefused("the classification extension is not offered: ask for the tensor")
-        wanted.append(Wanted(output.name, region_of(output.parameters)))
+        wanted.append(RequestedOutput(output.name, region_of(output.parameters)))
     return wanted
 
 
 def response(
     request: pb.ModelInferRequest,
-    wanted: Sequence[Wanted],
+    wanted: Sequence[RequestedOutput],
     outputs: Mapping[str, Array],
     call: Call,
     memory: SharedMemory,
@@ -91,7 +91,9 @@ def _energy(energy: EnergyShare | None) -> dict[str, pb.InferParameter]:
     return parameters
 
 
-def _place(tensor: pb.ModelInferResponse.InferOutputTensor, region: Region, byte_size: int) -> None:
+def _place(
+    tensor: pb.ModelInferResponse.InferOutputTensor, region: TensorRegion, byte_size: int
+) -> None:
     tensor.parameters["shared_memory_region"].string_param = region.name
     tensor.parameters["shared_memory_byte_size"].int64_param = byte_size
     if region.offset:

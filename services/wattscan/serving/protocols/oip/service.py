@@ -20,7 +20,7 @@ from wattscan.serving.protocols.fields import large_field
 from wattscan.serving.protocols.oip import models
 from wattscan.serving.protocols.oip.inputs import InferRequest, arrays_of, read_request
 from wattscan.serving.protocols.oip.memory_methods import MemoryMethods
-from wattscan.serving.protocols.oip.outputs import Wanted, response, wanted_outputs
+from wattscan.serving.protocols.oip.outputs import RequestedOutput, response, wanted_outputs
 from wattscan.serving.protocols.oip.shared_memory import SharedMemory
 from wattscan.serving.repository.loaded import LoadedModel
 from wattscan.serving.rpc import Method, Service, explain, parsed
@@ -86,7 +86,7 @@ class InferenceService:
     def _answer(self, request: InferRequest, call: Call) -> list[Message]:
         head = request.head
         _apply_parameters(head, call)
-        wanted: list[Wanted] = []
+        wanted: list[RequestedOutput] = []
 
         def read(model: LoadedModel) -> dict[str, Array]:
             # What is asked for is checked before anything is computed.

@@ -19,7 +19,7 @@ _MOST = 256
 
 
 @dataclass(frozen=True)
-class Region:
+class TensorRegion:
     """What a tensor's parameters name. `byte_size` is the tensor's."""
 
     name: str
@@ -91,7 +91,7 @@ class SharedMemory:
             for each, region in chosen.items()
         }
 
-    def read(self, region: Region) -> bytes:
+    def read(self, region: TensorRegion) -> bytes:
         """The bytes of a tensor. Raises: RequestRefused."""
         if region.byte_size > self._max_bytes:
             raise RequestRefused(f"a tensor in shared memory has more than {self._max_bytes} bytes")
@@ -106,7 +106,7 @@ class SharedMemory:
             raise RequestRefused("the shared memory has become smaller than its region")
         return data
 
-    def write(self, region: Region, array: Array) -> None:
+    def write(self, region: TensorRegion, array: Array) -> None:
         """Put a tensor there. Raises: RequestRefused."""
         if array.nbytes > region.byte_size:
             raise RequestRefused(
@@ -123,7 +123,7 @@ class SharedMemory:
         if self._enabled:
             self.unregister("")
 
-    def _place(self, region: Region) -> tuple[int, int]:
+    def _place(self, region: TensorRegion) -> tuple[int, int]:
         self._check_enabled()
         registered = self._regions.get(region.name)
         if registered is None:
@@ -140,7 +140,7 @@ class SharedMemory:
             )
 
 
-def region_of(parameters: Mapping[str, pb.InferParameter]) -> Region | None:
+def region_of(parameters: Mapping[str, pb.InferParameter]) -> TensorRegion | None:
     """The region that a tensor's parameters name, if any. Raises: RequestRefused."""
     if "shared_memory_region" not in parameters:
         return None
@@ -149,7 +149,7 @@ def region_of(parameters: Mapping[str, pb.InferParameter]) -> Region | None:
     offset = parameters.get("shared_memory_offset")
     if size is None:
         raise RequestRefused("a tensor in shared memory needs shared_memory_byte_size")
-    return Region(name, offset.int64_param if offset is not None else 0, size.int64_param)
+    return TensorRegion(name, offset.int64_param if offset is not None else 0, size.int64_param)
 
 
 def _open(path: Path) -> int:

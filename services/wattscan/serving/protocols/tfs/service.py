@@ -18,7 +18,7 @@ PREDICTION_SERVICE = pb.DESCRIPTOR.services_by_name["PredictionService"].full_na
 MODEL_SERVICE = pb.DESCRIPTOR.services_by_name["ModelService"].full_name
 
 
-class TensorFlowServing:
+class TensorFlowService:
     """Translates between messages and the pipeline."""
 
     def __init__(self, pipeline: Pipeline, limits: Limits) -> None:

@@ -13,8 +13,8 @@ from wattscan.contracts import Finding, InvalidImage, Limits, TensorSpec
 from wattscan.serving.call import Call
 from wattscan.serving.errors import NotServed, RequestRefused
 from wattscan.serving.jobs import TensorJob
-from wattscan.serving.protocols.tfs.service import TensorFlowServing
-from wattscan.serving.repository.repository import Entry
+from wattscan.serving.protocols.tfs.service import TensorFlowService
+from wattscan.serving.repository.repository import IndexEntry
 from wattscan.wire import tensorflow_serving_pb2 as pb
 
 FLOAT32 = np.dtype(np.float32)
@@ -48,11 +48,11 @@ class Models:
 
     def index(self):
         return [
-            Entry("chest", 0, False, "its TOML"),
-            Entry("chest", 1, False, "its changed files"),
-            Entry("chest", 1, True),
-            Entry("chest", 2, False, "broken"),
-            Entry("gone", 0, False, "unloaded"),
+            IndexEntry("chest", 0, False, "its TOML"),
+            IndexEntry("chest", 1, False, "its changed files"),
+            IndexEntry("chest", 1, True),
+            IndexEntry("chest", 2, False, "broken"),
+            IndexEntry("gone", 0, False, "unloaded"),
         ]
 
 
@@ -74,7 +74,7 @@ class Pipeline:
 
 
 def methods(pipeline):
-    services = TensorFlowServing(pipeline, Limits()).services()
+    services = TensorFlowService(pipeline, Limits()).services()
     return {name: method for service in services for name, method in service.methods.items()}
 
 

@@ -1,4 +1,4 @@
-"""Reasons for want of evidence: what `valid` needs, and the record does not have."""
+"""Checks of what is missing: evidence that `valid` needs, and the record does not have."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from wattscan.collector.evidence import Evidence, repeats
 from wattscan.collector.names import listed, title_of
 
 
-def _ended(evidence: Evidence) -> list[WindowFigures]:
-    """Of a window that was cut short, more is missing than its evidence."""
-    return [window for window in evidence.windows if window.duration is not None]
-
-
 def temperature_not_measured(evidence: Evidence) -> str | None:
-    """The start temperature of a window."""
+    """No start temperature of a window."""
     bare = [w for w in evidence.windows if w.start_temperature is None]
     return f"The temperature was not measured in {repeats(bare)}." if bare else None
 
 
 def source_not_recorded(evidence: Evidence) -> str | None:
-    """Which domain the tables read."""
+    """Nothing that tells which domain the tables read."""
     bare = [w for w in _ended(evidence) if w.gross is not None and not w.source_told]
     if not bare:
         return None
@@ -27,13 +22,13 @@ def source_not_recorded(evidence: Evidence) -> str | None:
 
 
 def warmup_not_recorded(evidence: Evidence) -> str | None:
-    """The warm-up before a load."""
+    """No warm-up before a load."""
     bare = [w for w in _ended(evidence) if w.warmup_duration is None]
     return f"No warm-up is on record before the load of {repeats(bare)}." if bare else None
 
 
 def cooldown_unwatched(evidence: Evidence) -> str | None:
-    """The temperature that ends a cooldown."""
+    """A cooldown that had no temperature to end by."""
     count = evidence.record.cooldowns_unwatched
     if not count:
         return None
@@ -44,20 +39,20 @@ def cooldown_unwatched(evidence: Evidence) -> str | None:
 
 
 def clocks_not_recorded(evidence: Evidence) -> str | None:
-    """The clocks of generator and recorder."""
+    """Nothing that tells of the clocks of generator and recorder."""
     if evidence.record.clocks is not None:
         return None
     return "Nothing on record tells whether the clocks of generator and recorder agree."
 
 
 def idle_not_measured(evidence: Evidence) -> str | None:
-    """The idle phase of a window, without which there is no net energy."""
+    """No idle power of a window, and so no net energy."""
     bare = [w for w in evidence.windows if w.gross is not None and w.net is None]
     return f"The idle power was not measured in {repeats(bare)}: no net energy." if bare else None
 
 
 def requests_not_recorded(evidence: Evidence) -> str | None:
-    """Answered, failed and dropped queries, all three."""
+    """Answered, failed and dropped queries are not all on record."""
     bare = [w for w in _ended(evidence) if w.queries is None or not w.queries.whole]
     if not bare:
         return None
@@ -65,7 +60,7 @@ def requests_not_recorded(evidence: Evidence) -> str | None:
 
 
 def generator_cpu_not_recorded(evidence: Evidence) -> str | None:
-    """How busy the generator was."""
+    """Nothing that tells how busy the generator was."""
     bare = [w for w in _ended(evidence) if w.generator_cpu_ratio is None]
     if not bare:
         return None
@@ -73,7 +68,7 @@ def generator_cpu_not_recorded(evidence: Evidence) -> str | None:
 
 
 def model_not_recorded(evidence: Evidence) -> str | None:
-    """Which artifact ran, and in which engine."""
+    """No SHA-256 of the model that ran, or no backend, provider or format of its engine."""
     facts = evidence.cell.models
     bare = [w for w in _ended(evidence) if not w.model_told]
     if facts and bare:
@@ -84,7 +79,9 @@ def model_not_recorded(evidence: Evidence) -> str | None:
 
 
 def quality_not_recorded(evidence: Evidence) -> str | None:
-    """The score of both variants, of the artifacts that ran, on one data set."""
+    """No quality of the variant and of the reference by one metric, on one data set, for the files
+    that ran; of one variant alone, its own.
+    """
     if evidence.agreements and not evidence.quality_told:
         return None  # it has a reason of its own
     if not evidence.quality_ratios:
@@ -100,7 +97,7 @@ def quality_not_recorded(evidence: Evidence) -> str | None:
 
 
 def sensor_state_not_recorded(evidence: Evidence) -> str | None:
-    """Whether the sensor could be read."""
+    """Nothing that tells whether the sensor could be read at the edges."""
     if evidence.table is None:
         return None
     if evidence.table.up is None:
@@ -116,7 +113,12 @@ def sensor_state_not_recorded(evidence: Evidence) -> str | None:
 
 
 def uncertainty_not_recorded(evidence: Evidence) -> str | None:
-    """How far off the sensor may be."""
+    """No uncertainty of the sensor."""
     if evidence.table is None or evidence.table.uncertainty_ratio is not None:
         return None
     return f"The uncertainty of the sensor {evidence.table.sensor} is not on record."
+
+
+def _ended(evidence: Evidence) -> list[WindowFigures]:
+    """Of a window that was cut short, more is missing than its evidence."""
+    return [window for window in evidence.windows if window.duration is not None]
