@@ -11,6 +11,15 @@ T = TypeVar("T")
 Answer = dict[str, Any]
 
 
+def client_parser(description: str | None, checks: Mapping[str, object]) -> argparse.ArgumentParser:
+    """What every client is told: the server, the checks and the model."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("server", metavar="HOST:PORT")
+    parser.add_argument("--check", action="append", required=True, choices=checks)
+    parser.add_argument("--model", default="")
+    return parser
+
+
 def add_tls_options(parser: argparse.ArgumentParser) -> None:
     """Add the files that a connection by TLS needs."""
     parser.add_argument("--root-certificates", metavar="PEM", help="turns TLS on")

@@ -17,7 +17,7 @@ from typing import Any
 
 import grpc
 import tensorflow as tf
-from client_options import Answer, add_tls_options, print_answers
+from client_options import Answer, add_tls_options, client_parser, print_answers
 from tensorflow_asker import ENCODED, Asker, spec_of
 from tensorflow_serving.apis import (
     classification_pb2,
@@ -147,10 +147,7 @@ def _signature(signature: Any) -> Answer:
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("server", metavar="HOST:PORT")
-    parser.add_argument("--check", action="append", required=True, choices=CHECKS)
-    parser.add_argument("--model", default="")
+    parser = client_parser(__doc__, CHECKS)
     parser.add_argument("--model-version", type=int)
     parser.add_argument("--version-label")
     parser.add_argument("--signature", default="")

@@ -19,7 +19,7 @@ from typing import Any
 
 import grpc
 import numpy as np
-from client_options import Answer, add_tls_options, print_answers
+from client_options import Answer, add_tls_options, client_parser, print_answers
 from triton_asker import Asker, described
 from triton_streams import failed, infer_async, stream, stream_messages
 from tritonclient.grpc import (
@@ -185,10 +185,7 @@ CHECKS: dict[str, Callable[[Asker], Any]] = {
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("server", metavar="HOST:PORT")
-    parser.add_argument("--check", action="append", required=True, choices=CHECKS)
-    parser.add_argument("--model", default="")
+    parser = client_parser(__doc__, CHECKS)
     parser.add_argument("--model-version", default="")
     parser.add_argument("--input", action="append", default=[], metavar="NAME=NPY")
     parser.add_argument("--input-file", action="append", default=[], metavar="NAME=FILE")
