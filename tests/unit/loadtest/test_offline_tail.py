@@ -17,7 +17,7 @@ from loadtest.connection import Answer
 from loadtest.outage import Outage
 from loadtest.plan import PlannedWindow
 from loadtest.protocols import Requests
-from loadtest.scenarios import Offline, SendingGate
+from loadtest.scenarios import OfflineScenario, SendingGate
 from loadtest.tally import Tally
 from wattscan.workloads import Workload
 
@@ -30,7 +30,7 @@ def send(method, request, name):
 
 workload = Workload(scenario="Offline", in_flight=2)
 outage = Outage(lambda sentence: None, lambda: None)
-scenario = Offline(workload, Requests("/a/B", 1, (b"x",)), send, outage, "t")
+scenario = OfflineScenario(workload, Requests("/a/B", 1, (b"x",)), send, outage, "t")
 gate = SendingGate(1, PlannedWindow("t", "int8", 1), True, 1.0, (0, 1), 0.0, Tally())
 # The loop's time is that of its last turn, before the imports.
 gevent.get_hub().loop.update_now()
