@@ -56,7 +56,7 @@ class Load:
                     self.page = page.read().decode()
                 time.sleep(0.2)
 
-    def wait_for(self, event, timeout=60, **fields):
+    def wait_for(self, event, timeout=240, **fields):
         """Until the generator says so."""
 
         def told():
@@ -68,7 +68,7 @@ class Load:
 
         return wait_until(told, timeout, why=lambda: f"no {event} {fields}: {self.said}")
 
-    def end(self, timeout=90):
+    def end(self, timeout=240):
         """Wait for it; returns its exit code."""
         try:
             code = self.process.wait(timeout)

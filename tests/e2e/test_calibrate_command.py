@@ -121,7 +121,7 @@ def test_a_load_that_changes_nothing_gives_no_calibration(board):
 @pytest.mark.parametrize(
     "arguments, told",
     [
-        (("--load", "exit 3"), "ended before its step, with exit code 3"),
+        (("--load", "exit 3", "--seconds", "2"), "ended before its step, with exit code 3"),
         (("--seconds", "nan"), "seconds from 0.1 to 3600"),
         (("--settle", "inf"), "seconds from 0.1 to 3600"),
         (("--steps", "2"), "from 3 to 1000 steps"),
