@@ -25,8 +25,15 @@ def test_wheels_exist(name, machine, tmp_path):
     """Resolved for that processor's Linux, from wheels alone, by the lock's hashes."""
     if not UV.exists():
         pytest.skip("uv is not installed: make build/clients/images/.ready")
-    command = [UV, "pip", "install", "--dry-run", "--target", tmp_path, "--no-deps"]
-    command += ["--only-binary", ":all:", "--require-hashes", "-r", LOCKED / f"{name}.txt"]
+    command = [UV, "--system-certs", "pip", "install", "--dry-run", "--target", tmp_path]
+    command += [
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--require-hashes",
+        "-r",
+        LOCKED / f"{name}.txt",
+    ]
     command += ["--python-version", LOCKS[name].python]
     command += ["--python-platform", f"{machine}-manylinux_2_36"]
     # Elsewhere: uv reads the settings of the project around it.
