@@ -88,23 +88,18 @@ def test_models_that_are_no_tasks(tmp_path):
     with (folder / "lesion-int8" / "1" / "model.onnx").open("ab") as model:
         model.write(b"\x32\x03abc")  # another file
     named = ("--model", "lesion", "--model", "solo", "--protocol", "oip", "--images", "drawn")
-    # Of 300 queries a second a few go missing at an edge where the page is read late: then again.
-    for attempt in range(3):
-        runs = tmp_path / str(attempt)
-        command = [*WATTSCAN, "bench", "--models", str(folder), "--out", str(runs), *named]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr
-        assert "Measuring lesion, solo on cpu, FP32 against INT8: 6 windows" in done.stderr
-        (run,) = runs.iterdir()
-        report = json.loads((run / "tables.json").read_text())
-        found = [(cell["task"], cell["precision"]) for cell in report["cells"]]
-        assert found == [("lesion", "fp32"), ("lesion", "int8"), ("solo", "")]
-        codes = {reason["code"] for cell in report["cells"] for reason in cell["reasons"]}
-        assert not codes & {"images_not_counted", "model_not_recorded"}, codes
-        assert all(cell["joules_per_image"]["gross"]["mean"] > 0 for cell in report["cells"])
-        if "other_client" not in codes:
-            break
-    assert "other_client" not in codes
+    command = [*WATTSCAN, "bench", "--models", str(folder), "--out", str(tmp_path / "runs"), *named]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "Measuring lesion, solo on cpu, FP32 against INT8: 6 windows" in done.stderr
+    (run,) = (tmp_path / "runs").iterdir()
+    report = json.loads((run / "tables.json").read_text())
+    found = [(cell["task"], cell["precision"]) for cell in report["cells"]]
+    assert found == [("lesion", "fp32"), ("lesion", "int8"), ("solo", "")]
+    for cell in report["cells"]:
+        codes = {reason["code"] for reason in cell["reasons"]}
+        assert not codes & {"other_client", "images_not_counted", "model_not_recorded"}, codes
+        assert cell["joules_per_image"]["gross"]["mean"] > 0
     assert "(solo) in one variant" in done.stdout
     gone = subprocess.run(
         [*WATTSCAN, "bench", "--models", str(folder), "--model", "lesio", "--protocol", "oip"],

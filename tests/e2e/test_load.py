@@ -194,6 +194,7 @@ def test_a_service_that_is_gone_for_a_while_is_waited_for(start_service, load):
     start_service("--grpc-port", port)
     assert run.end(300) == 0, run.said
     assert run.total("wattscan_run_incidents_total", repeat="1", kind="server_lost") >= 1
+    assert not run.samples("wattscan_run_incidents_total", repeat="2")
     # Of 2,300 a second, as it was, a few are left; and it went on when the service was back.
     assert 0 < run.total(CLIENT, repeat="1", outcome="error") < 40
     assert run.total(CLIENT, repeat="2", outcome="ok") > 5

@@ -1,7 +1,8 @@
 """What the server says that it served, against what the generator says that it sent.
 
 The server's counters are sampled: what it served within a phase is known between two bounds, by the
-samples inside the phase and those around it. Only what lies outside of them is held against a run.
+samples inside the phase and those around it. A page is stamped before it is read, so its counts are
+of any moment of its scrape. Only what lies outside of the bounds is held against a run.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from wattscan import metrics
 from wattscan.collector.load import Queries
-from wattscan.collector.series import Series
+from wattscan.collector.series import FloatArray, Series
 from wattscan.collector.target_series import TargetSeries
 from wattscan.collector.windows import Phase, Run, Window
 from wattscan.profiles import IDLE, LOAD
@@ -51,8 +52,19 @@ class ServedRequests:
         self._series = [series for series in found if series.labels.get("task")]
         self._settle = 0.0 if run.scenario == _ONE_IN_FLIGHT else _SETTLE_SECONDS
         times = [series.times for series in (*self._series, up) if series]
-        # When the server's page was read.
+        # When the scrapes of the server's page began, and by when each had read it.
         self._page = np.unique(np.concatenate(times)) if times else np.empty(0)
+        self._read = self._page + self._took(target)
+
+    def _took(self, target: TargetSeries) -> FloatArray:
+        """How long each scrape took, s; 0 where that is not on record. Raises: WattscanError."""
+        took = np.zeros(self._page.shape)
+        if self._series:
+            durations = target.scrape_durations(self._series[0])
+            if durations is not None:
+                its = self._page.searchsorted(durations.times)
+                took[its] = durations.values
+        return took
 
     def compare(self, window: Window, queries: Queries | None, least: float, most: float) -> Served:
         """What the server's counters prove of a window; nothing where it has none. `least`, `most`:
@@ -74,12 +86,12 @@ class ServedRequests:
     def _at_least(self, several: Sequence[Series], phase: Phase) -> float:
         """Requests counted between the first and the last page read inside a phase."""
         begin, end = phase.start + self._settle, phase.start if phase.end is None else phase.end
-        first = int(self._page.searchsorted(begin, "left"))
-        if first == self._page.size:
+        first, past = int(self._page.searchsorted(begin, "left")), self._read_by(end)
+        if first >= past:
             return 0.0
         total = 0.0
         for series in several:
-            inside = series.between(begin, end)
+            inside = series.between(begin, self._page[past - 1])
             if inside.size:
                 # A labelled counter is born with its first request: it was 0 on the page before.
                 born = series.times[0] > self._page[first]
@@ -93,21 +105,27 @@ class ServedRequests:
         end = (phase.start if phase.end is None else phase.end) + self._settle
         if self._page[-1] < end:
             return float("inf")  # the server was not asked again
-        pages_before = self._page[: int(self._page.searchsorted(phase.start, "right"))]
+        known = self._read_by(phase.start)
+        page_before = self._page[known - 1] if known else -np.inf
         for series in several:
-            before = int(series.times.searchsorted(phase.start, "right")) - 1
+            before = int(series.times.searchsorted(page_before, "right")) - 1
             after = int(series.times.searchsorted(end, "left"))
             if after >= series.times.size:
                 return float("inf")  # the server was not asked again
             # A labelled counter is born with its first request. One that the last page before the
             # phase lacks is born in it, though a service from before a restart may have had it.
-            is_there = before >= 0 and series.times[before] == pages_before[-1]
+            is_there = before >= 0 and series.times[before] == page_before
             start = float(series.values[before]) if is_there else 0.0
             counted = float(series.values[after]) - start
             if counted < 0:
                 return float("inf")  # it was reset
             total += counted
         return total
+
+    def _read_by(self, moment: float) -> int:
+        """How many pages had been read by then: those before the first that had not."""
+        late = np.flatnonzero(self._read > moment)
+        return int(late[0]) if late.size else self._page.size
 
 
 def _is_of(series: Series, window: Window) -> bool:

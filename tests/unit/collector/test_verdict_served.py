@@ -18,6 +18,8 @@ from verdict_rig import (
     relabelled,
 )
 
+from wattscan import metrics
+
 
 @pytest.mark.parametrize("interval", [1.0, 5.0, 15.0])
 @pytest.mark.parametrize("profile", ["standard", "quick"])
@@ -46,6 +48,23 @@ def test_a_burst_of_a_new_client_between_two_pages_is_seen():
     found = cells(Spec(served=True, more=(burst,)))["fp32"]
     assert [reason.code for reason in found.reasons] == ["other_client"]
     assert "900 requests more" in found.reasons[0].sentence
+
+
+@pytest.mark.parametrize(("seconds", "proven"), [(0.4, set()), (0.0, {"other_client"})])
+def test_a_page_that_is_read_after_its_stamp_proves_nothing_of_that_moment(seconds, proven):
+    edges = [s.start for s in spans(Spec()) if s.phase == "load"]
+
+    def read_late(sample):
+        return sample._replace(value=sample.value + 30.0) if sample.at in edges else sample
+
+    def took(sample):
+        if sample.name == REQUESTS:
+            labels = {key: sample.labels[key] for key in ("job", "instance")}
+            name = metrics.SCRAPE_DURATION
+            yield sample._replace(name=name, labels=labels, value=seconds)
+
+    spec = Spec(served=True, interval=1.0, edits=(changed(REQUESTS, read_late),), more=(took,))
+    assert codes(spec) == proven == codes(spec, "int8")
 
 
 def test_answers_that_are_counted_a_moment_late_prove_nothing():

@@ -66,8 +66,9 @@ def counts_unsettled(evidence: Evidence) -> str | None:
 def other_client(evidence: Evidence) -> str | None:
     """The server served more than the generator sent, also requests of another model, or less. Its
     counters are sampled: only what lies outside of what the samples in and around the load leave
-    open counts. A counter that is new on a page was 0 on the page before. Where several queries are
-    in flight, samples within half a second of a start or an end are left out.
+    open counts, and a sample may be of any moment of its page's scrape. A counter that is new on a
+    page was 0 on the page before. Where several queries are in flight, samples within half a second
+    of a start or an end are left out.
     """
     more = [w for w in evidence.windows if w.served.foreign]
     less = [w for w in evidence.windows if w.served.missing]
