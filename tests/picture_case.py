@@ -14,9 +14,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from picture_makers import (
-    Values,
-)
+from picture_makers import Values
 
 NATIVE = {
     "implicit little endian": ImplicitVRLittleEndian,

@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from pydicom.uid import (
-    ExplicitVRLittleEndian,
-    RLELossless,
-)
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 from picture_case import AS_STORED, COLOURS, Case
-from picture_makers import (
-    COLOUR,
-    EIGHT,
-    PAIRS,
-    TWELVE,
-    dicom,
-    halved,
-    palette,
-    ybr,
-)
+from picture_makers import COLOUR, EIGHT, PAIRS, TWELVE, dicom, halved, palette, ybr
 
 COLOUR_CASES: tuple[Case, ...] = (
     *(

@@ -5,16 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from picture_case import AS_STORED, GRAY, INVERTED, NATIVE, REVERSED, Case
-from picture_makers import (
-    EIGHT,
-    SIGNED,
-    SIXTEEN,
-    TWELVE,
-    bordered,
-    dicom,
-    enhanced,
-    lut,
-)
+from picture_makers import EIGHT, SIGNED, SIXTEEN, TWELVE, bordered, dicom, enhanced, lut
 
 GRAY_CASES: tuple[Case, ...] = (
     *(

@@ -6,22 +6,10 @@ from pathlib import Path
 
 import numpy as np
 from pydicom.data import get_testdata_file
-from pydicom.uid import (
-    ImplicitVRLittleEndian,
-)
+from pydicom.uid import ImplicitVRLittleEndian
 
 from picture_case import AS_STORED, GRAY, Case
-from picture_makers import (
-    EIGHT,
-    SIGNED,
-    SIXTEEN,
-    TWELVE,
-    bare,
-    bitmaps,
-    dicom,
-    enhanced,
-    lut,
-)
+from picture_makers import EIGHT, SIGNED, SIXTEEN, TWELVE, bare, bitmaps, dicom, enhanced, lut
 
 GRAY_SHOWN_CASES: tuple[Case, ...] = (
     Case(

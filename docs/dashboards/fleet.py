@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.queries import (
-    ALERTS,
-    CELL,
-    MODEL,
-    TARGET,
-    energy_of_range,
-    latest,
-    of,
-    power,
-)
+from dashboards.queries import ALERTS, CELL, MODEL, TARGET, energy_of_range, latest, of, power
 from dashboards.spec import ONE_IS_GOOD, ZERO_IS_GOOD, Board, Panel, PanelRow, Query
 from wattscan import metrics
 

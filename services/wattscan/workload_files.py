@@ -8,10 +8,7 @@ from pathlib import Path
 
 from wattscan.contracts import WattscanError
 from wattscan.installation import locustfile
-from wattscan.settings import (
-    check_keys,
-    read_toml,
-)
+from wattscan.settings import check_keys, read_toml
 from wattscan.workload_settings import MOST_SECONDS, READERS
 from wattscan.workloads import DRAWN, PHANTOM, Workload
 

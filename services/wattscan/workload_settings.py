@@ -8,12 +8,7 @@ from typing import Any
 
 from wattscan.contracts import WattscanError, check_variant
 from wattscan.profiles import PROFILES, SCENARIOS
-from wattscan.settings import (
-    number,
-    one_of,
-    text,
-    whole_number,
-)
+from wattscan.settings import number, one_of, text, whole_number
 
 PROTOCOLS = ("wattscan.v1", "oip", "oip-shm", "tfs")
 """The typed protocol; Open Inference with raw contents, and with shared memory; TensorFlow

@@ -10,15 +10,8 @@ from typing import Any
 
 import numpy as np
 from client_options import Answer
-from tritonclient.grpc import (
-    InferenceServerClient,
-    InferInput,
-    InferRequestedOutput,
-    InferResult,
-)
-from tritonclient.utils import (
-    np_to_triton_dtype,
-)
+from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput, InferResult
+from tritonclient.utils import np_to_triton_dtype
 
 
 class Asker:

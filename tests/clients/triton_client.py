@@ -22,12 +22,7 @@ import numpy as np
 from client_options import Answer, add_tls_options, client_parser, print_answers
 from triton_asker import Asker, described
 from triton_streams import failed, infer_async, stream, stream_messages
-from tritonclient.grpc import (
-    InferInput,
-    InferRequestedOutput,
-    InferResult,
-    service_pb2,
-)
+from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult, service_pb2
 from tritonclient.utils import (
     InferenceServerException,
     np_to_triton_dtype,

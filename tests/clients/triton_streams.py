@@ -9,12 +9,8 @@ from typing import Any
 import grpc
 from client_options import Answer
 from triton_asker import Asker
-from tritonclient.grpc import (
-    service_pb2,
-)
-from tritonclient.utils import (
-    InferenceServerException,
-)
+from tritonclient.grpc import service_pb2
+from tritonclient.utils import InferenceServerException
 
 WAIT_SECONDS = 60
 UNKNOWN_MODEL = "no-such-model"

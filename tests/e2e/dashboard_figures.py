@@ -4,11 +4,7 @@ import itertools
 import json
 import re
 
-from dashboard_run import (
-    ROOT,
-    RUN,
-    SCRAPE_SECONDS,
-)
+from dashboard_run import ROOT, RUN, SCRAPE_SECONDS
 
 BOARDS = {
     path.stem: json.loads(path.read_text("utf-8"))

@@ -6,16 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import numpy as np
 import pytest
-from malformed import (
-    IN_STREAM,
-    INFER,
-    MALFORMED,
-    PREDICT,
-    SEGMENT,
-    data_of,
-    good_oip,
-    good_tfs,
-)
+from malformed import IN_STREAM, INFER, MALFORMED, PREDICT, SEGMENT, data_of, good_oip, good_tfs
 from rig import code_of, typed_request
 
 from wattscan.wire import open_inference_pb2 as oip

@@ -20,12 +20,7 @@ from wattscan.bench.own_scores import FileScores, evidence_of
 from wattscan.bench.own_variants import make_variants
 from wattscan.bench.record import Record
 from wattscan.bench.tuning import tune_models
-from wattscan.contracts import (
-    AUTO,
-    ModelCard,
-    Target,
-    WattscanError,
-)
+from wattscan.contracts import AUTO, ModelCard, Target, WattscanError
 from wattscan.engine_choice import Tuning, cheapest, same_engine
 from wattscan.samples import Sample
 from wattscan.serving.repository.config import CONFIG

@@ -8,13 +8,7 @@ from wattscan.collector.cells import Cell
 from wattscan.collector.compare_energy import why_not_one_machine
 from wattscan.collector.compare_facts import Fact, facts_of_both
 from wattscan.collector.compare_judgement import Thresholds
-from wattscan.collector.compare_pairs import (
-    Pair,
-    Terms,
-    energy_pairs,
-    latency_pairs,
-    quality_pairs,
-)
+from wattscan.collector.compare_pairs import Pair, Terms, energy_pairs, latency_pairs, quality_pairs
 from wattscan.collector.measured import Measured
 from wattscan.collector.names import title_of
 from wattscan.collector.reasons import Verdict, worst

@@ -6,13 +6,7 @@ from dataclasses import dataclass
 
 from wattscan.collector.cells import Cell, TaskRatio
 from wattscan.collector.figure_text import percent_text, ratio_text
-from wattscan.collector.headline import (
-    Tone,
-    cheapest,
-    ratio_saving,
-    scan_joules,
-    tone,
-)
+from wattscan.collector.headline import Tone, cheapest, ratio_saving, scan_joules, tone
 from wattscan.collector.measured import Measured
 from wattscan.collector.names import title_of
 from wattscan.collector.reasons import Verdict

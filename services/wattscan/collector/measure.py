@@ -7,10 +7,7 @@ from dataclasses import replace
 
 from wattscan import metrics
 from wattscan.collector.agreement import read_agreement
-from wattscan.collector.cells import (
-    Cell,
-    WindowFigures,
-)
+from wattscan.collector.cells import Cell, WindowFigures
 from wattscan.collector.clocks import read_clocks
 from wattscan.collector.device import Device, read_device
 from wattscan.collector.evidence import RunRecord

@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wattscan.collector.agreement import AgreementFigure
-from wattscan.collector.cells import (
-    Cell,
-    TaskRatio,
-)
+from wattscan.collector.cells import Cell, TaskRatio
 from wattscan.collector.clocks import Clocks
 from wattscan.collector.device import Device
 from wattscan.collector.projection import NOTHING_ASSUMED, Assumptions

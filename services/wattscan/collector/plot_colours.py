@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from wattscan.collector.measured import Measured
-from wattscan.collector.svg import (
-    REFERENCE,
-    VARIANTS,
-)
+from wattscan.collector.svg import REFERENCE, VARIANTS
 
 
 def colour_number(measured: Measured, variant: str) -> int:

@@ -11,11 +11,7 @@ from wattscan.collector.measured import Measured
 from wattscan.collector.names import title_of
 from wattscan.collector.plot_colours import colour_of
 from wattscan.collector.series import Series
-from wattscan.collector.svg import (
-    NARROW,
-    OTHER,
-    PageWidth,
-)
+from wattscan.collector.svg import NARROW, OTHER, PageWidth
 from wattscan.collector.windows import Phase, Run
 from wattscan.profiles import COOLDOWN, IDLE, LOAD, PROFILES, WARM_UP
 from wattscan.units import Seconds

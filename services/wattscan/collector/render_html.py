@@ -12,12 +12,7 @@ from typing import Any
 from wattscan import plugins
 from wattscan.collector import details, facts, method
 from wattscan.collector.energy_table import ONE_SCAN, measured_by
-from wattscan.collector.headline import (
-    costs,
-    is_incomplete,
-    summary,
-    verdict,
-)
+from wattscan.collector.headline import costs, is_incomplete, summary, verdict
 from wattscan.collector.html_tile import tile_of
 from wattscan.collector.measured import Measured
 from wattscan.collector.names import title_of

@@ -8,13 +8,9 @@ import numpy as np
 
 from wattscan import metrics
 from wattscan.collector.agreement import of_cell
-from wattscan.collector.cells import (
-    Cell,
-)
+from wattscan.collector.cells import Cell
 from wattscan.collector.device import Device
-from wattscan.collector.energy import (
-    covers_too_much,
-)
+from wattscan.collector.energy import covers_too_much
 from wattscan.collector.evidence import Evidence, RunRecord
 from wattscan.collector.hosts import same_host
 from wattscan.collector.measured import Measured

@@ -5,14 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from wattscan.collector.cells import (
-    KINDS,
-    Cell,
-    Kind,
-    TaskRatio,
-    gross_figure,
-    net_figure,
-)
+from wattscan.collector.cells import KINDS, Cell, Kind, TaskRatio, gross_figure, net_figure
 from wattscan.collector.device import Device
 from wattscan.collector.devices_alike import ratio_note
 from wattscan.collector.names import title_of

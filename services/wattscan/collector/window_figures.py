@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wattscan.collector.cells import (
-    WindowFigures,
-)
+from wattscan.collector.cells import WindowFigures
 from wattscan.collector.device import Device
 from wattscan.collector.energy import PhaseEnergy, gauge_ratio, net_bound, net_energy, phase_energy
 from wattscan.collector.load import LoadFigures

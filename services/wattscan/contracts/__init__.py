@@ -4,12 +4,7 @@ A plug-in is a module found by its name (see `plugins`). A task module has `TASK
 has `FORMAT` and `open_engine`, a sensor module has `find`; the Protocols here type them.
 """
 
-from wattscan.contracts.energy import (
-    UNKNOWN_ENERGY,
-    EnergyAccount,
-    EnergyMeter,
-    EnergyShare,
-)
+from wattscan.contracts.energy import UNKNOWN_ENERGY, EnergyAccount, EnergyMeter, EnergyShare
 from wattscan.contracts.errors import (
     EngineAbsent,
     EngineUnfit,
@@ -61,13 +56,7 @@ from wattscan.contracts.targets import (
     SensorChoice,
     Target,
 )
-from wattscan.contracts.tasks import (
-    DataSet,
-    Finding,
-    Mask,
-    Samples,
-    Task,
-)
+from wattscan.contracts.tasks import DataSet, Finding, Mask, Samples, Task
 from wattscan.contracts.types import (
     DATATYPES,
     Array,

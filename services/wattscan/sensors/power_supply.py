@@ -11,13 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wattscan.contracts import (
-    PowerReading,
-    Sensor,
-    SensorAbsent,
-    SensorFailed,
-    TemperatureReading,
-)
+from wattscan.contracts import PowerReading, Sensor, SensorAbsent, SensorFailed, TemperatureReading
 from wattscan.settings import check_keys, uncertainty
 from wattscan.sysfs import read_available, read_int, read_label
 from wattscan.units import (

@@ -15,12 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from wattscan.contracts import (
-    Sensor,
-    SensorAbsent,
-    SensorFailed,
-    TemperatureReading,
-)
+from wattscan.contracts import Sensor, SensorAbsent, SensorFailed, TemperatureReading
 from wattscan.device_http import finite
 from wattscan.settings import check_keys, one_of, text
 from wattscan.units import Celsius, celsius_from_fahrenheit

@@ -7,15 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from wattscan.contracts import Correction, EnergyReading, Method, PowerReading, Scope
-from wattscan.telemetry.integrate import (
-    JUMP,
-    NOTHING,
-    RESET,
-    STILL,
-    Step,
-    counter_step,
-    power_step,
-)
+from wattscan.telemetry.integrate import JUMP, NOTHING, RESET, STILL, Step, counter_step, power_step
 from wattscan.units import Joules, Seconds, Watts, energy, mean_power
 
 

@@ -8,11 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from wattscan.contracts import (
-    EnergyReading,
-    PowerReading,
-    SensorFailed,
-)
+from wattscan.contracts import EnergyReading, PowerReading, SensorFailed
 from wattscan.metrics import COUNTER_RESET
 from wattscan.telemetry.attribution import Ledger, LedgerSource
 from wattscan.telemetry.discovery import FoundSensor

@@ -12,15 +12,7 @@ from typing import TypeAlias
 from wattscan import plugins
 from wattscan.contracts import WattscanError
 from wattscan.installation import models_folder
-from wattscan.training import (
-    benchmark,
-    check,
-    half,
-    inventory,
-    recipe,
-    stage_arguments,
-    symmetric,
-)
+from wattscan.training import benchmark, check, half, inventory, recipe, stage_arguments, symmetric
 from wattscan.training.clinical_sets import SplitBy
 from wattscan.training.own import cli as own
 from wattscan.training.ptq import cli as ptq

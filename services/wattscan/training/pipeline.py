@@ -19,14 +19,7 @@ from wattscan.contracts import Difference, Task
 from wattscan.training import bootstrap, card, checkpoint, export, graph, networks, recipe, sets
 from wattscan.training.checkpoint import Checkpoint
 from wattscan.training.data import TrainingData, digest_of
-from wattscan.training.fit import (
-    FitOptions,
-    Fitted,
-    deterministic,
-    fit,
-    native_bfloat16,
-    predict,
-)
+from wattscan.training.fit import FitOptions, Fitted, deterministic, fit, native_bfloat16, predict
 from wattscan.training.quantize import CALIBRATION_IMAGES, calibrated, trained_with_rounding
 
 

@@ -5,15 +5,7 @@ from edits import changed, valued, without
 from planted_faults import FOLLOWS, PLANTED, bounded
 from run_labels import LOADGEN, MODELLED, SOURCE
 from synthetic import Spec, recording, spans
-from verdict_rig import (
-    COVERED,
-    ENERGY,
-    FIRST,
-    MIDDLE,
-    also,
-    cells,
-    codes,
-)
+from verdict_rig import COVERED, ENERGY, FIRST, MIDDLE, also, cells, codes
 
 from wattscan.collector.recording import parse_recording
 from wattscan.collector.report import report_of

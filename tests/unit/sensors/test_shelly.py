@@ -8,12 +8,7 @@ import pytest
 from fake_plug import Plug, reason
 
 from wattscan import device_http
-from wattscan.contracts import (
-    EnergySensor,
-    PowerSensor,
-    SensorAbsent,
-    WattscanError,
-)
+from wattscan.contracts import EnergySensor, PowerSensor, SensorAbsent, WattscanError
 from wattscan.sensors import shelly
 
 STATUS = {

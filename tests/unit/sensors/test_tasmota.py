@@ -1,12 +1,7 @@
 import pytest
 from fake_plug import Plug, reason
 
-from wattscan.contracts import (
-    EnergySensor,
-    PowerSensor,
-    SensorAbsent,
-    WattscanError,
-)
+from wattscan.contracts import EnergySensor, PowerSensor, SensorAbsent, WattscanError
 from wattscan.sensors import tasmota
 
 # As the documentation shows it: Total, Yesterday and Today in kWh.

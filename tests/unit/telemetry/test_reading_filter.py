@@ -2,12 +2,7 @@
 
 import pytest
 
-from wattscan.contracts import (
-    EnergyReading,
-    PowerReading,
-    SensorChoice,
-    TemperatureReading,
-)
+from wattscan.contracts import EnergyReading, PowerReading, SensorChoice, TemperatureReading
 from wattscan.telemetry.reading_filter import ReadingFilter
 from wattscan.units import Celsius, Joules, Seconds, Watts
 

@@ -7,13 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from types import ModuleType
 from typing import Any, TypeAlias
 
-from wattscan.contracts import (
-    EnergyReading,
-    Method,
-    PowerReading,
-    SensorFailed,
-    TemperatureReading,
-)
+from wattscan.contracts import EnergyReading, Method, PowerReading, SensorFailed, TemperatureReading
 from wattscan.sensors.nvml.library import reason
 from wattscan.units import Celsius, Joules, Seconds, joules_from_millijoules, watts_from_milliwatts
 

@@ -17,13 +17,7 @@ from numpy.typing import NDArray
 from wattscan.contracts import Samples
 from wattscan.tasks.chest_xray.anatomy import trunk
 from wattscan.tasks.chest_xray.bones import add_bones
-from wattscan.tasks.chest_xray.findings import (
-    FINDINGS,
-    add_findings,
-    draw_signs,
-    reshape,
-    truth,
-)
+from wattscan.tasks.chest_xray.findings import FINDINGS, add_findings, draw_signs, reshape, truth
 from wattscan.tasks.chest_xray.geometry import SIZE, draw_chest, draw_grid, enlarge
 from wattscan.tasks.chest_xray.lookalikes import add_lookalikes
 from wattscan.tasks.chest_xray.placing import Sign

@@ -10,13 +10,7 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import Any
 
-from wattscan.contracts import (
-    EnergyReading,
-    EnergySensor,
-    PowerReading,
-    PowerSensor,
-    Sensor,
-)
+from wattscan.contracts import EnergyReading, EnergySensor, PowerReading, PowerSensor, Sensor
 from wattscan.telemetry.reader import READ_TIMEOUT, Reader
 from wattscan.units import Seconds
 

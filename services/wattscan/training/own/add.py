@@ -12,14 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wattscan.artifacts import CARD, sha256
-from wattscan.contracts import (
-    MODEL_NAME,
-    OWN,
-    Quality,
-    WattscanError,
-    check_variant,
-    split_name,
-)
+from wattscan.contracts import MODEL_NAME, OWN, Quality, WattscanError, check_variant, split_name
 from wattscan.picture_steps import Steps
 from wattscan.training.own import data, engines, form
 from wattscan.training.own.check import SAMPLES
