@@ -190,7 +190,7 @@ benchmark-batching: $(READY) ## What it saves to compute waiting images together
 	$(BIN)/wattscan models tune
 	$(BIN)/python tests/benchmark/batching.py $(BATCHING)
 
-benchmark-loadgen: $(READY) build/clients/loadgen/.ready ## Our load generator beside MLPerf's LoadGen (25 minutes)
+benchmark-loadgen: $(READY) build/clients/loadgen/.ready ## Our load generator beside MLPerf's LoadGen (40 minutes; leave the machine alone)
 	PYTHONPATH=. $(BIN)/python tests/benchmark/loadgen.py --python build/clients/loadgen/bin/python $(LOADGEN)
 
 benchmark-telemetry: $(READY) ## The error of each class of power source, and what sampling costs

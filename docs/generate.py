@@ -1,5 +1,5 @@
 """Makes the generated files: the protobuf stubs; the tables of `docs/metrics.md` (from
-`metrics.py`), of `docs/models.md` (from the models' cards), of `docs/serving.md` (from the server),
+`metrics/`), of `docs/models.md` (from the models' cards), of `docs/serving.md` (from the server),
 of `docs/measurement.md` (from the verdict's rules), of `docs/targets.md` (from the targets) and of
 `docs/dashboards.md`; Grafana's dashboards; the example in `docs/plugins.md`; and the rules of
 `k8s/monitoring/` (from Prometheus's rule files).

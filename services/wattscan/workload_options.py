@@ -35,22 +35,22 @@ _SETTINGS: tuple[tuple[str, Callable[[str], Any], str | None, str], ...] = (
         "in_flight",
         int,
         "N",
-        "how many queries are sent at once in Offline, and at most in Server (default 32, or what "
-        "the target's queue takes)",
+        "how many queries may be in flight: in Offline always, in Server at most (default 32, or "
+        "as many as the target's queue takes)",
     ),
     ("batch", int, "N", "images in one request of a tensor protocol (default 1)"),
     (
         "images",
         str,
         "DIR",
-        "what is sent: phantom, drawn (tensors, with the seed), or a folder with a folder for each "
-        "task or model (default phantom)",
+        "what is sent: phantom, drawn (random tensors, by the seed), or a folder that has a folder "
+        "for each task or model (default phantom)",
     ),
     (
         "seed",
         int,
         "N",
-        "the seed of the images' order, the arrivals and what is drawn (default 2022)",
+        "the seed of the order of images, of arrivals and of random inputs (default 2022)",
     ),
     (
         "latency_bound",
@@ -88,23 +88,23 @@ def add_workload_arguments(add: Callable[..., object]) -> None:
         "--workload",
         default="",
         metavar="FILE",
-        help="the workload: the path of a TOML file, or the name of one that comes with Wattscan: "
-        f"{', '.join(workload_names())}; options given with it override it",
+        help="a file that describes the load: the path of a TOML file, or the name of one that "
+        f"comes with Wattscan: {', '.join(workload_names())}; other options override it",
     )
     add(
         "--task",
         action="append",
         default=[],
-        help="measure only this clinical task; may be repeated (default all that the service has)",
+        help="measure only this clinical task; may be repeated (default: all that are served)",
     )
     add(
         "--model",
         action="append",
         default=[],
         metavar="NAME",
-        help="a model without a clinical task, over a tensor protocol; or, of bench, a file, .onnx "
-        "or .tflite, that is served for the run. May be repeated: files are variants of one model, "
-        "the first is the reference",
+        help="measure a served model that has no clinical task, over a tensor protocol; `bench` "
+        "also takes a .onnx or .tflite file, and serves it for the run. May be repeated: files are "
+        "variants of one model, and the first is the reference",
     )
     for name, reader, metavar, text in _SETTINGS:
         add(f"--{name.replace('_', '-')}", type=reader, metavar=metavar, default=None, help=text)
@@ -127,7 +127,7 @@ def _add_profile(add: Callable[..., object]) -> None:
         "--run-profile",
         choices=list(PROFILES),
         default=None,
-        help=f"how long and how often: {profiles} (default quick)",
+        help=f"how long and how often to measure: {profiles} (default quick)",
     )
 
 

@@ -49,10 +49,19 @@ class Load:
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--clients", type=int, default=8, help="at a time (default 8)")
-    parser.add_argument("--rounds", type=int, default=5, help="of both, in turns (default 5)")
-    parser.add_argument("--seconds", type=float, default=6.0, help="of each turn (default 6)")
-    parser.add_argument("--task", default="", help="only this one")
+    parser.add_argument(
+        "--clients", type=int, default=8, help="how many clients send at a time (default 8)"
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=5,
+        help="how many rounds to run, with batching and without in turns (default 5)",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=6.0, help="how many seconds a turn takes (default 6)"
+    )
+    parser.add_argument("--task", default="", help="measure only this task (default all)")
     args = parser.parse_args()
     cards = [
         card

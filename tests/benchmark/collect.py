@@ -32,10 +32,17 @@ def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--hours", type=float, default=24.0, help="of each run, 12 at least (default 24)"
+        "--hours",
+        type=float,
+        default=24.0,
+        help="how many hours each run lasted, 12 or more (default 24)",
     )
     parser.add_argument(
-        "--targets", type=int, nargs="+", default=[8, 24], help="how many (default 8 24)"
+        "--targets",
+        type=int,
+        nargs="+",
+        default=[8, 24],
+        help="the numbers of targets to try (default 8 24)",
     )
     args = parser.parse_args()
     command = f"make benchmark-collect COLLECT='{' '.join(sys.argv[1:])}'"

@@ -53,9 +53,15 @@ _CELLS = (
 def main() -> int:
     """Print the table; 1 where the two do not agree."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--python", required=True, help="an environment's with mlcommons-loadgen")
-    parser.add_argument("--turns", type=int, default=3, help="of each (default 3)")
-    parser.add_argument("--seconds", type=float, default=45.0, help="of a turn (default 45)")
+    parser.add_argument(
+        "--python", required=True, help="the Python of an environment with mlcommons-loadgen"
+    )
+    parser.add_argument(
+        "--turns", type=int, default=3, help="how many turns each generator has (default 3)"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=45.0, help="how many seconds a turn takes (default 45)"
+    )
     args = parser.parse_args()
     print(f"{processor()}, {os.cpu_count()} processors seen, {date.today().isoformat()}, "
           f"`make benchmark-loadgen LOADGEN='{' '.join(sys.argv[3:])}'`: INT8, "

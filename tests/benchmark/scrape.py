@@ -23,7 +23,12 @@ FORMATS = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scrapes", type=int, default=100, help="of each format (default 100)")
+    parser.add_argument(
+        "--scrapes",
+        type=int,
+        default=100,
+        help="how many scrapes to time in each format (default 100)",
+    )
     options = parser.parse_args()
     registry = full_page.registry()
     counts = full_page.series(registry.collect())

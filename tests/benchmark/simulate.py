@@ -28,8 +28,15 @@ _EVERY = 50
 def main() -> int:
     """Print a table; 1 where a promise is not kept."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=1000, help="of each kind (default 1000)")
-    parser.add_argument("--seed", type=int, default=2022, help="of the draws (default 2022)")
+    parser.add_argument(
+        "--runs",
+        type=int,
+        default=1000,
+        help="how many runs of each kind to simulate (default 1000)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=2022, help="the seed of the random numbers (default 2022)"
+    )
     args = parser.parse_args()
     kept = True
     for title, drawn in (("any run", anything), ("faultless, scraped at 1 s", faultless)):

@@ -72,9 +72,19 @@ def shorter_quick_profile(monkeypatch):
 @pytest.fixture(scope="session")
 def quick_run(tmp_path_factory):
     """The folder and the output of one `wattscan bench`, as `make run` does it."""
-    out = tmp_path_factory.mktemp("bench")
+    return bench(tmp_path_factory.mktemp("bench"))
+
+
+@pytest.fixture(scope="session")
+def one_task_run(tmp_path_factory):
+    """The folder of one `wattscan bench` of one task: a third of the time."""
+    return bench(tmp_path_factory.mktemp("bench"), "--task", "nerve-ultrasound")[0]
+
+
+def bench(out, *arguments):
+    command = ["bench", "--target", "cpu", "--run-profile", "quick", "--out", str(out)]
     done = subprocess.run(
-        [*WATTSCAN, "bench", "--target", "cpu", "--run-profile", "quick", "--out", str(out)],
+        [*WATTSCAN, *command, *arguments],
         capture_output=True,
         text=True,
         env={**os.environ, **SHORTER},

@@ -79,10 +79,10 @@ NAMES = (*RUNS, "measured")
 
 
 @pytest.fixture(scope="module")
-def recordings(tmp_path_factory, quick_run):
+def recordings(tmp_path_factory, one_task_run):
     """A recording of each made-up run, and the one of a run that took place."""
     folder = tmp_path_factory.mktemp("recordings")
-    shutil.copy(quick_run[0] / "recording.om", folder / "measured.om")
+    shutil.copy(one_task_run / "recording.om", folder / "measured.om")
     for name, spec in RUNS.items():
         (folder / f"{name}.om").write_text(recording(spec), encoding="utf-8")
     return folder
@@ -146,8 +146,8 @@ def test_the_same_tables(name, recordings, server, tmp_path):
     assert told["cells"][0]["joules_per_image"]["gross"]["mean"] is not None
 
 
-def test_the_newest_run_is_the_default(server, quick_run):
-    assert collect(server).measured.run.name == quick_run[0].name
+def test_the_newest_run_is_the_default(server, one_task_run):
+    assert collect(server).measured.run.name == one_task_run.name
 
 
 def test_an_unknown_run_names_the_known_ones(server):

@@ -49,7 +49,7 @@ PAGES = {
 def page(request, tmp_path_factory):
     if request.param == "measured":
         folder = tmp_path_factory.mktemp("measured")
-        report = request.getfixturevalue("quick_run")[0] / "report.html"
+        report = request.getfixturevalue("one_task_run") / "report.html"
         return request.param, shutil.copy(report, folder / "report.html")
     out = tmp_path_factory.mktemp(request.param)
     report = report_of(parse_recording(recording(PAGES[request.param]).encode(), "r"))

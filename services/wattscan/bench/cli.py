@@ -43,28 +43,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="processes that send the load, where one cannot send it all (default 1)",
+        help="how many processes send the load, if one cannot send it all (default 1)",
     )
     add(
         "--same-engine",
         action="store_true",
-        help="measure all variants in one engine, the one that is nearest to each one's cheapest, "
-        "not each in its own",
+        help="measure all variants in the same engine, the one that comes closest to the cheapest "
+        "for each, instead of each in its own cheapest engine",
     )
     add(
-        "--out", type=Path, default=Path("runs"), metavar="DIR", help="where runs go (default runs)"
+        "--out",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="the folder to write runs to (default runs)",
     )
     add(
         "--resume",
         type=Path,
         metavar="RUN",
-        help="go on with the run in that folder, or of that name below --out, with what it was "
-        "asked for: measure the windows that are missing",
+        help="continue the run in this folder, or the run of this name in --out, with the options "
+        "that it was started with: only the missing windows are measured",
     )
     add(
         "--bundle",
         action="store_true",
-        help="also write RUN.tar.gz: recording, tables, report, versions and how to cite it",
+        help="also write RUN.tar.gz with the recording, the tables, the report, all versions, and "
+        "how to cite the run",
     )
 
 
@@ -74,7 +79,7 @@ def add_load_arguments(parser: argparse.ArgumentParser) -> None:
     load(
         "--scenario",
         choices=SCENARIOS,
-        help="MLPerf Inference's scenario (default SingleStream)",
+        help="how queries are sent, as MLPerf Inference defines it (default SingleStream)",
     )
     add_workload_arguments(load)
     load(
@@ -83,7 +88,7 @@ def add_load_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         metavar="NAMES",
         help="the variants to measure, comma-separated, such as fp32,fp16,int8; the reference is "
-        "measured too (default all that there are of a task)",
+        "always measured too (default: all variants of each task)",
     )
 
 
@@ -98,8 +103,8 @@ def _add_endpoints(add: Callable[..., object]) -> None:
         action="append",
         default=[],
         metavar="HOST:PORT",
-        help="measure the service that answers there, instead of starting one; its energy is that "
-        "of its own sensors. Repeat it to measure several services one after the other, with one "
+        help="measure the service at this address instead of starting one; the energy is what its "
+        "own sensors report. Repeat the option to measure several services in turn, with one "
         "report across all of them",
     )
     add(
@@ -107,8 +112,8 @@ def _add_endpoints(add: Callable[..., object]) -> None:
         action="append",
         default=[],
         metavar="URL",
-        help="its metrics page, one for each --endpoint in the same order (default "
-        "http://HOST:8002/metrics)",
+        help="the metrics page of the service; give one for each --endpoint, in the same order "
+        "(default http://HOST:8002/metrics, or https with TLS)",
     )
     add_connection_arguments(add)
 

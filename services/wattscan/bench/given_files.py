@@ -27,9 +27,10 @@ def add_arguments(add: Callable[..., object]) -> None:
         action="append",
         default=[],
         metavar="DIR",
-        help="with --model FILE: what the model is given, a folder of .npy, .npz, image or DICOM "
-        "files, or a Python file with preprocess(path) and, if you like, score(outputs, path); "
-        "give both where the files lie in another folder (default: drawn with the seed)",
+        help="with --model FILE: the inputs to send, as a folder of .npy, .npz, image or DICOM "
+        "files, or as a Python file with preprocess(path) and optionally score(outputs, path) or "
+        "label(path); give both if the files are not in the Python file's folder (default: random "
+        "inputs, drawn with --seed)",
     )
 
 

@@ -26,16 +26,22 @@ _COSTS = f"What an image costs, alone / in batches of {BATCH}"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `wattscan models tune`."""
     parser.add_argument(
-        "--models", type=Path, metavar="DIR", default=models_folder(), help="the model folder"
+        "--models",
+        type=Path,
+        metavar="DIR",
+        default=models_folder(),
+        help="the model folder (default: the checkout's models/)",
     )
     add_place(parser)
-    parser.add_argument("--again", action="store_true", help="also models that have been tuned")
+    parser.add_argument(
+        "--again", action="store_true", help="tune again the models that have been tuned already"
+    )
     parser.add_argument(
         "--seconds",
         type=_seconds,
         default=TuneOptions.budget,
-        help="for which the engines of a model take turns; five turns each, some 5 s with one "
-        f"thread, are the least (default {TuneOptions.budget:g})",
+        help="how many seconds the engines of one model take turns; each gets at least five turns, "
+        f"about 5 s with one thread (default {TuneOptions.budget:g})",
     )
     parser.set_defaults(execute=run)
 

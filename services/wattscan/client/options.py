@@ -12,13 +12,11 @@ from wattscan.contracts import WattscanError
 
 def add_connection_arguments(add: Callable[..., object]) -> None:
     """Every one of them. `add` is an argument parser's or group's."""
-    add("--tls", action="store_true", help="ask over TLS, by the system's certificates")
-    add(
-        "--ca", metavar="FILE", help="ask over TLS; the certificate that the service's is signed by"
-    )
-    add("--cert", metavar="FILE", help="the client's certificate, where the service asks for one")
-    add("--key", metavar="FILE", help="the key of --cert")
-    add("--token-file", metavar="FILE", help="a file with the token to show to the service")
+    add("--tls", action="store_true", help="use TLS, and trust the system's certificates")
+    add("--ca", metavar="FILE", help="use TLS, and trust this authority's certificate (PEM)")
+    add("--cert", metavar="FILE", help="the client certificate, if the service wants one (PEM)")
+    add("--key", metavar="FILE", help="the private key of --cert (PEM)")
+    add("--token-file", metavar="FILE", help="a file with the bearer token for the service")
 
 
 def tls_of(options: argparse.Namespace) -> Tls | None:

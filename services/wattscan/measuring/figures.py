@@ -84,19 +84,14 @@ def between(begin: Moment, end: Moment) -> Energy:
     the piece's mean and of what was shown at its edges.
     """
     seconds = max(0.0, end.at - begin.at)
-    if begin.key is None or end.key is None:
-        both = begin.key is None and end.key is None
-        return Energy(seconds, reasons=("energy_not_measured" if both else "sensor_down_at_edge",))
-    if begin.key != end.key:
-        return Energy(seconds, reasons=("sensor_changed",))
-    key = end.key
+    if (key := end.key) is None or begin.key != key:
+        return Energy(seconds, reasons=(_why_unknown(begin, end),))
     found = Energy(
         seconds, sensor=key.sensor, domain=key.domain, method=key.method, scope=key.scope
     )
     read = end.read_at - begin.read_at
-    most = max(begin.power, begin.later_power, end.power, end.later_power)
     mean = (end.energy - begin.energy) / read if read > 0 else 0.0
-    most = max(most, mean)
+    most = max(mean, begin.power, begin.later_power, end.power, end.later_power)
     least_begin, most_begin = _around(begin, key.method, mean, most)
     least_end, most_end = _around(end, key.method, mean, most)
     if read <= 0 or least_end <= most_begin:
@@ -107,20 +102,31 @@ def between(begin: Moment, end: Moment) -> Energy:
     coverage = min(1.0, (end.covered - begin.covered) / max(read, seconds))
     bound = (most_end - least_end + most_begin - least_begin) / 2
     bound += most * (1.0 - coverage) * seconds
-    doubts = {
-        "counter_reset": end.interruptions > begin.interruptions,
-        "coverage_below_98_percent": coverage < LEAST_COVERAGE,
-        "modelled_power": key.method == "modelled",
-        "error_bound_too_large": bound > _MOST_BOUND * joules,
-    }
     return replace(
         found,
         joules=joules,
         bound_joules=bound,
         coverage_ratio=coverage,
         uncertainty_ratio=end.uncertainty_ratio,
-        reasons=tuple(code for code, holds in doubts.items() if holds),
+        reasons=_doubts(begin, end, coverage, is_vague=bound > _MOST_BOUND * joules),
     )
+
+
+def _why_unknown(begin: Moment, end: Moment) -> str:
+    keys = (begin.key, end.key)
+    if keys == (None, None):
+        return "energy_not_measured"
+    return "sensor_down_at_edge" if None in keys else "sensor_changed"
+
+
+def _doubts(begin: Moment, end: Moment, coverage: float, is_vague: bool) -> tuple[str, ...]:
+    doubts = {
+        "counter_reset": end.interruptions > begin.interruptions,
+        "coverage_below_98_percent": coverage < LEAST_COVERAGE,
+        "modelled_power": end.key is not None and end.key.method == "modelled",
+        "error_bound_too_large": is_vague,
+    }
+    return tuple(code for code, holds in doubts.items() if holds)
 
 
 def _around(moment: Moment, method: Method, mean: float, most: float) -> tuple[float, float]:

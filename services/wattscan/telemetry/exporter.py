@@ -52,7 +52,7 @@ class TelemetryCollector(Collector):
 
     def _families(self) -> dict[str, _Family]:
         exported = (
-            *metrics.GROUPS["Telemetry (exported by the service of each target)"],
+            *metrics.TELEMETRY,
             metrics.INFERENCE_ENERGY_JOULES,
             metrics.IDLE_ENERGY_JOULES,
         )

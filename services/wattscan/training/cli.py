@@ -37,9 +37,9 @@ def add_arguments(
     own.add_arguments(
         commands.add_parser(
             "add",
-            help="put a file of your own, with a card, where serve finds it",
-            description="Copy an ONNX or TFLite file into the model folder, with a card that says "
-            "what it is, and sample inputs. A service that runs loads it by itself.",
+            help="add a file of your own to the models that are served",
+            description="Copy an ONNX or TFLite file into the model folder, with sample inputs and "
+            "a card that describes it. A running service loads it by itself.",
         ),
         models_folder(),
     )
@@ -50,27 +50,28 @@ def add_arguments(
 def _add_quantize(commands: _Commands) -> None:
     quantize = commands.add_parser(
         "quantize",
-        help="of a task, fine-tune the trained network with 8-bit rounding; of a file, write it in "
-        "INT8",
-        description="Of a task (--task, needs the train extra): quantization-aware training of the "
-        "checkpoint that `train` left, after a calibration whose result is kept beside it. "
-        "Interrupted, it goes on where it was. Of a file of your own (--onnx, --tflite): two INT8 "
-        "builds, of which the better in each engine is kept, and how far each agrees with the file "
-        "in float (docs/own-models.md). Exit code 2: it is refused, and what to try next.",
+        help="make an INT8 variant: of a task by quantization-aware training, of your own file by "
+        "calibration",
+        description="For a task (--task, needs the train extra): quantization-aware training of "
+        "the checkpoint that `train` wrote, starting from a calibrated network, which is kept too. "
+        "If interrupted, the same command continues. For a file of your own (--onnx or --tflite): "
+        "makes two INT8 builds, prints how closely each agrees with the float file, and keeps the "
+        "better one for each engine (docs/own-models.md). Exit code 2: refused; the message says "
+        "what to try next.",
     )
     stage_arguments.add_task_and_work(quantize, required=False)
     ptq.add_arguments(quantize)
     stage_arguments.add_data(quantize)
     stage_arguments.add_quick(quantize)
-    quantize.add_argument("--epochs", type=stage_arguments.positive, help="instead of the recipe's")
+    stage_arguments.add_epochs(quantize)
 
 
 def _add_export(commands: _Commands) -> None:
     export = commands.add_parser(
         "export",
         help="write FP32 and INT8 as ONNX and TFLite, with cards (needs the train extra)",
-        description="Score both variants on the held-out set and write them with their cards, over "
-        "what --models holds of the task.",
+        description="Score both variants on the held-out set and write them with their cards. The "
+        "task's models in --models are overwritten.",
     )
     stage_arguments.add_task_and_work(export)
     stage_arguments.add_data(export)
@@ -78,23 +79,24 @@ def _add_export(commands: _Commands) -> None:
     export.add_argument(
         "--symmetric",
         action="store_true",
-        help="only write the task's INT8 model, as --models holds it, once more in the form that "
-        "TensorRT computes in INT8: signed, all zero points 0 (needs onnx alone, no checkpoints)",
+        help="only convert the task's INT8 model in --models to the form that TensorRT computes in "
+        "INT8: signed, all zero points 0 (needs only onnx, no checkpoints)",
     )
     export.add_argument(
         "--fp16",
         action="store_true",
-        help="only write the task's FP32 model, as --models holds it, once more as a variant fp16, "
-        "scored on the held-out set (needs the train extra and ONNX Runtime, no checkpoints)",
+        help="only convert the task's FP32 model in --models to a variant fp16, scored on the "
+        "held-out set (needs the train extra and ONNX Runtime, no checkpoints)",
     )
 
 
 def _add_check(commands: _Commands) -> None:
     checking = commands.add_parser(
         "check",
-        help="verify digests, formats and scores in every engine; exit code 1 if one fails",
-        description="Verify every model in the folder: digests, file structure, and that each "
-        "installed engine reproduces the card's score. Needs no training framework.",
+        help="verify digests, formats and scores in every engine; exit code 1 if anything fails",
+        description="Verify every model in the folder: its digests, the structure of its files, "
+        "and that every installed engine reproduces the score on its card. Needs no training "
+        "framework. Exit code 1 if anything fails.",
     )
     stage_arguments.add_models(checking)
     checking.add_argument(
@@ -103,37 +105,52 @@ def _add_check(commands: _Commands) -> None:
         action="append",
         default=[],
         metavar="TASK=DIR",
-        help="the public data set that a task's models were trained on (phantoms need none)",
+        help="the folder of the public data set that the task's models were trained on; may be "
+        "repeated (models trained on a phantom need none)",
     )
 
 
 def _add_benchmark(commands: _Commands) -> None:
     timing = commands.add_parser(
         "benchmark",
-        help="FP32 against INT8 in every engine, medians over interleaved rounds",
-        description="Time every model in every installed engine, batch 1. Needs no training "
-        "framework. Close everything else first.",
+        help="time FP32 against INT8 in every engine",
+        description="Time every model in every installed engine, with one image at a time, in "
+        "interleaved rounds, and print the medians. Needs no training framework. Close all other "
+        "programs first.",
     )
     timing.add_argument(
         "--models",
         type=Path,
         action="append",
         metavar="DIR",
-        help="a model folder; may be given several times (default: the checkout's models/)",
+        help="a model folder; may be repeated (default: the checkout's models/)",
     )
-    timing.add_argument("--rounds", type=stage_arguments.positive, default=25, help="default 25")
     timing.add_argument(
-        "--threads", type=stage_arguments.positive, default=1, help="of each engine, default 1"
+        "--rounds",
+        type=stage_arguments.positive,
+        default=25,
+        help="how many rounds to run, each of which times every model once (default 25)",
+    )
+    timing.add_argument(
+        "--threads",
+        type=stage_arguments.positive,
+        default=1,
+        help="how many threads each engine uses (default 1)",
     )
 
 
 def _add_list(commands: _Commands) -> None:
     listing = commands.add_parser(
-        "list", help="show the models in the folder", description="Show the models in the folder."
+        "list",
+        help="list the models in the folder",
+        description="List the models in the folder: network, size, score, engine, digest.",
     )
     stage_arguments.add_models(listing)
     listing.add_argument(
-        "--format", choices=("table", "json"), default="table", help="json: for programs"
+        "--format",
+        choices=("table", "json"),
+        default="table",
+        help="table for people, json for programs (default table)",
     )
 
 

@@ -17,9 +17,9 @@ def add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     train = commands.add_parser(
         "train",
         help="train a task's FP32 network (needs the train extra)",
-        description="Train a task's FP32 network, as the task's recipe.toml says: on its phantom, "
-        "or with --data on the public data set that was downloaded to DIR. Progress goes to "
-        "standard error, the checkpoint to the work folder. Interrupted, it goes on where it was.",
+        description="Train a task's FP32 network as its recipe.toml says: on its phantom, or with "
+        "--data on the public data set that you downloaded to DIR. Progress goes to standard "
+        "error, the checkpoint to --work. If interrupted, the same command continues.",
     )
     add_task_and_work(train)
     add_data(train)
@@ -27,21 +27,37 @@ def add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--split",
         choices=SPLITS,
         default="patient",
-        help="with --data: patient (the default) keeps a patient's images on one side; "
-        "image-leaking is the paper's own, which tests on patients that were trained on",
+        help="with --data, how to split it: patient keeps all images of a patient on one side; "
+        "image-leaking is the paper's split, which tests on patients seen in training (default "
+        "patient)",
     )
     train.add_argument(
-        "--network", metavar="NAME", help="another of the recipe's networks than the shipped one"
+        "--network",
+        metavar="NAME",
+        help="one of the recipe's other networks (default: that of the shipped model)",
     )
     train.add_argument(
         "--seed",
         type=int,
         default=0,
-        help="of weights, phantom and order (default 0); a data set's split has its own",
+        help="the seed of weights, phantom and order (default 0); a data set's split has its own",
     )
-    train.add_argument("--epochs", type=positive, help="instead of the recipe's")
-    train.add_argument("--count", type=positive, help="training images, instead of the recipe's")
+    add_epochs(train)
+    train.add_argument(
+        "--count",
+        type=positive,
+        help="how many training images of the phantom to draw (default: the recipe's)",
+    )
     add_quick(train)
+
+
+def add_epochs(parser: argparse.ArgumentParser) -> None:
+    """`--epochs`."""
+    parser.add_argument(
+        "--epochs",
+        type=positive,
+        help="how many times to go through the training images (default: the recipe's)",
+    )
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -50,28 +66,33 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         metavar="DIR",
-        help="the task's public data set, as it is downloaded; without it: the phantom. Of a file: "
-        "its inputs, .npy, .npz, images or DICOM, or a Python file with preprocess(path)",
+        help="the folder with the task's public data set as downloaded (default: the phantom); for "
+        "a file, the folder of its inputs (.npy, .npz, images or DICOM) or a Python file with "
+        "preprocess(path)",
     )
 
 
 def add_quick(parser: argparse.ArgumentParser) -> None:
     """`--quick`."""
     parser.add_argument(
-        "--quick", action="store_true", help="a minute's run, to see that it works; not a model"
+        "--quick",
+        action="store_true",
+        help="run for a minute, to see that it works; no model to use",
     )
 
 
 def add_task_and_work(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """`--task` and `--work`."""
     names = ", ".join(plugins.names("tasks"))
-    parser.add_argument("--task", required=required, metavar="NAME", help=f"one of: {names}")
+    parser.add_argument(
+        "--task", required=required, metavar="NAME", help=f"the clinical task: {names}"
+    )
     parser.add_argument(
         "--work",
         type=Path,
         default=DEFAULT_WORK,
         metavar="DIR",
-        help=f"checkpoints between the stages (default {DEFAULT_WORK})",
+        help=f"the folder for checkpoints between the stages (default {DEFAULT_WORK})",
     )
 
 

@@ -86,10 +86,14 @@ def _parser() -> argparse.ArgumentParser:
         prog="check-energy", description=(__doc__ or "").replace("%", "%%")
     )
     add = parser.add_argument
-    add("--base", metavar="REV", required=True, help="the git revision that is compared with")
-    add("--head", metavar="REV", help="the one that is judged (default the work tree as it is)")
+    add("--base", metavar="REV", required=True, help="the git revision to compare with")
+    add("--head", metavar="REV", help="the git revision to judge (default: the work tree)")
     add(
-        "--out", type=Path, default=Path("runs"), metavar="DIR", help="where runs go (default runs)"
+        "--out",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="the folder to write runs to (default runs)",
     )
     add_target_arguments(parser)
     add_load_arguments(parser)

@@ -22,9 +22,18 @@ _MARK = "<!-- generated -->"
 def main() -> int:
     """Measure, print, and with --write put the tables into their page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=40, help="of each cell (40)")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each cost (60)")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="the page to put them into")
+    parser.add_argument(
+        "--trials", type=int, default=40, help="how many trials to run for each cell (default 40)"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=60.0,
+        help="how many seconds to measure each cost for (default 60)",
+    )
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="the page to put the tables into (default: none)"
+    )
     options = parser.parse_args()
     lines = []
     for line in _page(options.trials, options.seconds):

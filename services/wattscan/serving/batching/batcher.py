@@ -12,10 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from wattscan.contracts import Array, Batching
 from wattscan.serving.batching.compute import compute
+from wattscan.serving.batching.engines import Engines
 from wattscan.serving.batching.queue import Queue
 from wattscan.serving.batching.runner import Runner
 from wattscan.serving.batching.work import Work, count_rows
@@ -28,40 +28,26 @@ _NICENESS = 5
 _HANGING = "the model's engine does not answer: the server needs a restart"
 
 
-class _Running(NamedTuple):
-    """What an engine computes, since when (monotonic), and whose threads wait for it."""
-
-    since: float
-    waiting: Sequence[Work]
-
-
 class Batcher:
     """The queue of one model version. Thread-safe."""
 
     def __init__(self, runners: Sequence[Runner], settings: Batching) -> None:
         self.settings = settings
-        self._idle = list(runners)
-        self._instances = len(runners)
+        self._engines = Engines(runners)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._queue = Queue()
         self._gathering = 0
         self._leads: dict[Work, Runner] = {}
-        self._running: dict[Runner, _Running] = {}
         self._threads = RequestThreads(len(runners), "engine", _NICENESS)
         self._seconds_a_row = 0.0
-        self._hanging = False
-        self._free: Callable[[], None] | None = None
+        self.hanging = False
+        """Whether the watchdog has given its engine up."""
 
     @property
     def waiting(self) -> int:
         """Rows in the queue."""
         return self._queue.rows
-
-    @property
-    def hanging(self) -> bool:
-        """Whether the watchdog has given its engine up."""
-        return self._hanging
 
     def run(self, work: Work) -> Sequence[Array]:
         """Have it computed, alone or with others.
@@ -84,16 +70,14 @@ class Batcher:
     def hung_for(self) -> float:
         """Seconds since the longest running batch began; 0 if none runs."""
         with self._lock:
-            now = time.monotonic()
-            return max((now - batch.since for batch in self._running.values()), default=0.0)
+            return self._engines.longest()
 
     def set_hanging(self, hanging: bool) -> None:
         """While it hangs, all who wait and all who come are refused."""
         with self._lock:
-            self._hanging = hanging
+            self.hanging = hanging
             if hanging:
-                computed = [work for batch in self._running.values() for work in batch.waiting]
-                for work in (*self._queue.clear(), *computed):
+                for work in (*self._queue.clear(), *self._engines.waiting()):
                     work.fail(Hanging(_HANGING))
 
     def close(self, free: Callable[[], None]) -> None:
@@ -101,17 +85,17 @@ class Batcher:
         as one may that somebody has not waited for; one that hangs, never."""
         self._threads.shutdown(wait=False)
         with self._lock:
-            self._free = free
+            self._engines.free_by(free)
         self._end()
 
     def _enter(self, work: Work) -> Runner | None:
         """A free engine, or None: then it stands in the queue."""
         with self._lock:
-            if self._hanging:
+            if self.hanging:
                 raise Hanging(_HANGING)
             # Beside a batch that waits for more, it is one of those.
-            if self._idle and not self._queue and not self._gathering:
-                return self._idle.pop()
+            if self._engines.any_idle and not self._queue and not self._gathering:
+                return self._engines.take()
             limit, waiting = self.settings.queue_limit, self._queue.rows
             # A request with more rows than fit is let in when none waits.
             if waiting and waiting + work.rows > limit:
@@ -160,7 +144,7 @@ class Batcher:
         batch = [work]
         try:
             self._gather(batch)
-            wanted = [each for each in batch if not _refused(each)]
+            wanted = [each for each in batch if each.is_wanted()]
             if wanted:
                 self._execute(runner, wanted, own)
         except Exception as error:  # such as MemoryError: each is told
@@ -210,17 +194,15 @@ class Batcher:
             self._seconds_a_row = 0.8 * self._seconds_a_row + 0.2 * took / rows
 
     def _begin(self, runner: Runner, waiting: Sequence[Work]) -> None:
-        """From now on the engine computes, or goes on with the next part."""
         with self._lock:
-            self._running[runner] = _Running(time.monotonic(), waiting)
+            self._engines.begin(runner, waiting)
 
     def _hand_on(self, runner: Runner) -> None:
         """The engine is free: for its own thread, if anybody waits."""
         with self._lock:
-            self._running.pop(runner, None)
-            rests = not self._queue
-            if rests:
-                self._idle.append(runner)
+            self._engines.end(runner)
+            if rests := not self._queue:
+                self._engines.rest(runner)
         if rests:
             self._end()
             return
@@ -228,51 +210,39 @@ class Batcher:
             self._threads.submit(partial(self._serve, runner))
         except Exception:  # there cannot be another thread: theirs lead
             with self._lock:
-                self._idle.append(runner)
+                self._engines.rest(runner)
                 self._dispatch()
 
     def _next(self, runner: Runner) -> Work | None:
         """Whom the engine computes next; None: nobody waits, and it is idle."""
         with self._lock:
-            self._running.pop(runner, None)
+            self._engines.end(runner)
             work = self._first()
             if work is None:
-                self._idle.append(runner)
+                self._engines.rest(runner)
             return work
 
     def _dispatch(self) -> None:
         """Give free engines to the first in the queue who still want one."""
-        while self._idle and (work := self._first()) is not None:
-            self._leads[work] = self._idle.pop()
+        while self._engines.any_idle and (work := self._first()) is not None:
+            self._leads[work] = self._engines.take()
             work.wake()
 
     def _first(self) -> Work | None:
         """The first who still wants to be computed, out of the queue. With the lock held."""
         while self._queue:
             work = self._queue.pop()
-            if not _refused(work):
+            if work.is_wanted():
                 return work
         return None
 
     def _end(self) -> None:
         """Have the engines freed, if they are to be and none computes."""
-        if self._free is None:
-            return
         with self._lock:
-            free = self._free if len(self._idle) == self._instances else None
-            if free is not None:
-                self._free = None
+            free = self._engines.to_free()
         if free is not None:
             free()
 
     def _guess(self) -> float:
         """Seconds until those that wait now are served."""
-        return max(0.01, self._queue.rows * self._seconds_a_row / self._instances)
-
-
-def _refused(work: Work) -> bool:
-    """Whether nobody wants it any more; then it is told."""
-    refusal = work.refusal()
-    if refusal is not None:
-        work.fail(refusal)
-    return refusal is not None
+        return max(0.01, self._queue.rows * self._seconds_a_row / self._engines.count)

@@ -55,6 +55,13 @@ class Work:
             return Cancelled("the client has gone, or its deadline has passed")
         return None
 
+    def is_wanted(self) -> bool:
+        """Whether it is to be computed; if not, it is told why."""
+        refusal = self.refusal()
+        if refusal is not None:
+            self.fail(refusal)
+        return refusal is None
+
     def wait(self) -> bool:
         """Sleep until it is woken, or its deadline passes: then False."""
         if self.deadline is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import lru_cache
+from typing import TypeAlias
 
 from wattscan.serving.errors import RequestRefused
 
@@ -20,10 +21,10 @@ _LONGEST = 10  # bytes of a number
 _ONE_BYTE = 0x7F  # the largest number that has one
 _BROKEN = "the request is not a protobuf message: it is truncated or corrupt"
 
+Parts: TypeAlias = tuple[bytes, list[tuple[int, memoryview]]]
 
-def split(
-    data: memoryview, large: Collection[int], most: int = _MOST_FIELDS
-) -> tuple[bytes, list[tuple[int, memoryview]]]:
+
+def split(data: memoryview, large: Collection[int], most: int = _MOST_FIELDS) -> Parts:
     """Take the large fields out of a message.
 
     Args:
@@ -34,8 +35,7 @@ def split(
     Returns:
         The message without them, and the value of each occurrence, (number, bytes), in order.
 
-    Raises:
-        RequestRefused: the bytes are no message.
+    Raises: RequestRefused: the bytes are no message.
     """
     kept: list[memoryview] = []
     taken: list[tuple[int, memoryview]] = []

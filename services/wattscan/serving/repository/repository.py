@@ -1,16 +1,12 @@
-"""Which versions are loaded, and how that changes without a lost request.
+"""What is served follows what the folder has, without a lost request.
 
-A version is published when it is open and warm, and retired when its successor is: whoever holds a
-lease of the old one finishes on it, and it is closed when the last has. What cannot be loaded is
-noted with its reason, and what was served before stays.
+What cannot be loaded is noted with its reason, and what was served before stays.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +22,7 @@ from wattscan.serving.repository.folder import (
     misplaced,
 )
 from wattscan.serving.repository.load import load
-from wattscan.serving.repository.loaded import LoadedModel
+from wattscan.serving.repository.served import ServedModels
 
 log = logging.getLogger(__name__)
 
@@ -42,41 +38,15 @@ class IndexEntry:
     reason: str = ""
 
 
-class _Lease:
-    """A loaded version, how many requests use it, and whether it is to be closed after them.
-
-    As a context it is held by one request, which `Repository.lease` has counted.
-    """
-
-    def __init__(self, model: LoadedModel, stamp: Stamp, lock: threading.Lock) -> None:
-        self.model = model
-        self.stamp = stamp
-        self.users = 0
-        self.retired = False
-        self._lock = lock
-
-    def __enter__(self) -> LoadedModel:
-        return self.model
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self.users -= 1
-            close = self.retired and self.users == 0
-        if close:
-            self.model.close()
-
-
-class Repository:
+class Repository(ServedModels):
     """The models of one folder, for one target. Thread-safe."""
 
     def __init__(self, folder: Path, target: Target) -> None:
+        super().__init__()
         self._folder = folder
         self._target = target
-        self._lock = threading.Lock()
         # Held by whoever changes what is loaded, from its first look at the folder on.
         self._loading = threading.Lock()
-        self._retired: list[_Lease] = []
-        self._served: dict[str, dict[int, _Lease]] = {}
         self._refused: dict[tuple[str, int], tuple[Stamp, str]] = {}
         self._unloaded: set[str] = set()
         self._misplaced: set[Path] = set()
@@ -89,58 +59,11 @@ class Repository:
                 self._update(model, strict=True)
             self._tell_ignored()
 
-    def __iter__(self) -> Iterator[LoadedModel]:
-        with self._lock:
-            leases = [lease for versions in self._served.values() for lease in versions.values()]
-        return iter([lease.model for lease in leases])
-
-    def in_use(self) -> list[LoadedModel]:
-        """What is served, and what is not any more but has requests to finish."""
-        with self._lock:
-            leaving = [lease.model for lease in self._retired if lease.users]
-        return [*self, *leaving]
-
-    def lease(self, name: str, version: int | None = None) -> AbstractContextManager[LoadedModel]:
-        """Hold a version (the newest, if none is named): it is not closed meanwhile.
-
-        Raises: NotServed.
-        """
-        with self._lock:
-            lease = self._find(name, version)
-            lease.users += 1
-        return lease
-
-    def get(self, name: str, version: int | None = None) -> LoadedModel:
-        """A version, to ask what it is. Raises: NotServed."""
-        with self._lock:
-            return self._find(name, version).model
-
-    def versions(self, name: str) -> list[int]:
-        """The versions that are served, ascending. Raises: NotServed."""
-        with self._lock:
-            self._find(name, None)
-            return sorted(self._served[name])
-
-    def by_label(self, name: str, label: str) -> int:
-        """The version that the model's TOML gives that label. Raises: NotServed."""
-        labels = self.get(name).config.labels
-        if label not in labels:
-            known = ", ".join(sorted(labels)) or "none"
-            raise NotServed(f"{name} has no version with that label; its labels are: {known}")
-        return labels[label]
-
     def index(self) -> list[IndexEntry]:
         """What is served, and what is not and why."""
-        with self._lock:
-            ready = [
-                IndexEntry(name, version, True, lease.model.engine_reason)
-                for name, versions in self._served.items()
-                for version, lease in versions.items()
-            ]
-            refused = [
-                IndexEntry(n, v, False, why) for (n, v), (_, why) in list(self._refused.items())
-            ]
-            gone = [IndexEntry(n, 0, False, "unloaded") for n in list(self._unloaded)]
+        ready = [IndexEntry(m.name, m.version, True, m.engine_reason) for m in self]
+        refused = [IndexEntry(*key, False, why) for key, (_, why) in list(self._refused.items())]
+        gone = [IndexEntry(name, 0, False, "unloaded") for name in list(self._unloaded)]
         return sorted([*ready, *refused, *gone], key=lambda entry: (entry.name, entry.version))
 
     def refresh(self) -> None:
@@ -207,18 +130,6 @@ class Repository:
         for name in {model.name for model in self}:
             self._retire(name, set())
 
-    def _find(self, name: str, version: int | None) -> _Lease:
-        versions = self._served.get(name)
-        if not versions:
-            names = ", ".join(sorted(self._served)) or "none"
-            raise NotServed(f"no such model is served here; there is: {names}")
-        if version is None:
-            return versions[max(versions)]
-        if version not in versions:
-            numbers = ", ".join(map(str, sorted(versions)))
-            raise NotServed(f"{name} is not served in that version; there is: {numbers}")
-        return versions[version]
-
     def _update(self, model: ModelFolder, strict: bool) -> None:
         """Bring one model to what its folder says; the caller holds `_loading`.
 
@@ -250,8 +161,7 @@ class Repository:
         """Publish a version unless it is there already; returns whether it is served."""
         stamp = (*model.stamp, *version.stamp)
         key = (model.name, version.number)
-        current = self._served.get(model.name, {}).get(version.number)
-        if current is not None and current.stamp == stamp:
+        if self._is_served(*key, stamp):
             self._refused.pop(key, None)
             return True
         if key in self._refused and self._refused[key][0] == stamp:
@@ -275,45 +185,3 @@ class Repository:
         if known is None or known[0] != stamp:
             what = f"{name} version {version}" if version else name
             log.error("%s is refused: %s", what, why)
-
-    def _publish(self, model: LoadedModel, stamp: Stamp) -> None:
-        with self._lock:
-            versions = self._served.setdefault(model.name, {})
-            replaced = versions.get(model.version)
-            versions[model.version] = _Lease(model, stamp, self._lock)
-        batch = model.batcher.settings.max_batch_size
-        log.info(
-            "%s version %d is served by %s%s",
-            *(model.name, model.version, model.backend),
-            f", in batches of up to {batch}" if batch > 1 else "",
-        )
-        if model.computed_in not in ("", model.datatype):
-            log.warning(
-                "%s version %d: %s computed in fp32, as %s does",
-                *(model.name, model.version, model.datatype, model.provider),
-            )
-        if model.engine_reason:
-            log.warning(
-                "%s version %d runs in %s: %s",
-                *(model.name, model.version, model.backend, model.engine_reason),
-            )
-        if replaced is not None:
-            self._close_after_use(replaced)
-
-    def _retire(self, name: str, keep: set[int]) -> None:
-        with self._lock:
-            versions = self._served.get(name, {})
-            leaving = {number: versions.pop(number) for number in set(versions) - keep}
-            if not versions:
-                self._served.pop(name, None)
-        for number, lease in leaving.items():
-            log.info("%s version %d is no longer served", name, number)
-            self._close_after_use(lease)
-
-    def _close_after_use(self, lease: _Lease) -> None:
-        with self._lock:
-            lease.retired = True
-            close = lease.users == 0
-            self._retired = [each for each in (*self._retired, lease) if each.users]
-        if close:
-            lease.model.close()

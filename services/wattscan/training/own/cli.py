@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from wattscan.contracts import Quality, WattscanError
 from wattscan.training.own.add import STATED, ModelEntry, add, imported
 
 _HELP = {
-    "data": "what it was trained on",
+    "data": "what the model was trained on",
     "split": "how training and test images were kept apart, such as by patient",
-    "licence": "of the file",
-    "intended_use": "what it is for, and what it is not for",
+    "licence": "the licence of the file",
+    "intended_use": "what the model is for, and what it is not for",
 }
 
 
@@ -23,12 +24,17 @@ def add_arguments(parser: argparse.ArgumentParser, models: Path) -> None:
         "file",
         type=Path,
         metavar="FILE",
-        help="a .onnx or .tflite file, or a folder "
-        "with metadata: a MONAI bundle, or an export of Hugging Face or timm",
+        help="a .onnx or .tflite file, or a folder with metadata: a MONAI bundle, or an export "
+        "from Hugging Face or timm",
     )
-    parser.add_argument("--name", required=True, help="of the model, such as lesion")
     parser.add_argument(
-        "--variant", default="", help="of the model, such as int8 (default: what its graph is)"
+        "--name", required=True, help="the name to serve the model by, such as lesion"
+    )
+    parser.add_argument(
+        "--variant",
+        default="",
+        metavar="NAME",
+        help="the variant, such as int8 (default: the precision found in the file)",
     )
     parser.add_argument(
         "--models",
@@ -37,19 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser, models: Path) -> None:
         metavar="DIR",
         help="the model folder (default: the checkout's models/)",
     )
-    card = parser.add_argument_group("what the card says")
-    card.add_argument("--title", default="", metavar="TEXT", help="for a reader (default: NAME)")
+    parser.add_argument("--replace", action="store_true", help="overwrite a model of this name")
+    _add_card(parser.add_argument_group("what the card says").add_argument)
+    parser.set_defaults(execute=run)
+
+
+def _add_card(add: Callable[..., object]) -> None:
+    add("--title", default="", metavar="TEXT", help="a readable title (default: --name)")
     for key in STATED:
         option = "--" + key.replace("_", "-")
-        card.add_argument(option, dest=key, default="", metavar="TEXT", help=_HELP[key])
-    card.add_argument("--metric", metavar="NAME", help="of --score, such as dice or auc_roc")
-    card.add_argument("--score", type=float, help="on --dataset, from 0 to 1")
-    card.add_argument("--dataset", metavar="NAME", help="the held-out set that --score is from")
-    card.add_argument(
-        "--samples", type=Path, metavar="DIR", help="a folder of inputs that go with the model"
-    )
-    parser.add_argument("--replace", action="store_true", help="write a model of that name over")
-    parser.set_defaults(execute=run)
+        add(option, dest=key, default="", metavar="TEXT", help=_HELP[key])
+    add("--metric", metavar="NAME", help="the metric of --score, such as dice or auc_roc")
+    add("--score", type=float, help="the score on --dataset, from 0 to 1")
+    add("--dataset", metavar="NAME", help="the held-out data set that was scored")
+    add("--samples", type=Path, metavar="DIR", help="a folder of inputs to keep with the model")
 
 
 def run(args: argparse.Namespace) -> int:

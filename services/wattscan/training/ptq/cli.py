@@ -14,36 +14,39 @@ from wattscan.training.ptq.quantize import QuantizeRequest, quantize
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What belongs to a file; `--data` is the pipeline's own option."""
     own = parser.add_argument_group("a file of your own (needs the quantize extra)")
-    own.add_argument("--onnx", type=Path, metavar="FILE", help="an ONNX file in float")
-    own.add_argument("--tflite", type=Path, metavar="FILE", help="a TFLite file in float")
+    own.add_argument("--onnx", type=Path, metavar="FILE", help="the ONNX file to quantize, in FP32")
+    own.add_argument(
+        "--tflite", type=Path, metavar="FILE", help="the TFLite file to quantize, in FP32 or FP16"
+    )
     own.add_argument(
         "--out",
         type=Path,
         metavar="DIR",
-        help="where NAME-int8 goes (default: beside the file)",
+        help="the folder to write NAME-int8 to (default: that of the file)",
     )
     own.add_argument(
         "--keep-float",
         action="append",
         default=[],
         metavar="LAYER",
-        help="a layer that stays in float, by the name that is printed; may be repeated",
+        help="a layer to leave in float, by the name that this command prints; may be repeated",
     )
     own.add_argument(
         "--tolerance",
         type=_tolerance,
         default=TOLERANCE,
         metavar="PART",
-        help="how far the file in INT8 may be off: 1 - Dice of masks, 1 - top-1 of classes, or the "
-        "relative error; with label(path) of --data, what of the AUC-ROC is lost; from 0 to 1 "
-        f" (default {TOLERANCE:g})",
+        help="how far INT8 may be off, from 0 to 1: 1 - Dice for masks, 1 - top-1 agreement for "
+        "classes, else the relative error; if --data has label(path), the loss of AUC-ROC "
+        f"(default {TOLERANCE:g})",
     )
     own.add_argument(
         "--layers",
         type=_count,
         default=LAYERS,
         metavar="N",
-        help=f"layers to try in float one by one, to see what each costs (default {LAYERS})",
+        help="how many layers to try in float, one at a time, to find out what each costs "
+        f"(default {LAYERS})",
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from wattscan.contracts import WattscanError
+from wattscan.contracts import ModelCard, WattscanError
 from wattscan.samples import Sample
 from wattscan.training import edge_tpu
 from wattscan.training.own import data, engines, form
@@ -57,14 +57,7 @@ def quantize(wanted: QuantizeRequest, say: Say) -> list[Path]:
         WattscanError: the file cannot be quantized, or no build is within the tolerance: what to
             try next.
     """
-    card = form.card_of("file", "float", wanted.path)
-    if card.datatype == "int8":
-        raise WattscanError(
-            f"{wanted.path} is in INT8 already: give the file in float that it is from"
-        )
-    # A TFLite file keeps weights of 16 bits and computes in 32, which is repaired.
-    if card.datatype == "fp16" and form.format_of(wanted.path) == "onnx":
-        raise WattscanError(f"{wanted.path} is in FP16: give the file in FP32 that it is from")
+    card = _float_card(wanted.path)
     if not wanted.given:
         raise WattscanError(
             "--data is missing: INT8 needs real inputs to measure the ranges of the values, 100 or "
@@ -90,6 +83,16 @@ def quantize(wanted: QuantizeRequest, say: Say) -> list[Path]:
             say(line)
         _refuse_far(found, wanted)
         return _write(found, wanted, say)
+
+
+def _float_card(path: Path) -> ModelCard:
+    card = form.card_of("file", "float", path)
+    if card.datatype == "int8":
+        raise WattscanError(f"{path} is in INT8 already: give the file in float that it is from")
+    # A TFLite file keeps weights of 16 bits and computes in 32, which is repaired.
+    if card.datatype == "fp16" and form.format_of(path) == "onnx":
+        raise WattscanError(f"{path} is in FP16: give the file in FP32 that it is from")
+    return card
 
 
 def _split(samples: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
