@@ -78,8 +78,9 @@ check-energy: $(READY) ## Did energy, latency or quality get worse since BASE=RE
 test: $(READY) ## Run the tests for daily work: all but the slow ones, side by side (PYTEST='-k name' for some)
 	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile $(PYTEST)
 
-test-slow: $(READY) ## Run the slow tests, two at a time (half an hour)
-	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile $(PYTEST)
+test-slow: $(READY) ## Run the slow tests, two at a time, and then those that measure (40 minutes)
+	$(BIN)/python -m pytest -m "slow and not alone" -n 2 --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -m "slow and alone" $(PYTEST)
 
 test-all: ## Run all tests, those of the containers too
 	$(MAKE) test

@@ -22,7 +22,8 @@ from wattscan.workloads import STREAMS, Workload
 _SLEEP_AT_MOST = 0.05
 _COARSE_SECONDS = 0.002
 """libev waits in whole milliseconds, rounded up: what is left of a wait is slept by a thread."""
-_THREADS_COST_SECONDS = 0.0002
+_THREAD_LATE_SECONDS = 0.0006
+"""How late such a thread is heard; the clock is asked again and again for the rest of a wait."""
 _sleep_exactly = get_original("time", "sleep")
 
 Send = Callable[[str, bytes, str], Answer]
@@ -177,8 +178,8 @@ def _wait(seconds: float) -> None:
     """At most so long, and to a fraction of a millisecond: a query that leaves late has waited."""
     if seconds > _COARSE_SECONDS:
         gevent.sleep(seconds - _COARSE_SECONDS)
-    elif seconds > _THREADS_COST_SECONDS:
-        gevent.get_hub().threadpool.apply(_sleep_exactly, (seconds - _THREADS_COST_SECONDS,))
+    elif seconds > _THREAD_LATE_SECONDS:
+        gevent.get_hub().threadpool.apply(_sleep_exactly, (seconds - _THREAD_LATE_SECONDS,))
     else:
         gevent.sleep(0)
 

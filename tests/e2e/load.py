@@ -23,7 +23,8 @@ SHORT = Path(__file__).parent / "short_locustfile.py"
 class Load:
     """`locust` in a process of its own; its page is scraped until it is gone."""
 
-    def __init__(self, *arguments, headless=True, env=None, file=SHORT):
+    def __init__(self, *arguments, headless=True, env=None, file=SHORT, scrape_seconds=0.2):
+        self.scrape_seconds = scrape_seconds
         command = [sys.executable, "-m", "locust", "-f", str(file), *map(str, arguments)]
         command += ["--headless", "--only-summary"] if headless else []
         if "--worker" not in arguments:
@@ -54,7 +55,7 @@ class Load:
             while True:
                 with urllib.request.urlopen(url, timeout=5) as page:
                     self.page = page.read().decode()
-                time.sleep(0.2)
+                time.sleep(self.scrape_seconds)
 
     def wait_for(self, event, timeout=240, **fields):
         """Until the generator says so."""

@@ -115,6 +115,7 @@ def bench(out, *arguments, profiles="short_profiles"):
     )  # fmt: skip
 
 
+@pytest.mark.alone
 def test_a_box_behind_a_slow_network_with_its_clock_off_has_the_same_figures(
     start_box, need_program, tmp_path
 ):
@@ -142,9 +143,9 @@ def test_a_box_behind_a_slow_network_with_its_clock_off_has_the_same_figures(
         assert document["run"]["target"] == "cpu"
         assert address in document["run"]["target_instance"]
         codes = {reason["code"] for reason in cell["reasons"]}
-        # Beside other work the loads last unequally long and the page is read unevenly: the
-        # verdict is right to say so, and such a run is made again.
-        if not codes or codes - {"repeats_vary", "error_bound_too_large"}:
+        # Beside other work queries wait, and the page is read unevenly: the verdict is right to say
+        # so, and such a run is made again.
+        if not codes or codes - {"repeats_vary", "error_bound_too_large", "errors_or_drops"}:
             break
     assert cell["verdict"] == "valid", cell["reasons"]
 
@@ -156,7 +157,7 @@ def assert_as_counted(cell, truth):
         begin = window["load_start_timestamp_seconds"]
         edges = np.interp([begin, begin + window["load_seconds"]], truth[:, 0], truth[:, 1])
         joules = edges[1] - edges[0]
-        assert joules > 450 and window["images"] == 149
+        assert joules > 450 and window["images"] + window["queries"]["dropped"] == 149
         assert abs(window["joules_gross"] - joules) <= window["joules_gross_bound"] < 0.1 * joules
     # Two ways of 50 ms are in it.
     assert cell["latency_seconds"]["p50"] > 0.1
