@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-_TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(_TESTS), str(_TESTS / "e2e")]
+sys.path.extend(str(Path(__file__).parents[1] / folder) for folder in (".", "e2e"))
 
 from load import Load
 
