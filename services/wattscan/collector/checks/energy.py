@@ -1,4 +1,4 @@
-"""Checks of the energy: its sensor, how much of it is on record, and the device that it is of."""
+"""Checks of the energy: its sensor, how much of it was recorded, and the device it belongs to."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ MOST_WATTS, MOST_SYSTEM_WATTS = 2_000.0, 20_000.0
 """More than any chip or board takes; an inlet may feed a rack."""
 MOST_IMAGES_PER_SECOND = 1e6
 LEAST_NET = 0.01
-"""Of the gross energy: less is no load that can be told from an idle device."""
+"""Of the gross energy: a smaller net energy cannot be told from that of an idle device."""
 MOST_IDLE_SPREAD = 0.2
 """Of the mean load power above idle: idle phases of one task differ by less."""
 MOST_VARIATION, REPEATS_TO_JUDGE_VARIATION = 0.03, 4
 
 
 def modelled_power(evidence: Evidence) -> str | None:
-    """Power that is computed from processor time, not measured."""
+    """The power is computed from processor time, not measured."""
     if evidence.method != "modelled":
         return None
     return "The power is computed from CPU time, not measured."
 
 
 def energy_not_measured(evidence: Evidence) -> str | None:
-    """A load whose energy was not measured."""
+    """The energy of a load was not measured."""
     bare = [w for w in evidence.windows if w.duration is not None and w.gross is None]
     return f"The energy was not measured in {repeats(bare)}." if bare else None
 
 
 def figures_not_plausible(evidence: Evidence) -> str | None:
-    """A power, a throughput or a count that no device reaches, or that is below zero."""
+    """A power, a throughput or a count is negative or higher than any device can reach."""
     system = evidence.table is not None and evidence.table.scope == "system"
     most = MOST_SYSTEM_WATTS if system else MOST_WATTS
     odd = [
@@ -54,7 +54,7 @@ def figures_not_plausible(evidence: Evidence) -> str | None:
 
 
 def coverage_below_98_percent(evidence: Evidence) -> str | None:
-    """A sensor that accounts for too little of an idle phase or a load."""
+    """The sensor covers too little of an idle phase or a load."""
     known = [w for w in evidence.windows if w.gross is not None]
     low = [w for w in known if w.coverage_ratio is None or w.coverage_ratio < LEAST_COVERAGE]
     if not low:
@@ -66,8 +66,8 @@ def coverage_below_98_percent(evidence: Evidence) -> str | None:
 
 
 def coverage_above_100_percent(evidence: Evidence) -> str | None:
-    """A counter that accounts for more than the whole of a phase, or of the run, beyond one spacing
-    of its samples.
+    """The counter covers more than the whole of a phase or of the run, by more than one interval
+    between its samples.
     """
     over = [w for w in evidence.windows if w.counted_twice]
     if not over and evidence.record.covers_too_much:
@@ -78,13 +78,13 @@ def coverage_above_100_percent(evidence: Evidence) -> str | None:
 
 
 def sensor_down_at_edge(evidence: Evidence) -> str | None:
-    """A sensor that was down at an edge of an idle phase or a load."""
+    """The sensor could not be read at the start or end of an idle phase or a load."""
     down = [w for w in evidence.windows if w.down_at_edge]
     return f"The sensor was down at an edge of idle or load in {repeats(down)}." if down else None
 
 
 def sensor_changed(evidence: Evidence) -> str | None:
-    """Tables that read another source later in the run."""
+    """The tables' energy source changed during the run."""
     sources = evidence.record.sources
     if len(sources) < 2:
         return None
@@ -92,10 +92,10 @@ def sensor_changed(evidence: Evidence) -> str | None:
 
 
 def energy_series_differ(evidence: Evidence) -> str | None:
-    """Energy series of one domain under several scopes or methods (the one that
-    `wattscan_energy_source_info` names is read), or several that differ only in labels of whoever
-    scraped them and tell different things. Those that tell the same are one, and those that follow
-    one another are joined.
+    """One domain has energy series under several scopes or methods (the one that
+    `wattscan_energy_source_info` names is read), or several that differ only in labels that the
+    scraper added and have different values. Series with the same values count as one, and series
+    that follow one another are joined.
     """
     table = evidence.table
     if evidence.record.conflicts:
@@ -112,8 +112,8 @@ def energy_series_differ(evidence: Evidence) -> str | None:
 
 
 def gauge_disagrees(evidence: Evidence) -> str | None:
-    """A power gauge that differs from the energy counter over a load, by more than the gauge's
-    samples scatter, and by more than half a renewal of the counter makes of it.
+    """The power gauge differs from the energy counter over a load, by more than the scatter of the
+    gauge's samples, and by more than half an update period of the counter explains.
     """
     apart = [w for w in evidence.windows if w.gauge_ratio is not None]
     if not apart:
@@ -128,13 +128,13 @@ def gauge_disagrees(evidence: Evidence) -> str | None:
 
 
 def counter_reset(evidence: Evidence) -> str | None:
-    """A reset of the energy counter, also one that the exporter bridged."""
+    """The energy counter was reset, even if the exporter bridged the reset."""
     reset = [w for w in evidence.windows if w.resets]
     return f"The energy counter was reset in {repeats(reset)}." if reset else None
 
 
 def device_not_covered(evidence: Evidence) -> str | None:
-    """A model on a graphics card under a processor's domain, or the other way round."""
+    """The model ran on a graphics card, but the domain is a processor's, or the other way round."""
     table, models = evidence.table, evidence.cell.models
     outside = not_covered(table, models) if table and models else ""
     if not table or not outside:
@@ -146,7 +146,7 @@ def device_not_covered(evidence: Evidence) -> str | None:
 
 
 def device_in_parts(evidence: Evidence) -> str | None:
-    """Another package of the same sensor that counts beside the one that the tables read."""
+    """The same sensor counts another package too, and the tables do not include it."""
     table = evidence.table
     if table is None or not table.missing_parts:
         return None
@@ -157,8 +157,8 @@ def device_in_parts(evidence: Evidence) -> str | None:
 
 
 def idle_not_idle(evidence: Evidence) -> str | None:
-    """Requests in an idle phase, net energy that is nearly none of gross, or an idle power that
-    differs from the task's median by too much of what the variant's load adds.
+    """Requests in an idle phase, a net energy close to zero compared with gross, or an idle power
+    that is too far from the task's median, relative to what the variant's load adds.
     """
     served = [w for w in evidence.windows if w.served.while_idle]
     if served:
@@ -192,7 +192,7 @@ def _idle_spread(evidence: Evidence) -> str | None:
 
 
 def repeats_vary(evidence: Evidence) -> str | None:
-    """Joules of an image that vary among the repeats, as a coefficient of variation."""
+    """Joules per image vary too much among the repeats (coefficient of variation)."""
     values = [j for j in (w.joules_per_image for w in evidence.windows) if j is not None]
     if len(values) < REPEATS_TO_JUDGE_VARIATION:
         return None
@@ -207,12 +207,12 @@ def repeats_vary(evidence: Evidence) -> str | None:
 
 
 def error_bound_too_large(evidence: Evidence) -> str | None:
-    """An error bound that is too large, over the gross energy."""
+    """The error bound is too large a part of the gross energy."""
     return _bound_above(evidence, "gross", "energy")
 
 
 def net_not_resolved(evidence: Evidence) -> str | None:
-    """An error bound that is too large, over net energy; it holds for net energy alone."""
+    """The error bound is too large a part of the net energy; this affects net energy only."""
     return _bound_above(evidence, "net", "net energy")
 
 

@@ -7,7 +7,7 @@ from wattscan.collector.names import percent
 from wattscan.early_stopping import keeps, queries_needed
 
 IMAGES_TOLERANCE = 0.001
-"""A counter of images may lead that of queries by those of one scrape."""
+"""The image counter may be ahead of the query counter by one scrape."""
 MOST_GENERATOR_CPU = 0.9
 """Of one core."""
 MOST_LOST = 0.001
@@ -19,14 +19,14 @@ _INCIDENTS = {
 
 
 def images_not_counted(evidence: Evidence) -> str | None:
-    """A load in which no image was answered."""
+    """No image was answered during a load."""
     bare = [w for w in evidence.windows if w.duration is not None and not w.images]
     return f"No image was answered in {repeats(bare)}." if bare else None
 
 
 def images_exceed_queries(evidence: Evidence) -> str | None:
-    """More images than the answered queries can have brought: 8 each in MultiStream, else as many
-    as the workload's batch.
+    """More images were counted than the answered queries can contain: 8 each in MultiStream,
+    otherwise the workload's batch.
     """
     each = evidence.run.workload.images_per_query(evidence.run.scenario)
     over = [
@@ -43,7 +43,7 @@ def images_exceed_queries(evidence: Evidence) -> str | None:
 
 
 def images_below_queries(evidence: Evidence) -> str | None:
-    """Fewer images than answered queries."""
+    """Fewer images were counted than queries were answered."""
     below = [
         w
         for w in evidence.windows
@@ -55,7 +55,7 @@ def images_below_queries(evidence: Evidence) -> str | None:
 
 
 def counts_unsettled(evidence: Evidence) -> str | None:
-    """A count of the generator's that fell, or went on after its load."""
+    """A count of the load generator fell, or still rose after its load."""
     odd = [w for w in evidence.windows if w.unsettled]
     if not odd:
         return None
@@ -64,11 +64,11 @@ def counts_unsettled(evidence: Evidence) -> str | None:
 
 
 def other_client(evidence: Evidence) -> str | None:
-    """The server served more than the generator sent, also requests of another model, or less. Its
-    counters are sampled: only what lies outside of what the samples in and around the load leave
-    open counts, and a sample may be of any moment of its page's scrape. A counter that is new on a
-    page was 0 on the page before. Where several queries are in flight, samples within half a second
-    of a start or an end are left out.
+    """The server served more requests than the generator sent (those of other models included), or
+    fewer. The counters are sampled, so only a difference that the timing of the samples cannot
+    explain counts; a sample may be of any moment of its scrape. A counter that is new on a page
+    was 0 on the page before. If several queries are in flight, samples within half a second of a
+    start or an end are left out.
     """
     more = [w for w in evidence.windows if w.served.foreign]
     less = [w for w in evidence.windows if w.served.missing]
@@ -88,7 +88,7 @@ def other_client(evidence: Evidence) -> str | None:
 
 
 def errors_or_drops(evidence: Evidence) -> str | None:
-    """Queries that failed or were dropped."""
+    """Too many queries failed or were dropped."""
     lost = [w for w in evidence.windows if w.queries and w.queries.lost_ratio > MOST_LOST]
     if not lost:
         return None
@@ -100,8 +100,8 @@ def errors_or_drops(evidence: Evidence) -> str | None:
 
 
 def load_interrupted(evidence: Evidence) -> str | None:
-    """A service that could not be reached, a process that sent and is gone, or queries that stayed
-    open.
+    """The service could not be reached, a process that sent queries died, or queries were never
+    answered.
     """
     struck = [w for w in evidence.windows if any(w.incidents.values())]
     if not struck:
@@ -112,7 +112,7 @@ def load_interrupted(evidence: Evidence) -> str | None:
 
 
 def generator_cpu_above_90_percent(evidence: Evidence) -> str | None:
-    """A load generator that is itself short of processor time."""
+    """The load generator itself was short of processor time."""
     told = [w.generator_cpu_ratio or 0.0 for w in evidence.windows]
     if max(told, default=0.0) <= MOST_GENERATOR_CPU:
         return None
@@ -120,7 +120,7 @@ def generator_cpu_above_90_percent(evidence: Evidence) -> str | None:
 
 
 def min_queries_not_reached(evidence: Evidence) -> str | None:
-    """A load with fewer queries than the workload asks for."""
+    """A load had fewer queries than the workload asks for."""
     least = evidence.run.workload.min_queries
     few = [w for w in evidence.windows if w.queries and w.queries.total < least]
     if not few:
@@ -129,7 +129,7 @@ def min_queries_not_reached(evidence: Evidence) -> str | None:
 
 
 def latency_bound_missed(evidence: Evidence) -> str | None:
-    """A latency percentile that does not keep the workload's bound."""
+    """The latency percentile exceeds the workload's bound."""
     bound = evidence.run.workload.latency_bound
     if bound is None:
         return None
@@ -159,7 +159,7 @@ def latency_bound_not_shown(evidence: Evidence) -> str | None:
 
 
 def _bound_kept(evidence: Evidence) -> tuple[bool | None, float, float]:
-    """Whether the latency percentile keeps its bound, the queries beyond it, and all of them."""
+    """Whether the latency percentile keeps its bound, the queries beyond it, and all queries."""
     workload, latency = evidence.run.workload, evidence.cell.latency
     bound = workload.latency_bound
     counted = [w.queries for w in evidence.windows if w.queries]

@@ -1,4 +1,4 @@
-"""Checks of what is missing: evidence that `valid` needs, and the record does not have."""
+"""Checks of what is missing: evidence that `valid` requires and that was not recorded."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from wattscan.collector.names import listed, title_of
 
 
 def temperature_not_measured(evidence: Evidence) -> str | None:
-    """No start temperature of a window."""
+    """A window has no start temperature."""
     bare = [w for w in evidence.windows if w.start_temperature is None]
     return f"The temperature was not measured in {repeats(bare)}." if bare else None
 
 
 def source_not_recorded(evidence: Evidence) -> str | None:
-    """Nothing that tells which domain the tables read."""
+    """Which domain the tables read was not recorded."""
     bare = [w for w in _ended(evidence) if w.gross is not None and not w.source_told]
     if not bare:
         return None
@@ -22,13 +22,13 @@ def source_not_recorded(evidence: Evidence) -> str | None:
 
 
 def warmup_not_recorded(evidence: Evidence) -> str | None:
-    """No warm-up before a load."""
+    """No warm-up was recorded before a load."""
     bare = [w for w in _ended(evidence) if w.warmup_duration is None]
     return f"No warm-up is on record before the load of {repeats(bare)}." if bare else None
 
 
 def cooldown_unwatched(evidence: Evidence) -> str | None:
-    """A cooldown that had no temperature to end by."""
+    """No temperature was available to end a cooldown by."""
     count = evidence.record.cooldowns_unwatched
     if not count:
         return None
@@ -39,20 +39,20 @@ def cooldown_unwatched(evidence: Evidence) -> str | None:
 
 
 def clocks_not_recorded(evidence: Evidence) -> str | None:
-    """Nothing that tells of the clocks of generator and recorder."""
+    """Whether the clocks of generator and recorder agree was not recorded."""
     if evidence.record.clocks is not None:
         return None
     return "Nothing on record tells whether the clocks of generator and recorder agree."
 
 
 def idle_not_measured(evidence: Evidence) -> str | None:
-    """No idle power of a window, and so no net energy."""
+    """A window has no idle power, and so no net energy."""
     bare = [w for w in evidence.windows if w.gross is not None and w.net is None]
     return f"The idle power was not measured in {repeats(bare)}: no net energy." if bare else None
 
 
 def requests_not_recorded(evidence: Evidence) -> str | None:
-    """Answered, failed and dropped queries are not all on record."""
+    """Answered, failed and dropped queries were not all recorded."""
     bare = [w for w in _ended(evidence) if w.queries is None or not w.queries.whole]
     if not bare:
         return None
@@ -60,7 +60,7 @@ def requests_not_recorded(evidence: Evidence) -> str | None:
 
 
 def generator_cpu_not_recorded(evidence: Evidence) -> str | None:
-    """Nothing that tells how busy the generator was."""
+    """The load generator's processor use was not recorded."""
     bare = [w for w in _ended(evidence) if w.generator_cpu_ratio is None]
     if not bare:
         return None
@@ -68,7 +68,7 @@ def generator_cpu_not_recorded(evidence: Evidence) -> str | None:
 
 
 def model_not_recorded(evidence: Evidence) -> str | None:
-    """No SHA-256 of the model that ran, or no backend, provider or format of its engine."""
+    """The model's SHA-256 or its engine's backend, provider or format was not recorded."""
     facts = evidence.cell.models
     bare = [w for w in _ended(evidence) if not w.model_told]
     if facts and bare:
@@ -79,8 +79,8 @@ def model_not_recorded(evidence: Evidence) -> str | None:
 
 
 def quality_not_recorded(evidence: Evidence) -> str | None:
-    """No quality of the variant and of the reference by one metric, on one data set, for the files
-    that ran; of one variant alone, its own.
+    """The files that ran have no quality for variant and reference by the same metric on the same
+    data set; a single variant needs only its own quality.
     """
     if evidence.agreements and not evidence.quality_told:
         return None  # it has a reason of its own
@@ -97,7 +97,7 @@ def quality_not_recorded(evidence: Evidence) -> str | None:
 
 
 def sensor_state_not_recorded(evidence: Evidence) -> str | None:
-    """Nothing that tells whether the sensor could be read at the edges."""
+    """Whether the sensor could be read at the start and end of phases was not recorded."""
     if evidence.table is None:
         return None
     if evidence.table.up is None:
@@ -113,12 +113,12 @@ def sensor_state_not_recorded(evidence: Evidence) -> str | None:
 
 
 def uncertainty_not_recorded(evidence: Evidence) -> str | None:
-    """No uncertainty of the sensor."""
+    """The sensor's uncertainty was not recorded."""
     if evidence.table is None or evidence.table.uncertainty_ratio is not None:
         return None
     return f"The uncertainty of the sensor {evidence.table.sensor} is not on record."
 
 
 def _ended(evidence: Evidence) -> list[WindowFigures]:
-    """Of a window that was cut short, more is missing than its evidence."""
+    """The windows whose load has ended; an interrupted window lacks more than evidence."""
     return [window for window in evidence.windows if window.duration is not None]

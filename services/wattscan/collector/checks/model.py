@@ -8,11 +8,11 @@ from wattscan.collector.evidence import Evidence
 from wattscan.collector.names import listed, percent, title_of
 
 LEAST_QUALITY = 0.99
-"""Over the reference's."""
+"""Relative to the reference's."""
 
 
 def model_changed(evidence: Evidence) -> str | None:
-    """A SHA-256, an engine, its version, threads or batch that changes within a variant."""
+    """The SHA-256, the engine, its version, threads or batch changed within a variant."""
     facts = evidence.cell.models
     if len(set(facts)) < 2:
         return None
@@ -21,7 +21,7 @@ def model_changed(evidence: Evidence) -> str | None:
 
 
 def variants_are_one_model(evidence: Evidence) -> str | None:
-    """Several variants with one SHA-256."""
+    """Several variants have the same SHA-256."""
     mine = {fact.sha256 for fact in evidence.cell.models if fact.sha256}
     alike = [
         title_of(cell.precision)
@@ -34,8 +34,8 @@ def variants_are_one_model(evidence: Evidence) -> str | None:
 
 
 def int8_computed_in_fp32(evidence: Evidence) -> str | None:
-    """An INT8 model that its engine computes in floating point: ONNX Runtime's providers for CUDA,
-    TensorRT and CoreML.
+    """The engine computes the INT8 model in floating point, as ONNX Runtime's providers for CUDA,
+    TensorRT and CoreML do.
     """
     if "int8" not in widened(evidence.cell):
         return None
@@ -46,7 +46,7 @@ def int8_computed_in_fp32(evidence: Evidence) -> str | None:
 
 
 def fp16_computed_in_fp32(evidence: Evidence) -> str | None:
-    """An FP16 model that its engine widens: every engine here on a processor."""
+    """The engine widens the FP16 model to FP32, as every engine here does on a processor."""
     if "fp16" not in widened(evidence.cell):
         return None
     return (
@@ -60,12 +60,12 @@ def _providers(evidence: Evidence) -> str:
 
 
 def int8_quality_below_99_percent(evidence: Evidence) -> str | None:
-    """A quality of the variant `int8` that is below the reference's."""
+    """The quality of the variant `int8` is too far below the reference's."""
     return _low_quality(evidence) if evidence.cell.precision == "int8" else None
 
 
 def quality_below_99_percent(evidence: Evidence) -> str | None:
-    """The same of any other variant."""
+    """The same for any other variant."""
     return _low_quality(evidence) if evidence.cell.precision != "int8" else None
 
 
@@ -81,21 +81,21 @@ def _low_quality(evidence: Evidence) -> str | None:
 
 
 def agreement_far_off(evidence: Evidence) -> str | None:
-    """A file without a score whose outputs are far from the reference's, on inputs that were given:
-    below this in Dice, top-1 or AUC-ROC, or above it in the relative error.
+    """The file has no score, and its outputs on the given inputs are far from the reference's:
+    Dice, top-1 or AUC-ROC below the first limit, or relative error above the second.
     """
     return None if _is_reference(evidence) else _far(evidence, drawn=False)
 
 
 def agreement_far_off_on_drawn(evidence: Evidence) -> str | None:
-    """Such a file, on inputs that were drawn: noise is not what a model was made for."""
+    """The same on randomly drawn inputs: a model is not made for noise."""
     told = None if _is_reference(evidence) else _far(evidence, drawn=True)
     return None if told is None else f"{told} Check it on your own images, with --data DIR."
 
 
 def agreement_only(evidence: Evidence) -> str | None:
-    """A file without a score: only its agreement with the reference is known, and both may be wrong
-    alike.
+    """The file has no score: only its agreement with the reference is known, and both may be wrong
+    in the same way.
     """
     if not evidence.agreements or evidence.quality_told:
         return None

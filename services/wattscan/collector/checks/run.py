@@ -1,4 +1,4 @@
-"""Checks of the run: its profile and phases, its machine and its clocks, and who else was there."""
+"""Checks of the run: its profile and phases, machine and clocks, and what else ran there."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from wattscan.units import Celsius
 
 MOST_START_DIFFERENCE = Celsius(2.0)
 MOST_CLOCK_OFFSET = 0.001
-"""Over the length of the shortest load."""
+"""Relative to the length of the shortest load."""
 
 
 def profile_quick(evidence: Evidence) -> str | None:
-    """The `quick` profile: it is there to see that everything works."""
+    """The `quick` profile only shows that everything works."""
     if evidence.run.profile != "quick":
         return None
     return "The quick profile is there to see it work; it gives no interval."
 
 
 def profile_check(evidence: Evidence) -> str | None:
-    """The `check` profile: its windows are short."""
+    """The `check` profile has short windows."""
     if evidence.run.profile != "check":
         return None
     return "The check profile is there to compare two versions of the code; its windows are short."
 
 
 def profile_unknown(evidence: Evidence) -> str | None:
-    """A profile that is not known."""
+    """The profile is not known."""
     if evidence.profile:
         return None
     return f"The profile {evidence.run.profile!r} is not known, so the load's length is not judged."
 
 
 def generator_on_device(evidence: Evidence) -> str | None:
-    """A generator on the device that the meter counts. Every loopback and unspecified address is
-    this machine, and so is its own name beside one of those.
+    """The load generator ran on the measured device. Every loopback or unspecified address counts
+    as this machine; so does its own name where the other address is one of those.
     """
     if not evidence.same_host or evidence.method in (None, "modelled"):
         return None
@@ -42,8 +42,8 @@ def generator_on_device(evidence: Evidence) -> str | None:
 
 
 def incomplete_run(evidence: Evidence) -> str | None:
-    """A recording that ends before its run, a load without an end, or fewer repeats than the
-    profile has.
+    """The recording ends before the run does, a load has no end, or there are fewer repeats than
+    the profile requires.
     """
     said = []
     if evidence.cut_short:
@@ -59,31 +59,31 @@ def incomplete_run(evidence: Evidence) -> str | None:
 
 
 def load_too_short(evidence: Evidence) -> str | None:
-    """A load shorter than the profile's."""
+    """A load is shorter than the profile requires."""
     promised = evidence.profile.load if evidence.profile else 0.0
     return too_short(evidence.windows, "The load", promised, lambda w: w.duration)
 
 
 def idle_too_short(evidence: Evidence) -> str | None:
-    """An idle phase shorter than the profile's."""
+    """An idle phase is shorter than the profile requires."""
     promised = evidence.profile.idle if evidence.profile else 0.0
     return too_short(evidence.windows, "The idle phase", promised, lambda w: w.idle_duration)
 
 
 def warmup_too_short(evidence: Evidence) -> str | None:
-    """A warm-up shorter than the profile's."""
+    """A warm-up is shorter than the profile requires."""
     promised = evidence.profile.warmup if evidence.profile else 0.0
     return too_short(evidence.windows, "The warm-up", promised, lambda w: w.warmup_duration)
 
 
 def phases_overlap(evidence: Evidence) -> str | None:
-    """Two phases of the run at the same time."""
+    """Two phases of the run overlap."""
     overlap = evidence.record.rivals.overlap
     return f"Two phases of the run overlap: {overlap}." if overlap else None
 
 
 def phases_out_of_order(evidence: Evidence) -> str | None:
-    """A window whose phases do not come as idle, warm-up, load and cooldown."""
+    """A window's phases are not in the order idle, warm-up, load and cooldown."""
     window = evidence.record.rivals.out_of_order
     if not window:
         return None
@@ -94,16 +94,16 @@ def phases_out_of_order(evidence: Evidence) -> str | None:
 
 
 def second_run(evidence: Evidence) -> str | None:
-    """Another run whose phases overlap this one's, on the target's instance, or on another service
-    of its host (under a graphics card's own domain, of that card). A phase without an end lasts as
-    long as its generator's page.
+    """Another run's phases overlap this one's, on the target's instance or on another service on
+    its host (on the same card, if the domain is a graphics card's). A phase without an end lasts
+    until its generator's last sample.
     """
     runs = evidence.record.rivals.runs
     return f"Another run was on this target at the same time: {', '.join(runs)}." if runs else None
 
 
 def several_generators(evidence: Evidence) -> str | None:
-    """Pages of one run from several instances: each tells of a part of it."""
+    """Several load generators exported this run, each only a part of it."""
     instances = evidence.record.rivals.generators
     if len(instances) < 2:
         return None
@@ -112,7 +112,7 @@ def several_generators(evidence: Evidence) -> str | None:
 
 
 def machine_changed(evidence: Evidence) -> str | None:
-    """Another processor later in the run."""
+    """The processor changed during the run."""
     told = {(m.get("processor", ""), m.get("cores", "")) for m in evidence.record.machines}
     if len(told) < 2:
         return None
@@ -120,7 +120,7 @@ def machine_changed(evidence: Evidence) -> str | None:
 
 
 def start_temperatures_apart(evidence: Evidence) -> str | None:
-    """Variants whose mean start temperatures differ."""
+    """The variants' mean start temperatures differ too much."""
     apart = evidence.start_difference
     if apart is None or apart <= MOST_START_DIFFERENCE:
         return None
@@ -130,13 +130,13 @@ def start_temperatures_apart(evidence: Evidence) -> str | None:
 
 
 def throttled(evidence: Evidence) -> str | None:
-    """A device that limited its clock in a load."""
+    """The device throttled its clock during a load."""
     slowed = [w for w in evidence.windows if w.throttled]
     return f"The device limited its clock in {repeats(slowed)}." if slowed else None
 
 
 def clocks_apart(evidence: Evidence) -> str | None:
-    """Clocks that drifted or jumped, or are apart by an offset that nothing tells."""
+    """The clocks drifted or jumped, or differ by an offset that was not recorded."""
     lengths = [w.duration for w in evidence.windows if w.duration]
     clocks = evidence.record.clocks
     if clocks is None or not lengths or clocks.apart <= MOST_CLOCK_OFFSET * min(lengths):
