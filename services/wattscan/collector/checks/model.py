@@ -88,7 +88,7 @@ def agreement_far_off(evidence: Evidence) -> str | None:
 
 
 def agreement_far_off_on_drawn(evidence: Evidence) -> str | None:
-    """The same on randomly drawn inputs: a model is not made for noise."""
+    """As `agreement_far_off`, but on randomly drawn inputs: a model is not made for noise."""
     told = None if _is_reference(evidence) else _far(evidence, drawn=True)
     return None if told is None else f"{told} Check it on your own images, with --data DIR."
 
