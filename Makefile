@@ -13,6 +13,8 @@ PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_
 VENV_VERSION := $(shell sed -n 's/^version = \([0-9]*\.[0-9]*\).*/\1/p' .venv/pyvenv.cfg 2> /dev/null)
 BOARD_PYTHON ?= $(call first_python,python3.10,import sys; sys.exit(sys.version_info[:2] != (3, 10)))
 TFLITE_PYTHON ?= $(call first_python,python3.11 python3.10,import sys; sys.exit(sys.version_info[:2] not in ((3, 10), (3, 11))))
+# A container may set it; then every process that a test starts would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 READY := .venv/.ready
 TRAIN_READY := .venv/.ready-train
 PROTOS := $(wildcard protos/wattscan/wire/*.proto)
@@ -75,11 +77,14 @@ check-energy: $(READY) ## Did energy, latency or quality get worse since BASE=RE
 	@test -n "$(BASE)" || { echo "Name the revision to compare with: make check-energy BASE=main"; exit 1; }
 	$(BIN)/python -m wattscan.bench.check_energy --base "$(BASE)" $(if $(HEAD),--head "$(HEAD)") $(CHECK_ENERGY)
 
+# In the order of the folders: what takes longest is at the front, and small files fill the end.
+BY_FILE := --dist loadfile --no-loadscope-reorder
+
 test: $(READY) ## Run the tests for daily work: all but the slow ones, side by side (PYTEST='-k name' for some)
-	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 $(BY_FILE) $(PYTEST)
 
 test-slow: $(READY) ## Run the slow tests, two at a time, and then those that measure (40 minutes)
-	$(BIN)/python -m pytest -m "slow and not alone" -n 2 --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -m "slow and not alone" -n 2 $(BY_FILE) $(PYTEST)
 	$(BIN)/python -m pytest -m "slow and alone" $(PYTEST)
 
 test-all: ## Run all tests, those of the containers too

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import sys
@@ -10,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -18,6 +20,7 @@ from hypothesis import settings
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
+_SLOW = re.compile(r"^pytestmark = (\[[^\]]*)?pytest\.mark\.slow", re.MULTILINE)
 _skipped: list[str] = []
 
 
@@ -35,6 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail when a test is skipped for want of something that this machine could have",
     )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    # A file that is slow as a whole is not even imported: torch and its like take seconds.
+    leaves_slow_out = config.option.markexpr == "not slow" and collection_path.suffix == ".py"
+    return True if leaves_slow_out and _SLOW.search(collection_path.read_text()) else None
 
 
 def pytest_collection_finish() -> None:

@@ -1,4 +1,8 @@
-"""The command line: the only place where the pieces are put together."""
+"""The command line: the only place where the pieces are put together.
+
+A command's modules are imported when it is chosen, so that a probe (`wattscan health`) takes
+little time of a device that is measured.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from wattscan import __version__
-from wattscan.bench import cli as bench
-from wattscan.bench import tuning
-from wattscan.collector import cli as collector
-from wattscan.collector import compare_cli as comparing
-from wattscan.contracts import WattscanError
-from wattscan.installation import locustfile
-from wattscan.serve import serve
-from wattscan.serving import cli as serving
-from wattscan.serving import health_cli
-from wattscan.telemetry import cli as telemetry
-from wattscan.telemetry.arguments import printable
-from wattscan.training import cli as training
+from wattscan.contracts import WattscanError, printable
+
+_Parts: TypeAlias = tuple[
+    Callable[[argparse.ArgumentParser], object], Callable[[argparse.Namespace], int]
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = _parser(words).parse_args(words)
     command: Callable[[argparse.Namespace], int] = options.execute
     try:
         return command(options)
@@ -59,7 +58,8 @@ def _give_up_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """With the options of the command that the words name."""
     parser = argparse.ArgumentParser(
         prog="wattscan",
         description="What does one medical scan cost on this hardware, in joules, and what does "
@@ -68,15 +68,58 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"wattscan {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    chosen = next((word for word in words if not word.startswith("-")), "")
     for each in _COMMANDS:
         p = commands.add_parser(each.name, help=each.summary, description=each.description)
-        p.set_defaults(execute=each.run)
-        each.add_arguments(p)
+        if each.name == chosen:
+            add_arguments, run = each.parts()
+            p.set_defaults(execute=run)
+            add_arguments(p)
     return parser
 
 
+def _bench() -> _Parts:
+    from wattscan.bench import cli
+
+    return cli.add_arguments, cli.run
+
+
+def _serve() -> _Parts:
+    from wattscan.serve import serve
+    from wattscan.serving import cli
+
+    return cli.add_serve_arguments, serve
+
+
+def _collect() -> _Parts:
+    from wattscan.collector import cli
+
+    return cli.add_arguments, cli.run
+
+
+def _compare() -> _Parts:
+    from wattscan.collector import compare_cli
+
+    return compare_cli.add_arguments, compare_cli.run
+
+
+def _sensors() -> _Parts:
+    from wattscan.telemetry import cli
+
+    return cli.add_arguments, cli.run
+
+
+def _models() -> _Parts:
+    from wattscan.training import cli
+
+    return _add_model_arguments, cli.run
+
+
 def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    commands = training.add_arguments(parser)
+    from wattscan.bench import tuning
+    from wattscan.training import cli
+
+    commands = cli.add_arguments(parser)
     tuning.add_arguments(
         commands.add_parser(
             "tune",
@@ -91,20 +134,31 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _loadtest_path(_: argparse.Namespace) -> int:
-    print(locustfile())
-    return 0
+def _loadtest_path() -> _Parts:
+    from wattscan.installation import locustfile
+
+    def run(_: argparse.Namespace) -> int:
+        print(locustfile())
+        return 0
+
+    return lambda _: None, run
+
+
+def _health() -> _Parts:
+    from wattscan.serving import health_cli
+
+    return health_cli.add_health_arguments, health_cli.run_health
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its line in the list of commands, the head of its own help, and what it does."""
+    """A command: its line in the list of commands, the head of its own help, and what adds its
+    options and runs it."""
 
     name: str
     summary: str
     description: str
-    add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int]
+    parts: Callable[[], _Parts]
 
 
 _COMMANDS = (
@@ -114,23 +168,20 @@ _COMMANDS = (
         "The main job, on one machine with nothing else running: starts the service and the load "
         "generator, records their metrics, and reduces them to tables and a report in "
         "DIR/<run>/.",
-        bench.add_arguments,
-        bench.run,
+        _bench,
     ),
     Command(
         "serve",
         "serve the models on one target, with metrics",
         "Serves every model of the folder over gRPC, exports Prometheus metrics, and prints one "
         "line of JSON when it is ready. SIGTERM or Ctrl-C drains it.",
-        serving.add_serve_arguments,
-        serve,
+        _serve,
     ),
     Command(
         "collect",
         "reduce a recording or a Prometheus server's series to tables",
         "Reduces one run's series to the energy, paper, quality and projections tables.",
-        collector.add_arguments,
-        collector.run,
+        _collect,
     ),
     Command(
         "compare",
@@ -140,8 +191,7 @@ _COMMANDS = (
         "its 95 % interval. Exit code 0: nothing is shown to be worse beyond its threshold; 1: "
         "something is; 2: the runs cannot be read or compared. Without an interval, such as of the "
         "quick profile, nothing is shown.",
-        comparing.add_arguments,
-        comparing.run,
+        _compare,
     ),
     Command(
         "sensors",
@@ -149,29 +199,25 @@ _COMMANDS = (
         "Reads the target's sensors for a moment and prints what they show, with scope, method and "
         "uncertainty; then why each other sensor is not there. Exit code 1: nothing here gives "
         "power or energy.",
-        telemetry.add_arguments,
-        telemetry.run,
+        _sensors,
     ),
     Command(
         "models",
         "train, quantize, export, check, tune and list models",
         "The model pipeline and its artifacts.",
-        _add_model_arguments,
-        training.run,
+        _models,
     ),
     Command(
         "loadtest-path",
         "print where the load generator is, for locust -f",
         "Prints the path of the load generator's file: locust -f $(wattscan loadtest-path) --help "
         "has its options.",
-        lambda _: None,
         _loadtest_path,
     ),
     Command(
         "health",
         "ask a service whether it is serving; exit code 0 if so",
         "Asks the standard gRPC health service. Exit code 0: SERVING; 1: not; 2: no answer.",
-        health_cli.add_health_arguments,
-        health_cli.run_health,
+        _health,
     ),
 )

@@ -57,8 +57,8 @@ def service(tmp_path_factory):
     assert service.stop() == 0
 
 
-# The quick profile, a third of its length; `test_wheels.py` runs the whole one.
-QUICK = Profile(idle=2, warmup=1, load=4, cooldown=1, repeats=2)
+# The quick profile, a quarter of its length; `test_wheels.py` runs the whole one.
+QUICK = Profile(idle=1, warmup=0.5, load=3, cooldown=0.5, repeats=2)
 SHORTER = {"PYTHONPATH": str(Path(__file__).parent / "quick_profile")}
 
 

@@ -72,7 +72,8 @@ def test_sizes_are_limited(start, models):
 
 
 def options_of(*flags):
-    return cli._parser().parse_args(["serve", *map(str, flags)])
+    words = ["serve", *map(str, flags)]
+    return cli._parser(words).parse_args(words)
 
 
 def test_it_listens_on_this_machine_alone_unless_it_is_told(start, caplog):

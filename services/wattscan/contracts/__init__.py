@@ -14,6 +14,7 @@ from wattscan.contracts.errors import (
     SensorFailed,
     WattscanError,
     last_line,
+    printable,
 )
 from wattscan.contracts.limits import LIMITS, Limits
 from wattscan.contracts.models import (
@@ -136,5 +137,6 @@ __all__ = [
     "check_variant",
     "datatype_of",
     "last_line",
+    "printable",
     "split_name",
 ]

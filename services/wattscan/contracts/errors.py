@@ -13,6 +13,11 @@ def last_line(error: BaseException) -> str:
     return lines[-1] if lines else type(error).__name__
 
 
+def printable(text: str) -> str:
+    """For a terminal, on which what a device or a file calls itself must not be a command."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 class EngineAbsent(WattscanError):
     """A runtime, or the device that it needs, is not on this machine; the text says which."""
 

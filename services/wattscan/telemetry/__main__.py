@@ -10,9 +10,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from wattscan.contracts import WattscanError
+from wattscan.contracts import WattscanError, printable
 from wattscan.telemetry import cli
-from wattscan.telemetry.arguments import printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -48,11 +48,6 @@ def steps(text: str) -> int:
     return int(text)
 
 
-def printable(text: str) -> str:
-    """For a terminal, on which what a device or a file calls itself must not be a command."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
 def check_writable(file: Path) -> None:
     """Touches nothing. Raises: WattscanError, before minutes are spent."""
     place = Path(os.path.realpath(file))  # a link may point to what is not there yet

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from wattscan.contracts import WattscanError
+from wattscan.contracts import WattscanError, printable
 from wattscan.targets import load_target
-from wattscan.telemetry.arguments import add_place, check_writable, printable, seconds, steps
+from wattscan.telemetry.arguments import add_place, check_writable, seconds, steps
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.calibration import LEAST_STEPS, Calibration, CalibrationPoint, fit, write
 from wattscan.telemetry.discovery import discover

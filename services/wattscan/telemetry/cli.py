@@ -10,9 +10,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from wattscan.contracts import printable
 from wattscan.targets import load_target
 from wattscan.telemetry import calibrate, push
-from wattscan.telemetry.arguments import add_place, printable, seconds
+from wattscan.telemetry.arguments import add_place, seconds
 from wattscan.telemetry.attribution import Ledger
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.late_sensors import LateSensors

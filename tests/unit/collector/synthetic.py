@@ -13,7 +13,7 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 from edits import Edit, Sample
-from metrics_text import line_text
+from metrics_text import line_of, line_text, series_text
 from run_labels import LOADGEN, PHASE_SECONDS, REPEATS, SHA256, SOURCE, TARGET, TARGET_FACTS
 
 BOUNDS = [0.001 * 1.05**step for step in range(160)]
@@ -124,8 +124,19 @@ def _unedited(spec: Spec) -> list[tuple[Sample, str]]:
     if key not in _KEPT:
         while len(_KEPT) >= 4:
             del _KEPT[next(iter(_KEPT))]
-        _KEPT[key] = [(sample, line_text(sample)) for sample in samples(plain)]
+        _KEPT[key] = list(_with_lines(samples(plain)))
     return _KEPT[key]
+
+
+def _with_lines(made: Iterator[Sample]) -> Iterator[tuple[Sample, str]]:
+    # Most samples share their labels' dictionary with earlier ones; kept, none is another's anew.
+    known: dict[tuple[str, int], tuple[str, Mapping[str, str]]] = {}
+    for sample in made:
+        key = (sample.name, id(sample.labels))
+        if key not in known:
+            text = series_text(sample.name, tuple(sample.labels.items()))
+            known[key] = (text, sample.labels)
+        yield sample, line_of(known[key][0], sample)
 
 
 def samples(spec: Spec) -> Iterator[Sample]:
@@ -135,9 +146,10 @@ def samples(spec: Spec) -> Iterator[Sample]:
     edges = {moment for span in phases for moment in (span.start, span.end)}
     steps = int((last - spec.start) / spec.interval) + 3
     regular = {spec.start - spec.interval + step * spec.interval for step in range(steps)}
+    windows = [_WindowSeries(spec, span) for span in phases]
     for now in sorted(edges | regular | {last + spec.interval}):
         yield from _target_page(spec, phases, now)
-        yield from _generator_page(spec, phases, now)
+        yield from _generator_page(spec, windows, now)
 
 
 Figure = tuple[str, Mapping[str, str], float]
@@ -202,7 +214,26 @@ def _models(spec: Spec) -> Iterator[Figure]:
                     yield "wattscan_model_quality_difference_ratio", difference, value
 
 
-def _generator_page(spec: Spec, phases: list[Span], now: float) -> Iterator[Sample]:
+class _WindowSeries:
+    """A phase and the labels of its series, made once: a page is made at every scrape."""
+
+    def __init__(self, spec: Spec, span: Span) -> None:
+        own = {**LOADGEN, "run": spec.run, "target": "cpu", "task": span.task}
+        self.span = span
+        self.labels = {**own, "precision": span.precision, "repeat": str(span.repeat)}
+        self.phase = {**self.labels, "phase": span.phase}
+        self.outcomes = [{**self.labels, "outcome": each} for each in ("ok", "error", "dropped")]
+        middle = latency(spec, span)
+        shape = NormalDist(middle, middle * spec.spread)
+        self.buckets = [
+            ({**self.labels, "le": repr(bound)}, shape.cdf(bound))
+            for bound in BOUNDS
+            if span.phase == "load" and middle / 2 < bound < middle * 2
+        ]
+        self.buckets.append(({**self.labels, "le": "+Inf"}, 1.0))
+
+
+def _generator_page(spec: Spec, windows: list[_WindowSeries], now: float) -> Iterator[Sample]:
     own = {**LOADGEN, "run": spec.run}
     info = {"target": "cpu", "target_instance": TARGET["instance"], "profile": spec.profile}
     more = {"scenario": "SingleStream", "seed": "7", "version": "0.1.0"}
@@ -213,32 +244,23 @@ def _generator_page(spec: Spec, phases: list[Span], now: float) -> Iterator[Samp
         yield Sample(now, "wattscan_run_workload_info", {**own, **spec.workload}, 1.0)
     yield Sample(now, "wattscan_generator_cpu_ratio", own, spec.generator_cpu)
     yield Sample(now, "wattscan_page_timestamp_seconds", own, now)
-    for span in phases:
-        window = {**own, "target": "cpu", "task": span.task, "precision": span.precision}
-        window["repeat"] = str(span.repeat)
-        phase = {**window, "phase": span.phase}
-        if span.start <= now:
-            yield Sample(now, "wattscan_run_phase_start_timestamp_seconds", phase, span.start)
+    for window in windows:
+        span = window.span
+        if span.start > now:
+            break
+        yield Sample(now, "wattscan_run_phase_start_timestamp_seconds", window.phase, span.start)
         if span.end <= now:
-            yield Sample(now, "wattscan_run_phase_end_timestamp_seconds", phase, span.end)
+            yield Sample(now, "wattscan_run_phase_end_timestamp_seconds", window.phase, span.end)
         # An older window's counters leave the page when a newer one runs.
-        if span.phase == "load" and span.start <= now < span.end + 25:
+        if span.phase == "load" and now < span.end + 25:
             done = (min(now, span.end) - span.start) / (span.end - span.start)
-            yield from _counters(spec, span, window, now, round(images(spec, span) * done))
+            yield from _counters(window, now, round(images(spec, span) * done))
 
 
-def _counters(
-    spec: Spec, span: Span, window: Mapping[str, str], now: float, done: int
-) -> Iterator[Sample]:
-    for outcome, count in (("ok", done), ("error", 0), ("dropped", 0)):
-        labels = {**window, "outcome": outcome}
+def _counters(window: _WindowSeries, now: float, done: int) -> Iterator[Sample]:
+    for labels, count in zip(window.outcomes, (done, 0, 0), strict=True):
         yield Sample(now, "wattscan_client_requests_total", labels, float(count))
-    yield Sample(now, "wattscan_client_images_total", window, float(done))
-    name = "wattscan_client_latency_seconds_bucket"
-    middle = latency(spec, span)
-    shape = NormalDist(middle, middle * spec.spread)
-    for bound in BOUNDS:
-        if middle / 2 < bound < middle * 2:
-            below = float(round(done * shape.cdf(bound)))
-            yield Sample(now, name, {**window, "le": repr(bound)}, below)
-    yield Sample(now, name, {**window, "le": "+Inf"}, float(done))
+    yield Sample(now, "wattscan_client_images_total", window.labels, float(done))
+    for labels, below in window.buckets:
+        value = float(round(done * below))
+        yield Sample(now, "wattscan_client_latency_seconds_bucket", labels, value)

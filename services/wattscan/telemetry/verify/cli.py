@@ -14,9 +14,16 @@ from functools import partial
 from pathlib import Path
 
 from wattscan import plugins
-from wattscan.contracts import SensorAbsent, SensorChoice, Target, Verifiable, WattscanError
+from wattscan.contracts import (
+    SensorAbsent,
+    SensorChoice,
+    Target,
+    Verifiable,
+    WattscanError,
+    printable,
+)
 from wattscan.targets import load_target
-from wattscan.telemetry.arguments import add_place, check_writable, printable, seconds, steps
+from wattscan.telemetry.arguments import add_place, check_writable, seconds, steps
 from wattscan.telemetry.calibration import LEAST_STEPS
 from wattscan.telemetry.discovery import Found, FoundSensor, discover, patiently
 from wattscan.telemetry.loads import end_in_order

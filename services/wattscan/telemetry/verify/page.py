@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from wattscan.telemetry.arguments import printable
+from wattscan.contracts import printable
 from wattscan.telemetry.verify.results import Result
 
 _SEND_IN = (

@@ -171,5 +171,5 @@ def test_under_any_load_each_gets_its_own_rows(requests, batch, instances, delay
     assert all(max(runner.batches, default=0) <= batch for runner in runners)
     # Every engine is free again.
     # Who is answered need not wait for the engine's thread to see that nobody is left.
-    wait_until(lambda: len(queue._idle) == instances)
-    assert sorted(map(id, queue._idle)) == sorted(map(id, runners))
+    wait_until(lambda: len(queue._engines._idle) == instances)
+    assert sorted(map(id, queue._engines._idle)) == sorted(map(id, runners))

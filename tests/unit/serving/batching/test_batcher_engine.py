@@ -63,7 +63,7 @@ def test_those_who_wait_are_computed_in_the_engines_thread_and_then_it_is_free()
     runner.gate.set()
     assert all(len(outputs) == 2 for outputs in end(threads))
     assert set(runner.threads[1:]) == {"engine_0"}
-    wait_until(lambda: queue._idle)
+    wait_until(lambda: queue._engines._idle)
     queue.run(work())
     assert runner.threads[-1] == threading.current_thread().name
 
@@ -141,7 +141,7 @@ def test_who_has_gone_meanwhile_is_not_computed():
     _, *others = end(threads)
     assert all(isinstance(each, Cancelled) for each in others)
     assert runner.batches == [1]
-    wait_until(lambda: queue._idle)
+    wait_until(lambda: queue._engines._idle)
 
 
 @pytest.mark.parametrize("error", [MemoryError(), ValueError("a bug")])
@@ -167,7 +167,7 @@ def test_what_goes_wrong_in_its_thread_is_told_to_all_and_it_goes_on(monkeypatch
     told = [each for each in others if isinstance(each, type(error))]
     assert len(told) == 2
     assert runner.batches == [1, 2]
-    wait_until(lambda: queue._idle)
+    wait_until(lambda: queue._engines._idle)
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
@@ -183,7 +183,7 @@ def test_no_engine_is_lost_where_no_thread_can_be_had(monkeypatch, error):
     runner.gate.set()
     assert all(len(outputs) == 2 for outputs in end(threads))
     assert len(set(runner.threads)) == 4
-    assert queue._idle
+    assert queue._engines._idle
 
 
 def test_who_was_computed_with_others_keeps_its_own_rows_alone():
