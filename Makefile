@@ -79,9 +79,11 @@ check-energy: $(READY) ## Did energy, latency or quality get worse since BASE=RE
 
 # In the order of the folders: what takes longest is at the front, and small files fill the end.
 BY_FILE := --dist loadfile --no-loadscope-reorder
+# One more than there are processors, up to 4: many tests wait for a process that they have started.
+WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$(( n < 4 ? n + 1 : 4 )))
 
 test: $(READY) ## Run the tests for daily work: all but the slow ones, side by side (PYTEST='-k name' for some)
-	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 $(BY_FILE) $(PYTEST)
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) $(BY_FILE) $(PYTEST)
 
 test-slow: $(READY) ## Run the slow tests, two at a time, and then those that measure (40 minutes)
 	$(BIN)/python -m pytest -m "slow and not alone" -n 2 $(BY_FILE) $(PYTEST)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 
 import pytest
+from rig import TINY, TINY_MODEL
 
 from commands import WATTSCAN
 from wattscan.installation import models_folder
@@ -64,12 +65,15 @@ def test_a_corrupt_model_file_that_its_card_describes(models):
 
 
 @pytest.mark.parametrize("flag", ["--grpc-port", "--metrics-port"])
-def test_a_port_in_use(flag):
+def test_a_port_in_use(flag, tmp_path):
+    shutil.copytree(TINY_MODEL, tmp_path / TINY)
     other = "--metrics-port" if flag == "--grpc-port" else "--grpc-port"
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        done = run("serve", flag, str(taken.getsockname()[1]), other, "0")
+        done = run(
+            "serve", flag, str(taken.getsockname()[1]), other, "0", "--models", str(tmp_path)
+        )
     assert_one_clear_line(done, "cannot listen", flag)
 
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import grpc
 import numpy as np
@@ -63,10 +64,15 @@ def test_what_the_phantom_shows_is_found(service, name, precision):
     assert np.mean(dice) > 0.7
 
 
+@cache
+def forty_radiographs():
+    return task("chest-xray").phantom(40, seed=4242)
+
+
 @pytest.mark.parametrize("precision", [pb.PRECISION_FP32, INT8])
 def test_the_phantoms_findings_are_told_apart(service, precision):
     chest = task("chest-xray")
-    samples = chest.phantom(40, seed=4242)
+    samples = forty_radiographs()
     rows = []
     for image in samples.images:
         message = pb.ClassifyRequest(task=chest.name, precision=precision, image=png(image))

@@ -34,8 +34,8 @@ def ask(service):
 @pytest.mark.parametrize(
     ("name", "model", "output"),
     [
-        ("brain-mri", "brain-mri-int8", "mask"),
-        ("nerve-ultrasound", "nerve-ultrasound-fp32", "mask"),
+        pytest.param("brain-mri", "brain-mri-int8", "mask", marks=pytest.mark.slow),
+        pytest.param("nerve-ultrasound", "nerve-ultrasound-fp32", "mask", marks=pytest.mark.slow),
         ("chest-xray", "chest-xray-int8", "findings"),
     ],
 )

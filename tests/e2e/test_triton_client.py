@@ -73,7 +73,14 @@ def test_a_model_says_what_it_takes_and_gives(service, triton):
     ]
 
 
-@pytest.mark.parametrize("model", [INT8, "brain-mri-fp32", "chest-xray-int8"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        INT8,
+        pytest.param("brain-mri-fp32", marks=pytest.mark.slow),
+        pytest.param("chest-xray-int8", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("check", ["infer", "infer_typed_contents", "infer_async"])
 def test_the_stock_client_gets_the_engines_numbers(
     service, triton, tensors, tmp_path, model, check

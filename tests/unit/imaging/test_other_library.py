@@ -21,6 +21,7 @@ from wattscan import imaging
 from wattscan.contracts import InvalidImage
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::UserWarning:pydicom"),
     pytest.mark.skipif(
         shutil.which("dcm2pnm") is None, reason="needs DCMTK: make system-packages (package dcmtk)"
