@@ -23,7 +23,7 @@ _SLEEP_AT_MOST = 0.05
 _COARSE_SECONDS = 0.002
 """libev waits in whole milliseconds, rounded up: what is left of a wait is slept by a thread."""
 _THREAD_LATE_SECONDS = 0.0006
-"""How late such a thread is heard; the clock is asked again and again for the rest of a wait."""
+"""How late such a thread may wake up. The last part of a wait polls the clock instead."""
 _sleep_exactly = get_original("time", "sleep")
 
 Send = Callable[[str, bytes, str], Answer]

@@ -108,7 +108,7 @@ def between(begin: Moment, end: Moment) -> Energy:
         bound_joules=bound,
         coverage_ratio=coverage,
         uncertainty_ratio=end.uncertainty_ratio,
-        reasons=_doubts(begin, end, coverage, is_vague=bound > _MOST_BOUND * joules),
+        reasons=_doubts(begin, end, key.method, coverage, bound > _MOST_BOUND * joules),
     )
 
 
@@ -119,11 +119,13 @@ def _why_unknown(begin: Moment, end: Moment) -> str:
     return "sensor_down_at_edge" if None in keys else "sensor_changed"
 
 
-def _doubts(begin: Moment, end: Moment, coverage: float, is_vague: bool) -> tuple[str, ...]:
+def _doubts(
+    begin: Moment, end: Moment, method: Method, coverage: float, is_vague: bool
+) -> tuple[str, ...]:
     doubts = {
         "counter_reset": end.interruptions > begin.interruptions,
         "coverage_below_98_percent": coverage < LEAST_COVERAGE,
-        "modelled_power": end.key is not None and end.key.method == "modelled",
+        "modelled_power": method == "modelled",
         "error_bound_too_large": is_vague,
     }
     return tuple(code for code, holds in doubts.items() if holds)

@@ -6,7 +6,6 @@ names from here, and `docs/metrics.md` is generated from them.
 
 from wattscan.metrics import cells, load, serving, telemetry
 from wattscan.metrics.cells import *
-from wattscan.metrics.kind import Kind as Kind
 from wattscan.metrics.kind import Metric as Metric
 from wattscan.metrics.kind import metrics_of
 from wattscan.metrics.load import *

@@ -77,7 +77,7 @@ def add_quick(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="run for a minute, to see that it works; no model to use",
+        help="run for a minute, to see that it works; the result is of no use",
     )
 
 

@@ -25,7 +25,7 @@ from loadtest.thermometer import Thermometer
 from wattscan.profiles import PROFILES, Profile
 from wattscan.workloads import Workload
 
-PROFILES["quick"] = Profile(idle=0.05, warmup=0.3, load=1.0, cooldown=0.05, repeats=1)
+PROFILES["quick"] = Profile(idle=0.05, warmup=0.3, load=1.0, cooldown=0.05, repeats=2)
 assert plan_module.PROFILES is PROFILES
 
 

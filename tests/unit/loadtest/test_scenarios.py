@@ -34,7 +34,7 @@ def drive(scenario, *images):
 )
 def test_a_scenario_sends_in_every_window(scenario, least, most, images):
     windows = drive(scenario)
-    assert len(windows) == 2
+    assert len(windows) == 4
     for window in windows:
         queries = window["ok"] + window["error"] + window["dropped"]
         assert least <= queries <= most

@@ -85,7 +85,7 @@ class Batcher:
         as one may that somebody has not waited for; one that hangs, never."""
         self._threads.shutdown(wait=False)
         with self._lock:
-            self._engines.free_by(free)
+            self._engines.free = free
         self._end()
 
     def _enter(self, work: Work) -> Runner | None:
@@ -238,6 +238,8 @@ class Batcher:
 
     def _end(self) -> None:
         """Have the engines freed, if they are to be and none computes."""
+        if self._engines.free is None:
+            return
         with self._lock:
             free = self._engines.to_free()
         if free is not None:

@@ -24,7 +24,8 @@ class Engines:
         self.count = len(runners)
         self._idle = list(runners)
         self._running: dict[Runner, _Running] = {}
-        self._free: Callable[[], None] | None = None
+        self.free: Callable[[], None] | None = None
+        """What frees them once all are idle; None: they stay."""
 
     @property
     def any_idle(self) -> bool:
@@ -36,15 +37,15 @@ class Engines:
         return self._idle.pop()
 
     def begin(self, runner: Runner, waiting: Sequence[Work]) -> None:
-        """It computes, or goes on with the next part; those others wait for it."""
+        """The engine starts a batch or a part of one; the threads of `waiting` wait for it."""
         self._running[runner] = _Running(time.monotonic(), waiting)
 
     def end(self, runner: Runner) -> None:
-        """It computes no more; whether it is idle is another question."""
+        """The engine has finished its batch. It is idle only after `rest`."""
         self._running.pop(runner, None)
 
     def rest(self, runner: Runner) -> None:
-        """It is idle."""
+        """The engine is idle: `take` may give it to the next request."""
         self._idle.append(runner)
 
     def longest(self) -> float:
@@ -53,16 +54,12 @@ class Engines:
         return max((now - batch.since for batch in self._running.values()), default=0.0)
 
     def waiting(self) -> list[Work]:
-        """Whose threads wait for what is computed."""
+        """The requests whose threads wait for a batch that is being computed."""
         return [work for batch in self._running.values() for work in batch.waiting]
 
-    def free_by(self, free: Callable[[], None]) -> None:
-        """They are to be freed by that, once all are idle."""
-        self._free = free
-
     def to_free(self) -> Callable[[], None] | None:
-        """What frees them, if they are to be freed now: told once."""
+        """`free`, once, if it is time; else None."""
         if len(self._idle) < self.count:
             return None
-        free, self._free = self._free, None
+        free, self.free = self.free, None
         return free
