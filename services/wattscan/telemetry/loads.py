@@ -62,10 +62,11 @@ def running(
                 )
         yield made
     finally:
-        for process in made:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        with _signals_later():  # for the same reason
+            for process in made:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
 
 @contextlib.contextmanager

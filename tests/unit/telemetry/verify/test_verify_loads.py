@@ -104,6 +104,19 @@ def test_a_signal_while_a_load_starts_leaves_no_process_behind(monkeypatch):
     assert [process.returncode for process in started] == [-signal.SIGKILL]
 
 
+def test_a_signal_while_a_load_is_ended_leaves_no_process_behind(monkeypatch):
+    kill = os.killpg
+
+    def interrupted(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        kill(*arguments)
+
+    monkeypatch.setattr(os, "killpg", interrupted)
+    with pytest.raises(KeyboardInterrupt), running(1.0, "sleep 60") as load:
+        pass
+    assert [process.returncode for process in load] == [-signal.SIGKILL]
+
+
 def test_a_target_without_cuda_loads_the_processors():
     target = replace(load_target("nvidia"), backend_settings={})
     with make_load(target, None) as load:
