@@ -58,7 +58,7 @@ def main() -> int:
         "--python", required=True, help="the Python of an environment with mlcommons-loadgen"
     )
     parser.add_argument(
-        "--turns", type=int, default=3, help="how many turns each generator has (default 3)"
+        "--turns", type=int, default=5, help="how many turns each generator has (default 5)"
     )
     parser.add_argument(
         "--seconds", type=float, default=45.0, help="how many seconds a turn takes (default 45)"
