@@ -155,7 +155,7 @@ lint: $(READY) ## Format and lint, checked
 types: $(READY) ## Types, strictly; those of the tests in their bodies
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file tests/mypy.ini
-	@for fixtures in $(wildcard tests/e2e/conftest.py tests/containers/conftest.py tests/unit/*/conftest.py); do \
+	@for fixtures in $(wildcard tests/*/conftest.py tests/unit/*/conftest.py); do \
 		$(BIN)/mypy --config-file tests/mypy.ini --no-error-summary $$fixtures || exit 1; done
 
 layers: $(READY) ## Who imports whom
@@ -198,7 +198,7 @@ benchmark-batching: $(READY) ## What it saves to compute waiting images together
 	$(BIN)/wattscan models tune
 	$(BIN)/python tests/benchmark/batching.py $(BATCHING)
 
-benchmark-loadgen: $(READY) build/clients/loadgen/.ready ## Our load generator beside MLPerf's LoadGen (40 minutes; leave the machine alone)
+benchmark-loadgen: $(READY) build/clients/loadgen/.ready ## Our load generator beside MLPerf's LoadGen (45 minutes; leave the machine alone)
 	PYTHONPATH=. $(BIN)/python tests/benchmark/loadgen.py --python build/clients/loadgen/bin/python $(LOADGEN)
 
 benchmark-telemetry: $(READY) ## The error of each class of power source, and what sampling costs
@@ -368,7 +368,7 @@ build/clients/node/.ready: tests/peers/clients/package-lock.json | peer-packages
 build/clients/%/.ready: tests/clients/requirements-%.txt
 	@echo "Setting up clients of other makers ($*): up to two minutes."
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps -r $<
 	@touch $@
 
 # A peer that cannot be had is listed as not run.
