@@ -32,43 +32,58 @@ def open_engine(card, name, settings):
         pytest.skip(f"not for this processor: {error}")
 
 
-@pytest.fixture(params=VARIANTS, ids=IDS)
+@pytest.fixture(scope="module", params=VARIANTS, ids=IDS)
 def variant(request):
     return request.param
 
 
-@pytest.fixture(params=CARDS, ids=lambda card: card.name)
+@pytest.fixture(scope="module", params=CARDS, ids=lambda card: card.name)
 def card(request):
     return request.param
+
+
+@pytest.fixture(scope="module")
+def engine(card, variant):
+    engine = open_engine(card, *variant)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def reference(card):
+    """Six phantoms, and what ONNX Runtime's own provider answers to them."""
+    samples = plugins.task(card.task).phantom(6, seed=77)
+    return samples, open_engine(card, "onnxruntime", {"provider": "cpu"}).infer(
+        batch_of(card, samples)
+    )
+
+
+def batch_of(card, samples):
+    task = plugins.task(card.task)
+    return np.stack([task.preprocess(image, card.normalisation) for image in samples.images])
 
 
 def test_every_backend_is_in_the_suite():
     assert {name for name, _ in VARIANTS} == set(plugins.names("backends"))
 
 
-def test_an_engine_reproduces_the_cards_score(card, variant):
+def test_an_engine_reproduces_the_cards_score(card, engine, reference):
     """On a few images: the score itself, on the whole held-out set, is `models check`'s."""
     task = plugins.task(card.task)
-    samples = task.phantom(6, seed=77)
-    batch = np.stack([task.preprocess(image, card.normalisation) for image in samples.images])
-    engine = open_engine(card, *variant)
-    logits = engine.infer(batch)
+    samples, expected = reference
+    logits = engine.infer(batch_of(card, samples))
     assert logits.dtype == np.float32
     assert logits.shape[0] == 6
-    reference = open_engine(card, "onnxruntime", {"provider": "cpu"}).infer(batch)
     score = task.score(logits, samples.truth)
-    assert abs(score - task.score(reference, samples.truth)) < 0.005
-    assert np.corrcoef(logits.ravel(), reference.ravel())[0, 1] > 0.999
+    assert abs(score - task.score(expected, samples.truth)) < 0.005
+    assert np.corrcoef(logits.ravel(), expected.ravel())[0, 1] > 0.999
     assert engine.provider
-    engine.close()
 
 
-def test_the_answer_does_not_depend_on_what_was_asked_before(card, variant):
-    task = plugins.task(card.task)
-    height, width, channels = task.input_shape
+def test_the_answer_does_not_depend_on_what_was_asked_before(card, engine):
+    height, width, channels = plugins.task(card.task).input_shape
     rng = np.random.default_rng(1)
     first, second = rng.standard_normal((2, 1, height, width, channels)).astype(np.float32)
-    engine = open_engine(card, *variant)
     before = engine.infer(first).copy()
     engine.infer(second)
     np.testing.assert_array_equal(engine.infer(first), before)

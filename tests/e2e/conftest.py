@@ -37,6 +37,15 @@ class Service(ServiceProcess):
         return self.end()
 
 
+@pytest.fixture(scope="session")
+def nerve_only(tmp_path_factory):
+    """A folder with two of the shipped models: a service of them starts in a third of the time."""
+    folder = tmp_path_factory.mktemp("models")
+    for name in ("nerve-ultrasound-fp32", "nerve-ultrasound-int8"):
+        shutil.copytree(models_folder() / name, folder / name)
+    return folder
+
+
 @pytest.fixture
 def start_service(tmp_path):
     services = []
@@ -57,8 +66,8 @@ def service(tmp_path_factory):
     assert service.stop() == 0
 
 
-# The quick profile, a quarter of its length; `test_wheels.py` runs the whole one.
-QUICK = Profile(idle=1, warmup=0.5, load=3, cooldown=0.5, repeats=2)
+# The quick profile, a sixth of its length; `test_wheels.py` runs the whole one.
+QUICK = Profile(idle=1, warmup=0.5, load=2, cooldown=0.5, repeats=2)
 SHORTER = {"PYTHONPATH": str(Path(__file__).parent / "quick_profile")}
 
 

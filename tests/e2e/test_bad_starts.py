@@ -10,7 +10,6 @@ import pytest
 from rig import TINY, TINY_MODEL
 
 from commands import WATTSCAN
-from wattscan.installation import models_folder
 
 
 def run(*arguments):
@@ -27,8 +26,8 @@ def assert_one_clear_line(done, *texts):
 
 
 @pytest.fixture
-def models(tmp_path):
-    return shutil.copytree(models_folder(), tmp_path / "models")
+def models(nerve_only, tmp_path):
+    return shutil.copytree(nerve_only, tmp_path / "models")
 
 
 @pytest.mark.parametrize("command", ["serve", "bench"])

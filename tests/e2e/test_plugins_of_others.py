@@ -95,6 +95,7 @@ def target(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_the_packages_own_tests_pass(env):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull,

@@ -152,10 +152,12 @@ def energy_of(page):
     return sums[0] + sums[1], sums[2]
 
 
-def test_a_measurement_agrees_with_what_the_service_attributes(start_service, pixels, tmp_path):
+def test_a_measurement_agrees_with_what_the_service_attributes(
+    start_service, nerve_only, pixels, tmp_path
+):
     rapl = FakeRapl(tmp_path / "sys")
     try:
-        service = start_service("--sysfs", str(tmp_path / "sys"))
+        service = start_service("--models", nerve_only, "--sysfs", str(tmp_path / "sys"))
         page = service.ready["metrics"]
         with wattscan.Client(service.ready["grpc"]) as client:
             client.segment(pixels, NERVE)

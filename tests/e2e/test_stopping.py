@@ -61,8 +61,8 @@ class Clients:
         return self.ended
 
 
-def test_sigterm_under_load_loses_no_accepted_request(start_service):
-    service = start_service()
+def test_sigterm_under_load_loses_no_accepted_request(start_service, nerve_only):
+    service = start_service("--models", nerve_only)
     seen = []
 
     def watch():
@@ -91,8 +91,8 @@ def test_sigterm_under_load_loses_no_accepted_request(start_service):
 
 
 @pytest.mark.parametrize("numbers", [(15, 2), (2, 15), (15, 15, 2, 2)])
-def test_several_signals_at_once_stop_it_too(start_service, numbers):
-    service = start_service()
+def test_several_signals_at_once_stop_it_too(start_service, nerve_only, numbers):
+    service = start_service("--models", nerve_only)
     for number in numbers:
         service.process.send_signal(number)
     assert service.process.wait(15) == 0
@@ -126,8 +126,8 @@ def opened_by_a_reader(pipe):
     return wait_until(opened, 60)
 
 
-def test_a_probe_sees_it_serve_and_then_not(start_service):
-    service = start_service()
+def test_a_probe_sees_it_serve_and_then_not(start_service, nerve_only):
+    service = start_service("--models", nerve_only)
     probe = [*WATTSCAN, "health", service.ready["grpc"]]
     assert subprocess.run(probe, capture_output=True, text=True).stdout == "SERVING\n"
     service.stop()

@@ -71,6 +71,7 @@ def test_the_stock_client_gets_the_engines_numbers(ask, tmp_path, name, model, o
     ]
 
 
+@pytest.mark.slow
 def test_the_stock_client_classifies_tensors(ask, tmp_path):
     task, model = plugins.task("chest-xray"), "chest-xray-fp32"
     _, batch = preprocessed(task, model, 2)
@@ -88,6 +89,7 @@ def test_the_stock_client_classifies_tensors(ask, tmp_path):
     assert answers["multi_inference"]["error"] == "UNIMPLEMENTED"
 
 
+@pytest.mark.slow
 def test_the_stock_client_classifies_an_image_file(ask, tmp_path):
     task, model = plugins.task("chest-xray"), "chest-xray-fp32"
     images, batch = preprocessed(task, model, 1)

@@ -35,6 +35,8 @@ while True:
     put("1" if into < level * period else "0")
     time.sleep(max(0.001, (level * period if into < level * period else period) - into))
 """
+# A load that takes nothing: these tests' GPUs do not follow it, and other tests run beside them.
+NOTHING = ("--load", "exec sleep 120")
 # As on a bare machine.
 BARE = """
 import sys
@@ -109,14 +111,14 @@ def test_a_power_that_disagrees_with_its_counter_differs(verify, tmp_path):
 
 
 def test_a_gpu_that_the_load_does_not_move_has_no_bursts(verify):
-    done = verify({"COUNT": "1", "WATTS_0": "60"}, "--format", "json")
+    done = verify({"COUNT": "1", "WATTS_0": "60"}, "--format", "json", *NOTHING)
     found = verdicts(done)
     assert found["Bursts"] == found["Idle and stepped loads"] == {"not measurable here"}
     assert found["Counter over integrated power"] == found["Energy of requests"] == {"agrees"}
 
 
 def test_a_gpu_without_a_counter_has_one_source(verify):
-    done = verify({"COUNT": "1", "WATTS_0": "60", "ENERGY_0": "!3"})
+    done = verify({"COUNT": "1", "WATTS_0": "60", "ENERGY_0": "!3"}, *NOTHING)
     lines = done.stdout.splitlines()
     (counter,) = [line for line in lines if "Counter over integrated power" in line]
     assert counter.startswith("not measurable here")

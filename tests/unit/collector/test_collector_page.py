@@ -24,16 +24,6 @@ def reordered(run, precisions):
     return replace(run, windows=windows)
 
 
-def test_an_invalid_cell_s_joules_are_marked_wherever_they_are_said():
-    report = reduced(profile="quick", quality=BAD_QUALITY)
-    assert "0.320 J (brain MRI, invalid)" in report.headline
-    text = page(report)
-    assert '<div class="big">0.320 J (invalid)</div>' in text
-    assert "0.320 J</div>" not in text
-    # In both widths' plots.
-    assert text.count(">invalid</text>") == 2 or text.count("invalid</tspan>") == 2
-
-
 @pytest.mark.parametrize(
     ("settings", "tone", "said"),
     [
@@ -80,22 +70,6 @@ def test_a_run_in_parts_says_so():
     report = reduced(more=(resumed,))
     assert report.measured.run.parts == 2
     assert "was interrupted and resumed: it has 2 parts" in page(report)
-
-
-def test_an_empty_plot_says_why():
-    text = page(
-        reduced(
-            edits=(
-                without("wattscan_energy_source_info"),
-                without("wattscan_temperature_celsius"),
-                without("wattscan_client_latency_seconds_bucket"),
-            )
-        )
-    )
-    assert "<svg" not in text
-    assert "the target named no domain for the tables" in text
-    assert "neither power nor temperature was recorded" in text
-    assert "the load generator recorded no latency" in text
 
 
 def device(facts_of_machine):

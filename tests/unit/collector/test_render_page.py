@@ -6,6 +6,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from edits import without
+from page_rig import page
 from render_rig import CSVS, QUICK, STANDARD, reduced, written_of
 from synthetic import Spec
 
@@ -108,3 +110,26 @@ def test_every_label_is_escaped(label, tmp_path):
     for name in CSVS:
         for line in csv.reader(io.StringIO((tmp_path / name).read_text("utf-8"))):
             assert not any(field.startswith(("=", "@")) for field in line)
+
+
+def test_an_invalid_cell_s_joules_are_marked_wherever_they_are_said():
+    report = reduced(Spec(profile="quick", quality={"fp32": 0.9, "int8": 0.88}))
+    assert "0.320 J (brain MRI, invalid)" in report.headline
+    text = page(report)
+    assert '<div class="big">0.320 J (invalid)</div>' in text
+    assert "0.320 J</div>" not in text
+    # In both widths' plots.
+    assert text.count(">invalid</text>") == 2 or text.count("invalid</tspan>") == 2
+
+
+def test_an_empty_plot_says_why():
+    edits = (
+        without("wattscan_energy_source_info"),
+        without("wattscan_temperature_celsius"),
+        without("wattscan_client_latency_seconds_bucket"),
+    )
+    text = page(reduced(Spec(edits=edits)))
+    assert "<svg" not in text
+    assert "the target named no domain for the tables" in text
+    assert "neither power nor temperature was recorded" in text
+    assert "the load generator recorded no latency" in text

@@ -42,6 +42,7 @@ def test_promtool_takes_the_configuration(need_program):
     assert "2 rule files found" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", TESTS, ids=lambda path: path.stem)
 def test_promtools_tests_pass(need_program, file):
     assert "SUCCESS" in promtool(need_program, "test", "rules", file)

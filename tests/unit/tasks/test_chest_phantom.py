@@ -20,7 +20,12 @@ from wattscan.tasks.chest_xray.phantom import FRAME_SIZE, frame, render, samples
 from wattscan.tasks.chest_xray.placing import Sign
 from wattscan.tasks.chest_xray.projection import ATTENUATION, expose, ink
 
-COUNT = 150
+FEW, COUNT = 10, 150
+
+
+@pytest.fixture(scope="module")
+def few() -> Samples:
+    return samples(count=FEW, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -41,20 +46,20 @@ def test_the_findings_are_chest_xray14s_in_its_order() -> None:
     assert set(SEVERITY) == set(FINDINGS)
 
 
-def test_types_and_shapes(drawn: Samples) -> None:
-    assert drawn.images.shape == (COUNT, *FRAME_SIZE) == (COUNT, 512, 512)
-    assert drawn.truth.shape == (COUNT, 14)
-    assert drawn.images.dtype == drawn.truth.dtype == np.uint8
-    assert set(np.unique(drawn.truth)) == {0, 1}
+def test_types_and_shapes(few: Samples) -> None:
+    assert few.images.shape == (FEW, *FRAME_SIZE) == (FEW, 512, 512)
+    assert few.truth.shape == (FEW, 14)
+    assert few.images.dtype == few.truth.dtype == np.uint8
+    assert set(np.unique(few.truth)) == {0, 1}
 
 
-def test_a_longer_set_begins_with_the_shorter_one(drawn: Samples) -> None:
+def test_a_longer_set_begins_with_the_shorter_one(few: Samples) -> None:
     again = samples(count=4, seed=3)
-    np.testing.assert_array_equal(again.images, drawn.images[:4])
-    np.testing.assert_array_equal(again.truth, drawn.truth[:4])
+    np.testing.assert_array_equal(again.images, few.images[:4])
+    np.testing.assert_array_equal(again.truth, few.truth[:4])
     image, truth = frame(3, 9)
-    np.testing.assert_array_equal(image, drawn.images[9])
-    np.testing.assert_array_equal(truth, drawn.truth[9])
+    np.testing.assert_array_equal(image, few.images[9])
+    np.testing.assert_array_equal(truth, few.truth[9])
 
 
 def test_frames_of_other_seeds_and_indices_differ() -> None:
@@ -64,6 +69,7 @@ def test_frames_of_other_seeds_and_indices_differ() -> None:
             assert np.mean(one != other) > 0.5
 
 
+@pytest.mark.slow
 def test_every_finding_is_about_as_frequent_as_it_should_be(drawn: Samples) -> None:
     rates = drawn.truth.mean(axis=0)
     error = np.sqrt(PREVALENCE * (1 - PREVALENCE) / COUNT)
@@ -138,6 +144,7 @@ def test_findings_that_reshape_the_chest() -> None:
     assert collapsed.domes[1] == chest.domes[1]
 
 
+@pytest.mark.slow
 def test_no_trivial_statistic_tells_a_finding(drawn: Samples) -> None:
     pixels = drawn.images.reshape(COUNT, -1)
     for statistic in (pixels.mean(axis=1), pixels.std(axis=1)):
@@ -150,12 +157,14 @@ def test_no_trivial_statistic_tells_a_finding(drawn: Samples) -> None:
             assert 0.28 < area < 0.76, (name, area)
 
 
+@pytest.mark.slow
 def test_frames_use_the_gray_scale(drawn: Samples) -> None:
     assert 80 < drawn.images.mean() < 170
     assert drawn.images.std(axis=(1, 2)).min() > 25
     assert np.median(np.mean(drawn.images == 255, axis=(1, 2))) < 0.1
 
 
+@pytest.mark.slow
 def test_lungs_are_darker_than_the_mediastinum_and_the_belly(drawn: Samples) -> None:
     middle = drawn.images[:, 300:340, 240:272].mean(axis=(1, 2))
     belly = drawn.images[:, 450:490, 180:330].mean(axis=(1, 2))

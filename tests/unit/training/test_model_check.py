@@ -22,18 +22,25 @@ NAME = f"{TASK}-int8"
 COUNT = 4
 
 
-@pytest.fixture
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the models of one task whose cards are about 4 images instead of hundreds."""
-    monkeypatch.setattr(data, "CACHE", tmp_path / "cache")
-    folder = tmp_path / "models"
-    scores = {precision: shortened(folder, f"{TASK}-{precision}") for precision in ("fp32", "int8")}
-    change = scores["int8"] - scores["fp32"]
-    stated = {"estimate": change, "lower": change, "upper": change}
+    folder = tmp_path_factory.mktemp("models")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "CACHE", tmp_path_factory.mktemp("cache"))
+        fp32, int8 = (shortened(folder, f"{TASK}-{precision}") for precision in ("fp32", "int8"))
+    stated = dict.fromkeys(("estimate", "lower", "upper"), int8 - fp32)
     edit(folder / NAME / "card.json", lambda c: c["quality"][0].update(difference=stated))
+    return folder
+
+
+@pytest.fixture
+def models(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of those for a test to damage."""
+    monkeypatch.setattr(data, "CACHE", tmp_path / "cache")
     # Four images tell nothing of the difference; hundreds are held to it elsewhere.
     monkeypatch.setattr(consistency, "QUALITY_TOLERANCE", 1.0)
-    return folder
+    return Path(shutil.copytree(whole, tmp_path / "models"))
 
 
 def shortened(folder: Path, name: str) -> float:

@@ -25,6 +25,7 @@ FILES = CARDS[0].files
 def quick_and_apart(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("wattscan.training.tune.BLOCK", Seconds(0.01))
+    monkeypatch.setattr("wattscan.training.tune._ROUNDS", 2)
 
 
 def tuning(**costs):
