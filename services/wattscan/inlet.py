@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from wattscan.contracts import UPDATE_PERIOD, EnergyReading, Method, PowerReading
@@ -23,48 +24,33 @@ def counts(settings: Mapping[str, Any]) -> bool:
     return one_of(settings, "use", ("power", "energy"), "power") == "energy"
 
 
+@dataclass(eq=False)
 class InletPower:
     """Its power. `read` gives it and, where there is one, its stamp. Raises what `read` raises."""
 
-    def __init__(
-        self,
-        name: str,
-        domain: str,
-        uncertainty_ratio: float,
-        read: Callable[[], tuple[Watts, float | None]],
-        update_period: Seconds = UPDATE_PERIOD,
-    ) -> None:
-        self.name = name
-        self.update_period = update_period
-        self.uncertainty_ratio = uncertainty_ratio
-        self._domain = domain
-        self._read = read
+    name: str
+    domain: str
+    uncertainty_ratio: float
+    read: Callable[[], tuple[Watts, float | None]]
+    update_period: Seconds = UPDATE_PERIOD
 
     def read_power(self) -> Sequence[PowerReading]:
         """One reading. Raises: SensorFailed."""
-        power, stamp = self._read()
-        return [PowerReading(self._domain, "system", power, stamp)]
+        power, stamp = self.read()
+        return [PowerReading(self.domain, "system", power, stamp)]
 
 
+@dataclass(eq=False)
 class InletEnergy:
     """Its own energy counter. Raises what `read` raises."""
 
+    name: str
+    domain: str
+    uncertainty_ratio: float
+    read: Callable[[], Joules]
+    update_period: Seconds = UPDATE_PERIOD
     method: Method = "counter"
-
-    def __init__(
-        self,
-        name: str,
-        domain: str,
-        uncertainty_ratio: float,
-        read: Callable[[], Joules],
-        update_period: Seconds = UPDATE_PERIOD,
-    ) -> None:
-        self.name = name
-        self.update_period = update_period
-        self.uncertainty_ratio = uncertainty_ratio
-        self._domain = domain
-        self._read = read
 
     def read_energy(self) -> Sequence[EnergyReading]:
         """One reading. Raises: SensorFailed."""
-        return [EnergyReading(self._domain, "system", self._read())]
+        return [EnergyReading(self.domain, "system", self.read())]

@@ -10,7 +10,14 @@ from wattscan import plugins
 from wattscan.collector.across import Across, MeasuredTarget
 from wattscan.collector.across_text import cautions, headline
 from wattscan.collector.reasons import Verdict
-from wattscan.collector.render_html import ExplainedReason, ShownTable, explained, run_facts, shown
+from wattscan.collector.render_html import (
+    ExplainedReason,
+    ShownTable,
+    explained,
+    run_facts,
+    shown,
+    template,
+)
 from wattscan.collector.tables import Table
 
 _TEMPLATE = "across.html.j2"
@@ -37,14 +44,7 @@ def html(across: Across, tables: Sequence[Table], folders: Mapping[str, str]) ->
     Raises: WattscanError without the `collector` extra.
     """
     jinja2 = plugins.sdk("jinja2", "collector")
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("wattscan.collector", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    page: str = environment.get_template(_TEMPLATE).render(
+    page: str = template(jinja2, _TEMPLATE).render(
         names=[target.name for target in across.targets],
         verdict=across.verdict,
         headline=headline(across),

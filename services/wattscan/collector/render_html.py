@@ -61,7 +61,7 @@ def html(measured: Measured, tables: Sequence[Table], warnings: Sequence[str] = 
 
     # The plots alone are not escaped: Matplotlib escaped what is in them.
     safe = jinja2.utils.markupsafe.Markup
-    page: str = _template(jinja2).render(
+    page: str = template(jinja2, _TEMPLATE).render(
         run=measured.run,
         headline=costs(measured),
         summary=summary(measured, warnings),
@@ -90,7 +90,8 @@ def html(measured: Measured, tables: Sequence[Table], warnings: Sequence[str] = 
     return page
 
 
-def _template(jinja2: Any) -> Any:
+def template(jinja2: Any, name: str) -> Any:
+    """A page's template, which escapes every value."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("wattscan.collector", "."),
         autoescape=True,
@@ -98,7 +99,7 @@ def _template(jinja2: Any) -> Any:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template(_TEMPLATE)
+    return environment.get_template(name)
 
 
 def shown(table: Table) -> ShownTable:

@@ -30,6 +30,23 @@ def add_place(parser: argparse.ArgumentParser, again: bool = False) -> None:
     )
 
 
+def add_steps(parser: argparse.ArgumentParser, each: float) -> None:
+    """How many steps a load goes through, and how long each takes: `each` seconds by default."""
+    parser.add_argument(
+        "--steps",
+        type=steps,
+        default=5,
+        help=f"how many levels of load to measure, from none to full, {LEAST_STEPS} or more "
+        f"(default 5)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=seconds,
+        default=each,
+        help=f"how many seconds to measure each step (default {each:g})",
+    )
+
+
 def seconds(text: str) -> float:
     """0.1 to 3600. Raises: ArgumentTypeError."""
     try:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from wattscan.contracts import WattscanError, printable
 from wattscan.targets import load_target
-from wattscan.telemetry.arguments import add_place, check_writable, seconds, steps
+from wattscan.telemetry.arguments import add_place, add_steps, check_writable, seconds
 from wattscan.telemetry.attribution import Ledger
-from wattscan.telemetry.calibration import LEAST_STEPS, Calibration, CalibrationPoint, fit, write
+from wattscan.telemetry.calibration import Calibration, CalibrationPoint, fit, write
 from wattscan.telemetry.discovery import discover
 from wattscan.telemetry.domains import Domain
 from wattscan.telemetry.loads import check_lasted, end_in_order, running
@@ -31,19 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(flag, required=True, metavar="SENSOR", help=what)
     add_place(parser, again=True)
-    parser.add_argument(
-        "--steps",
-        type=steps,
-        default=5,
-        help=f"how many levels of load to measure, from none to full, {LEAST_STEPS} or more "
-        f"(default 5)",
-    )
-    parser.add_argument(
-        "--seconds",
-        type=seconds,
-        default=20.0,
-        help="how many seconds to measure each step (default 20)",
-    )
+    add_steps(parser, each=20)
     parser.add_argument(
         "--settle",
         type=seconds,

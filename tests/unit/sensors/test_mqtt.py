@@ -154,7 +154,7 @@ def test_messages_that_stop_are_stale(broker, monkeypatch):
 
 def topic_of(sensor):
     """The subscription that a sensor reads."""
-    return sensor._read.func.__self__
+    return sensor.read.func.__self__
 
 
 @needs_broker

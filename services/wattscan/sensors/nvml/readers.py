@@ -61,11 +61,9 @@ class Computing:
         return any(process.pid == os.getpid() for process in processes)
 
 
-class NvmlEnergy:
-    """The energy counters of the GPUs that have one (Volta and later)."""
+class _Boards:
+    """GPUs whose boards tell what they take."""
 
-    name = "nvml"
-    method: Method = "counter"
     update_period = _UPDATE_PERIOD
 
     def __init__(
@@ -74,16 +72,24 @@ class NvmlEnergy:
         channels: Channels,
         uncertainty_ratio: float,
         computing: Computing,
+        name: str = "nvml",
     ) -> None:
+        self.name = name
         self.uncertainty_ratio = uncertainty_ratio
         self._nvml = nvml
         self._channels = channels
         self._computing = computing
 
     def device_domains(self, _moved: Mapping[str, Joules]) -> Sequence[str]:
-        """See `contracts.Covering`: the GPUs that the models run on, whether they have moved or
+        """The GPUs (`contracts.Covering`) that the models run on, whether they have moved or
         not."""
         return self._computing.of(self._channels)
+
+
+class NvmlEnergy(_Boards):
+    """The energy counters of the GPUs that have one (Volta and later)."""
+
+    method: Method = "counter"
 
     def read_energy(self) -> Sequence[EnergyReading]:
         """One reading a GPU that answers. Raises: SensorFailed when none does."""
@@ -93,31 +99,11 @@ class NvmlEnergy:
         ]
 
 
-class NvmlPower:
+class NvmlPower(_Boards):
     """The power of the GPUs without an energy counter."""
 
     # 50 Hz: nothing tells what it takes between two readings.
     longest_interval = Seconds(0.02)
-    update_period = _UPDATE_PERIOD
-
-    def __init__(
-        self,
-        nvml: ModuleType,
-        channels: Channels,
-        uncertainty_ratio: float,
-        computing: Computing,
-        name: str,
-    ) -> None:
-        self.name = name
-        self.uncertainty_ratio = uncertainty_ratio
-        self._nvml = nvml
-        self._channels = channels
-        self._computing = computing
-
-    def device_domains(self, _moved: Mapping[str, Joules]) -> Sequence[str]:
-        """See `contracts.Covering`: the GPUs that the models run on, whether they have moved or
-        not."""
-        return self._computing.of(self._channels)
 
     def read_power(self) -> Sequence[PowerReading]:
         """One reading a GPU that answers. Raises: SensorFailed when none does."""

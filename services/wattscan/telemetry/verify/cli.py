@@ -23,8 +23,7 @@ from wattscan.contracts import (
     printable,
 )
 from wattscan.targets import load_target
-from wattscan.telemetry.arguments import add_place, check_writable, seconds, steps
-from wattscan.telemetry.calibration import LEAST_STEPS
+from wattscan.telemetry.arguments import add_place, add_steps, check_writable
 from wattscan.telemetry.discovery import Found, FoundSensor, discover, patiently
 from wattscan.telemetry.loads import end_in_order
 from wattscan.telemetry.machine import machine_facts
@@ -45,19 +44,7 @@ _STANDS = "its figure does not move"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `wattscan sensors verify`."""
     add_place(parser, again=True)
-    parser.add_argument(
-        "--steps",
-        type=steps,
-        default=5,
-        help=f"how many levels of load to measure, from none to full, {LEAST_STEPS} or more "
-        f"(default 5)",
-    )
-    parser.add_argument(
-        "--seconds",
-        type=seconds,
-        default=10.0,
-        help="how many seconds to measure each step (default 10)",
-    )
+    add_steps(parser, each=10)
     parser.add_argument(
         "--load",
         metavar="COMMAND",
