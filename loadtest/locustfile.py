@@ -86,6 +86,8 @@ def prepare(environment: Environment, **_: Any) -> None:
         sys.exit(2)
     events.test_start.add_listener(lambda **_: leader.begin())
     events.test_stop.add_listener(lambda **_: leader.stop())
+    # Locust takes its exit code before it stops a test.
+    events.quitting.add_listener(lambda **_: leader.stop())
 
 
 if __name__ == "__main__":

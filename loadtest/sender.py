@@ -120,11 +120,13 @@ class Sender:
             each.close()
 
     def _tell(self, gate: SendingGate, driving: gevent.Greenlet[None]) -> None:
-        while not driving.ready():
+        ended = False
+        while not ended:
             driving.join(_REPORT_SECONDS)
-            if driving.ready() and not driving.successful():
+            ended = driving.ready()
+            if ended and not driving.successful():
                 self._report(REFUSED, {"run": self._run, "error": repr(driving.exception)})
-            self._count(gate, ended=driving.ready())
+            self._count(gate, ended)
 
     def _count(self, gate: SendingGate, ended: bool) -> None:
         counted, gate.tally = gate.tally, Tally(self._workload.latency_bound)

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser(words).parse_args(words)
     command: Callable[[argparse.Namespace], int] = options.execute
     try:
-        return command(options)
+        code = command(options)
+        sys.stdout.flush()
+        return code
     except WattscanError as error:
         print(f"wattscan: {printable(str(error))}", file=sys.stderr)
         return 2
@@ -42,13 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):
             # The reader has gone (`wattscan ... | head`); nothing more can be said to it.
             _give_up_output()
-            return 0
-        print(f"wattscan: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+            return 128 + signal.SIGPIPE  # as of a program that the signal ends
+        what = error.filename or "standard output, or a file that was written"
+        print(f"wattscan: {what}: {error.strerror or error}", file=sys.stderr)
         _give_up_output()
         return 2
-    except KeyboardInterrupt:
-        print("wattscan: interrupted", file=sys.stderr)
-        return 130
 
 
 def _give_up_output() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import stat
 import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -25,15 +27,27 @@ MOST_ROWS = 1_000_000
 """Images that wait: each is held in memory."""
 
 _MOST_WHOLE = 2**63 - 1
+_MOST_BYTES = 16_000_000
 _BATCHING = {
     "max_batch_size", "queue_delay_seconds", "instances", "queue_limit", "priority_levels",
 }  # fmt: skip
 
 
+def read_regular(path: Path) -> str:
+    """The text of a file, with or without a byte order mark; a pipe would hold up whoever reads.
+
+    Raises: OSError: also where it is none, or larger than 16 MB; ValueError: it is not UTF-8.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
+        raise OSError(errno.EINVAL, "it is not a regular file of up to 16 MB")
+    return path.read_text(encoding="utf-8-sig")
+
+
 def read_toml(path: Path, what: str) -> dict[str, Any]:
     """The file's tables. `what` names it in an error. Raises: WattscanError."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_regular(path))
     except OSError as error:
         raise WattscanError(f"{what} cannot be read: {error.strerror}") from None
     except RecursionError:

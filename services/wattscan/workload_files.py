@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
+import re
 from dataclasses import asdict
 from pathlib import Path
 
 from wattscan.contracts import WattscanError
 from wattscan.installation import locustfile
-from wattscan.settings import check_keys, read_toml
+from wattscan.settings import check_keys, read_regular, read_toml
 from wattscan.workload_settings import MOST_SECONDS, READERS
 from wattscan.workloads import DRAWN, PHANTOM, Workload
+
+_SECONDS = re.compile(r"\s*\+?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 
 def workloads_folder() -> Path:
@@ -59,17 +61,23 @@ def read_workload(path: Path) -> Workload:
 def read_schedule(path: Path) -> list[float]:
     """A file of seconds, one a line, in order. Raises: WattscanError."""
     try:
-        due = [
-            float(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
-        ]
+        lines = read_regular(path).splitlines()
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise WattscanError(f"the schedule {path} cannot be read: {why}") from None
-    if not due or not all(a <= b <= MOST_SECONDS for a, b in itertools.pairwise([0.0, *due])):
-        raise WattscanError(
-            f"the schedule {path} must have seconds from 0 to {MOST_SECONDS:g}, one a line, in "
-            "order"
-        )
+    due: list[float] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        now = float(line) if _SECONDS.fullmatch(line) else -1.0
+        if not (due[-1] if due else 0.0) <= now <= MOST_SECONDS:
+            raise WattscanError(
+                f"the schedule {path} must have seconds from 0 to {MOST_SECONDS:g}, one a line, in "
+                f"order: line {number} is {line!r:.40}"
+            )
+        due.append(now)
+    if not due:
+        raise WattscanError(f"the schedule {path} has no times")
     return due
 
 

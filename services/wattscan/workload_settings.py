@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -48,11 +47,15 @@ def _whole(most: int) -> _Reader:
 
 
 def _whole_or_none(most: int) -> _Reader:
-    return lambda data, key: 0 if data[key] == 0 else whole_number(data, key, 1, most)
+    return lambda data, key: 0 if _is_zero(data[key]) else whole_number(data, key, 1, most)
 
 
 def _count(data: Mapping[str, Any], key: str) -> int:
-    return 0 if data[key] == 0 and not isinstance(data[key], bool) else whole_number(data, key, 1)
+    return 0 if _is_zero(data[key]) else whole_number(data, key, 1)
+
+
+def _is_zero(value: object) -> bool:
+    return value == 0 and not isinstance(value, (bool, float))
 
 
 def _seed(data: Mapping[str, Any], key: str) -> int:
@@ -71,8 +74,10 @@ def _seconds(data: Mapping[str, Any], key: str) -> float:
 
 def _rate(data: Mapping[str, Any], key: str) -> float:
     value = number(data, key)
-    if not 0 < value <= 1e6:
-        raise WattscanError(f"{key} must be above 0 and up to 1e6 queries a second, not {value:g}")
+    if not 1 / MOST_SECONDS <= value <= 1e6:
+        raise WattscanError(
+            f"{key} must be from one query a day to 1e6 queries a second, not {value:g}"
+        )
     return value
 
 
@@ -88,7 +93,9 @@ def _shape(data: Mapping[str, Any], key: str) -> tuple[float, ...]:
     if not isinstance(value, list) or not value:
         raise WattscanError(f"{key} must be a list of relative rates, such as [1, 3, 2]")
     rates = tuple(number({key: each}, key) for each in value)
-    if not 0 < sum(rates) < math.inf:
+    if not all(each == 0 or 1e-6 <= each <= 1e6 for each in rates):
+        raise WattscanError(f"{key} must have relative rates of 0, or from 1e-6 to 1e6")
+    if not any(rates):
         raise WattscanError(f"{key} must have a rate above 0")
     return rates
 

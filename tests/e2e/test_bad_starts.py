@@ -2,9 +2,14 @@
 
 import hashlib
 import json
+import os
+import shlex
 import shutil
+import signal
 import socket
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from rig import TINY, TINY_MODEL
@@ -94,6 +99,62 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     done = run("bench", "--out", str(tmp_path / "file" / "runs"))
     assert_one_clear_line(done, "cannot write")
+
+
+LISTED = [*WATTSCAN, "models", "list"]
+
+
+def test_a_terminal_without_the_sign_gets_its_number():
+    code = (
+        "import sys; from wattscan import __main__, cli; cli.main = lambda: print('0.1 ± 0.01'); "
+    )
+    command = [sys.executable, "-c", f"{code}sys.exit(__main__.main())"]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "0.1 \\xb1 0.01\n"), done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_do_not_change_what_it_does(closed):
+    done = subprocess.run(
+        f"exec {shlex.join(map(str, LISTED))} {closed}", shell=True, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and not done.stderr
+
+
+def test_an_output_that_is_not_read_is_no_success():
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(LISTED, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(LISTED, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert_one_clear_line(done, "No space left on device")
+
+
+def test_signals_that_come_while_its_modules_are_imported_end_it_with_one_line():
+    """The second comes while the first is told."""
+    code = (
+        "import os, signal, sys\n"
+        "from wattscan import __main__\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'wattscan.bench':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "class Told:\n"
+        "    def write(self, text):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        return sys.__stderr__.write(text)\n"
+        "    def flush(self):\n"
+        "        sys.__stderr__.flush()\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "sys.argv, sys.stderr = ['wattscan', 'bench'], Told()\n"
+        "sys.exit(__main__.main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "wattscan: interrupted\n")
 
 
 @pytest.mark.parametrize("command", ["", "serve", "bench", "collect", "models", "health"])

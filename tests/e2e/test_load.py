@@ -145,7 +145,7 @@ def test_the_highest_rate_is_found_and_sent_at(service, load):
         (("Server", "--images", "nowhere"), "there is no image in nowhere/"),
         (("Server", "--model", "m"), "models are asked for over a tensor protocol"),
         (("Server", "--protocol", "oip", "--model", "m"), "does not serve m; it serves: "),
-        (("Server", "--rate", "0"), "rate must be above 0"),
+        (("Server", "--rate", "0"), "rate must be from one query a day"),
         (("Server", "--schedule", "nowhere"), "the schedule nowhere cannot be read"),
         (("Server", "--token-file", "nowhere"), "the token file nowhere cannot be read"),
         (("Server", "--ca", "nowhere"), "nowhere cannot be read"),
@@ -168,6 +168,14 @@ def test_a_metrics_port_that_is_taken_is_one_line(service):
         )  # fmt: skip
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert f"the metrics page cannot be served at 127.0.0.1:{port}: " in done.stderr
+
+
+def test_a_run_that_is_ended_early_is_no_success(service, load):
+    run = load("--host", service.ready["grpc"], "SingleStream", *ONE_VARIANT)
+    run.wait_for("begin", phase="load", repeat=1)
+    run.process.send_signal(signal.SIGTERM)
+    assert run.end(60) == 1, run.said
+    assert "the run ended early: it was stopped" in run.said
 
 
 def test_a_service_that_refuses_everything_ends_the_run_with_its_sentence(service, load, tmp_path):

@@ -140,9 +140,14 @@ def test_a_probe_sees_it_serve_and_then_not(start_service, nerve_only):
 @contextmanager
 def bench_under_load(folder):
     """A run in its first load phase, and its children: the service and the generator."""
+
+    def heed():  # a test run under nohup ignores SIGHUP, and so would its children
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
     bench = subprocess.Popen(
-        [*WATTSCAN, "bench", "--out", str(folder)], stderr=subprocess.PIPE, text=True
-    )
+        [*WATTSCAN, "bench", "--out", str(folder)],
+        stderr=subprocess.PIPE, text=True, preexec_fn=heed,  # noqa: PLW1509
+    )  # fmt: skip
     try:
         for line in bench.stderr:
             if ": load" in line:
@@ -179,7 +184,7 @@ def test_a_killed_run_takes_its_parts_with_it(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_leaves_nothing_but_an_incomplete_recording(tmp_path, number):
     with bench_under_load(tmp_path) as (bench, _):
         bench.send_signal(number)

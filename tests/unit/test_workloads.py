@@ -1,6 +1,7 @@
 """Workload files: what they may say, and what is told of those that are wrong."""
 
 import argparse
+import os
 import re
 from dataclasses import asdict
 
@@ -14,6 +15,7 @@ from wattscan.metrics import WORKLOAD_SETTINGS
 from wattscan.profiles import SCENARIOS
 from wattscan.workload_files import (
     load_workload,
+    read_schedule,
     read_workload,
     workload_names,
     workloads_folder,
@@ -49,7 +51,7 @@ def test_the_busiest_hour_has_a_tenth_of_the_day():
         ('scenari = "Server"', "unknown key scenari; it knows "),
         ('scenario = "Weird"', "scenario must be one of SingleStream, MultiStream, Server, Off"),
         ('protocol = "http"', "protocol must be one of wattscan.v1, oip, oip-shm, tfs"),
-        ("rate = 0", "rate must be above 0"),
+        ("rate = 0", "rate must be from one query a day"),
         ("rate = nan", "rate must be "),
         ('rate = "fast"', "rate must be a number"),
         ("in_flight = -1", "in_flight must be a whole number from 1 on"),
@@ -70,6 +72,9 @@ def test_the_busiest_hour_has_a_tenth_of_the_day():
         ("batch = 4", "wattscan.v1 takes an image a request"),
         ("find_rate = 1", "find_rate must be true or false"),
         ("a = [", "is not valid TOML"),
+        ("rate = 1e-9", "rate must be from one query a day to 1e6 queries a second"),
+        ("in_flight = false", "in_flight must be a whole number"),
+        ('scenario = "Server"\nshape = [5e-324, 0]', "relative rates of 0, or from 1e-6 to 1e6"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, text, told):
@@ -85,6 +90,37 @@ def test_one_that_is_not_there_is_told_with_those_that_are():
         load_workload("nope")
     with pytest.raises(WattscanError, match=r"nope\.toml cannot be read"):
         load_workload("nope.toml")
+
+
+def test_a_pipe_holds_up_nobody(tmp_path):
+    pipe = tmp_path / "mine.toml"
+    os.mkfifo(pipe)
+    with pytest.raises(WattscanError, match="cannot be read: it is not a regular file"):
+        load_workload(str(pipe))
+    with pytest.raises(WattscanError, match="cannot be read: it is not a regular file"):
+        read_schedule(pipe)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xef\xbb\xbfclients = 3")
+    assert load_workload(str(path)).clients == 3
+    path.write_bytes(b"\xef\xbb\xbf0.5\n\n+1.5e0\r\n 2.\n")
+    assert read_schedule(path) == [0.5, 1.5, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1\n1_0\n", "line 2 is '1_0'"), ("2\n1\n", "line 2 is '1'"), ("0\nnan", "line 2 is 'nan'"),
+        ("-1", "line 1 is '-1'"), ("1\n\n1e9", "line 3 is '1e9'"), ("\n", "has no times"),
+    ],
+)  # fmt: skip
+def test_a_schedules_wrong_line_is_named(tmp_path, text, told):
+    path = tmp_path / "due.txt"
+    path.write_text(text)
+    with pytest.raises(WattscanError, match=told):
+        read_schedule(path)
 
 
 def test_paths_of_a_file_are_beside_it(tmp_path):

@@ -120,8 +120,9 @@ def _add_endpoints(add: Callable[..., object]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, reduce, and show the table and where the rest is. Raises: WattscanError."""
-    # A polite kill cleans up as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # they clean up as Ctrl-C does
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, signal.default_int_handler)
     if not 1 <= args.processes <= _MOST_PROCESSES:
         raise WattscanError(f"--processes must be from 1 to {_MOST_PROCESSES}")
     if args.same_engine and args.backend:

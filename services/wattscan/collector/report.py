@@ -72,6 +72,10 @@ def open_source(source: str) -> Source:
     Raises:
         WattscanError: no such file, not a recording, or an address of another kind.
     """
+    if not source:
+        raise WattscanError(
+            "a run is named by an empty text: give its folder or recording, or a server"
+        )
     if "://" in source:
         return Prometheus(source, os.environ.get(TOKEN_VARIABLE))
     return read_recording(recording_in(Path(source)))

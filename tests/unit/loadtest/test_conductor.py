@@ -52,3 +52,39 @@ def test_a_run_that_fails_ends_and_says_so(error, told):
     assert done.returncode == 1, done.stderr
     assert "asked to quit" in done.stdout and "'ended early'" in done.stdout
     assert f"the run ended early: {told}" in done.stderr
+
+
+FAILING = """
+from types import SimpleNamespace
+
+import gevent
+
+from loadtest import sender
+from loadtest.sender import COUNTED, REFUSED, Sender
+
+class Failing:
+    def __init__(self, *_):
+        pass
+
+    def drive(self, gate):
+        raise ZeroDivisionError("planted")
+
+sender.BY_NAME = {"SingleStream": Failing}
+told = []
+sending = Sender(SimpleNamespace(send=None), lambda kind, data: told.append((kind, data)))
+sending._requests["task", "int8"] = None
+window = {"task": "task", "precision": "int8", "repeat": 1}
+gate = {"gate": 1, "counts": True, "seconds": 1, "share": [0, 1], "rate": 1}
+sending.open({"window": window, **gate})
+gevent.sleep(0.1)
+(refused, why), (counted, last) = told
+assert (refused, counted) == (REFUSED, COUNTED)
+assert "planted" in why["error"] and last["ended"]
+"""
+
+
+def test_a_load_that_fails_at_its_first_query_is_told():
+    done = subprocess.run(
+        [sys.executable, "-c", FAILING], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
