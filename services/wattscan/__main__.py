@@ -1,14 +1,15 @@
 """The command `wattscan`, and `python -m wattscan`."""
 
-import io
 import os
 import signal
 import sys
 
+from wattscan.streams import open_streams
+
 
 def main() -> int:
     """Run the command line; returns the exit code."""
-    _open_streams()
+    open_streams()
     try:
         return _run()
     except KeyboardInterrupt:
@@ -16,18 +17,6 @@ def main() -> int:
             signal.signal(number, signal.SIG_IGN)
         print("wattscan: interrupted", file=sys.stderr)
         return 130
-
-
-def _open_streams() -> None:
-    """Whoever starts it may have closed them, or may read them in ASCII, which has no `±`."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        stream = getattr(sys, name)
-        if stream is None:  # else the next file that is opened would take its number
-            number = os.open(os.devnull, os.O_RDWR)
-            os.set_inheritable(number, True)
-            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
-        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def _run() -> int:

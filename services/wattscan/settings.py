@@ -34,9 +34,9 @@ _BATCHING = {
 
 
 def read_regular(path: Path) -> str:
-    """The text of a file, with or without a byte order mark; a pipe would hold up whoever reads.
+    """The text of a file, without its byte order mark. A pipe might never end, and is refused.
 
-    Raises: OSError: also where it is none, or larger than 16 MB; ValueError: it is not UTF-8.
+    Raises: OSError: also of what is no regular file, or over 16 MB; ValueError: it is not UTF-8.
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:

@@ -47,15 +47,11 @@ def _whole(most: int) -> _Reader:
 
 
 def _whole_or_none(most: int) -> _Reader:
-    return lambda data, key: 0 if _is_zero(data[key]) else whole_number(data, key, 1, most)
+    def read(data: Mapping[str, Any], key: str) -> int:
+        is_zero = type(data[key]) is int and data[key] == 0
+        return 0 if is_zero else whole_number(data, key, 1, most)
 
-
-def _count(data: Mapping[str, Any], key: str) -> int:
-    return 0 if _is_zero(data[key]) else whole_number(data, key, 1)
-
-
-def _is_zero(value: object) -> bool:
-    return value == 0 and not isinstance(value, (bool, float))
+    return read
 
 
 def _seed(data: Mapping[str, Any], key: str) -> int:
@@ -124,7 +120,7 @@ READERS: Mapping[str, _Reader] = {
     "latency_bound": _seconds,
     "latency_percentile": _percentile,
     "min_seconds": _seconds,
-    "min_queries": _count,
+    "min_queries": _whole_or_none(2**63 - 1),
     "shape": _shape,
     "schedule": text,
     "find_rate": _flag,

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from commands import WATTSCAN
+from commands import WATTSCAN, heed_hangup
 
 pytestmark = pytest.mark.slow
 
@@ -162,10 +162,7 @@ def test_the_load_ends_with_the_command(board, number):
         str(board / "mine.toml"), "--load", f"echo $$ > {board}/pid; sleep 300",
     ]  # fmt: skip
 
-    def heed():  # a test run under nohup ignores SIGHUP, and so would its children
-        signal.signal(number, signal.SIG_DFL)
-
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=heed)  # noqa: PLW1509
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=heed_hangup)  # noqa: PLW1509
     while not (board / "pid").exists() or not (board / "pid").read_text():
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)

@@ -14,7 +14,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydicom.data import get_testdata_file
 
-from commands import WATTSCAN
+from commands import WATTSCAN, heed_hangup
 from waiting import wait_until
 from wattscan.wire import open_inference_pb2 as oip
 from wattscan.wire import wattscan_v1_pb2 as pb
@@ -140,13 +140,9 @@ def test_a_probe_sees_it_serve_and_then_not(start_service, nerve_only):
 @contextmanager
 def bench_under_load(folder):
     """A run in its first load phase, and its children: the service and the generator."""
-
-    def heed():  # a test run under nohup ignores SIGHUP, and so would its children
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
     bench = subprocess.Popen(
         [*WATTSCAN, "bench", "--out", str(folder)],
-        stderr=subprocess.PIPE, text=True, preexec_fn=heed,  # noqa: PLW1509
+        stderr=subprocess.PIPE, text=True, preexec_fn=heed_hangup,  # noqa: PLW1509
     )  # fmt: skip
     try:
         for line in bench.stderr:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from wattscan.bench import given_files
 from wattscan.bench.bundle import write_bundle
 from wattscan.bench.engines import SAME
 from wattscan.bench.options import BenchOptions, Endpoint
+from wattscan.bench.processes import end_as_interrupted
 from wattscan.bench.record import read_record
 from wattscan.bench.run import record, resume
 from wattscan.bench.several import measure_each, tell_of_report_across
@@ -120,9 +120,7 @@ def _add_endpoints(add: Callable[..., object]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, reduce, and show the table and where the rest is. Raises: WattscanError."""
-    for number in (signal.SIGTERM, signal.SIGHUP):  # they clean up as Ctrl-C does
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
-            signal.signal(number, signal.default_int_handler)
+    end_as_interrupted()
     if not 1 <= args.processes <= _MOST_PROCESSES:
         raise WattscanError(f"--processes must be from 1 to {_MOST_PROCESSES}")
     if args.same_engine and args.backend:

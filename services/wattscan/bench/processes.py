@@ -105,3 +105,10 @@ class Child:
 def _end_with_parent() -> None:
     # Even a killed bench leaves nothing behind.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def end_as_interrupted() -> None:
+    """Have SIGTERM, and the end of the terminal, end this process in order, as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, signal.default_int_handler)

@@ -11,11 +11,13 @@ import sys
 from collections.abc import Sequence
 
 from wattscan.contracts import WattscanError, printable
+from wattscan.streams import open_streams
 from wattscan.telemetry import cli
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. An error that a user can act on is one line."""
+    open_streams()
     parser = argparse.ArgumentParser(prog="python -m wattscan.telemetry", description=cli.__doc__)
     cli.add_arguments(parser)
     parser.set_defaults(execute=cli.run)

@@ -62,7 +62,7 @@ def running(
                 )
         yield made
     finally:
-        with _signals_later():  # for the same reason
+        with _signals_later():  # else one that comes now would leave the others behind
             for process in made:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)

@@ -127,7 +127,7 @@ def test_a_run_that_ended_early_cannot_go_on_with_another_code(parts, tmp_path, 
 def stood_in(monkeypatch, tmp_path):
     """`main` with stand-ins for the sides and the runs; what they were called with."""
     called: dict[Any, Any] = {"places": []}
-    monkeypatch.setattr(check_energy.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(check_energy, "end_as_interrupted", lambda: None)
     monkeypatch.setattr(sides_module, "check_root", lambda _: None)
 
     def prepare(name, revision, root, folder, say):

@@ -130,7 +130,7 @@ def test_what_cannot_be_written_is_said_of_the_runs_own_folder(made, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(cli, "resume", fail)
-    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(cli, "end_as_interrupted", lambda: None)
     parser = cli.argparse.ArgumentParser()
     cli.add_arguments(parser)
     with pytest.raises(WattscanError, match=f"cannot write the run to {made}: No space left"):

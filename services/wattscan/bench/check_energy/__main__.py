@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -19,11 +18,13 @@ from wattscan.bench.check_energy.sides import Side, check_root, prepare
 from wattscan.bench.check_energy.turns import measure
 from wattscan.bench.cli import add_load_arguments, load_of
 from wattscan.bench.options import BenchOptions
+from wattscan.bench.processes import end_as_interrupted
 from wattscan.collector import compare_cli
 from wattscan.collector.report import collect, write
 from wattscan.collector.run_folder import RECORDING
 from wattscan.contracts import WattscanError
 from wattscan.serving.cli import add_target_arguments
+from wattscan.streams import open_streams
 
 _MEANINGS = {
     0: "nothing is shown to be worse beyond its threshold",
@@ -37,8 +38,8 @@ _INTERRUPTED = 130
 def main(arguments: list[str] | None = None) -> int:
     """Run; returns the exit code: that of `wattscan compare`."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    # A polite kill cleans up as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    open_streams()
+    end_as_interrupted()
     options = _parser().parse_args(arguments)
     try:
         return run(options)
