@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
 from wattscan.contracts import Task
+
+if TYPE_CHECKING:
+    from pydicom.dataset import FileDataset
 
 IMAGES = 32
 SEED = 2022
@@ -27,6 +29,10 @@ def phantom_files(task: Task) -> list[bytes]:
 
 def dicom(pixels: NDArray[np.uint8] | NDArray[np.uint16], name: str) -> FileDataset:
     """A file of one frame, (rows, columns[, 3]); its `name` tells it from others."""
+    # A plain model's load needs no DICOM, which takes a third of a second to import.
+    from pydicom.dataset import FileDataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
     meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["wattscan phantom", name])

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from wattscan.contracts import Array, TensorSpec, WattscanError
+from wattscan.imaging import decode
 
 DRAWN_SAMPLES = 32
 """How many are drawn."""
@@ -92,8 +93,6 @@ def picture(data: bytes, subject: str, inputs: Sequence[TensorSpec]) -> Sample:
         raise WattscanError(
             f"{subject} takes {told}, which no image file becomes: give .npy or .npz files"
         )
-    from wattscan.imaging import decode  # DICOM's readers take a third of a second to import
-
     pixels = decode(data).astype(np.float32)
     span = float(pixels.max() - pixels.min()) or 1.0
     scaled = (pixels - pixels.min()) / span

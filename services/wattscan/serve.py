@@ -69,6 +69,7 @@ def _serve_until(signals: _StopSignals, options: argparse.Namespace) -> bool:
     sampler.start()
     try:
         models.load_all()
+        imaging.prepare()
         _tell_untuned(models)
         sampler.begin_anew()
         for notice in unused_names(sampler):

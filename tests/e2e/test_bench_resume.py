@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import signal
 import subprocess
 import tarfile
 
@@ -22,15 +23,17 @@ def refused(command, **options):
 
 
 def cut_short(command, when, meanwhile=lambda: None):
-    """Interrupt it when it tells of a moment; what it has told."""
+    """Interrupt it when it tells of a moment, at which it stands still; what it has told."""
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     told = []
     with process.stderr:
         for line in process.stderr:
             told.append(line)
             if when in line:
+                process.send_signal(signal.SIGSTOP)
                 meanwhile()
-                process.send_signal(2)
+                process.send_signal(signal.SIGINT)
+                process.send_signal(signal.SIGCONT)
                 break
         told.append(process.stderr.read())
     assert process.wait(60) == 130

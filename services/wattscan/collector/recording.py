@@ -190,10 +190,9 @@ def _without_exemplar(line: bytes) -> bytes:
 
 def _column(series: bytes) -> _Column:
     text = series.decode("utf-8")
-    found, quoted = _SERIES.fullmatch(text), _QUOTED_SERIES.fullmatch(text)
-    if found:
+    if found := _SERIES.fullmatch(text):
         metric, inner = found[1], found[2]
-    elif quoted:
+    elif quoted := _QUOTED_SERIES.fullmatch(text):
         metric, inner = _unescaped(quoted[1]), quoted[2]
     else:
         raise ValueError(series)
@@ -206,6 +205,8 @@ def _column(series: bytes) -> _Column:
 
 
 def _unescaped(value: str) -> str:
+    if "\\" not in value:
+        return value
     return _ESCAPE.sub(lambda m: "\n" if m[1] == "n" else str(m[1]), value)
 
 

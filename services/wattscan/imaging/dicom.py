@@ -18,19 +18,12 @@ from pydicom.uid import UID, ImplicitVRLittleEndian
 from wattscan.contracts import InvalidImage, Limits, Pixels
 from wattscan.imaging import deflate, grayscale, lookup
 from wattscan.imaging.frames import check_frame
-from wattscan.imaging.isolated import Decoder
+from wattscan.imaging.isolated import DECODER
 
 # pydicom logs the values of headers that it does not like, patients' names among them.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
-_PREAMBLE = 128
 _TRUNCATED = "the DICOM file is truncated or corrupt"
-# Files without the Part 10 preamble begin with the first element of group 0002 or 0008.
-_BARE_GROUPS = (
-    b"\x02\x00\x00\x00",
-    *(bytes((8, 0, element, 0)) for element in (0x00, 0x01, 0x05, 0x08, 0x12, 0x16, 0x18)),
-)
-
 _SIZES = {
     "Rows": "Rows (0028,0010)",
     "Columns": "Columns (0028,0011)",
@@ -76,13 +69,6 @@ _IN_PART = (
     UID("1.2.840.10008.1.2.4.91"),
 )
 # All other compressed pixels: JPEG lossless and JPEG-LS, and whatever pydicom learns to decode.
-_isolated = Decoder()
-close = _isolated.close
-
-
-def recognises(data: bytes) -> bool:
-    """Whether the bytes are a DICOM file, with or without the preamble of PS3.10."""
-    return data[_PREAMBLE : _PREAMBLE + 4] == b"DICM" or data.startswith(_BARE_GROUPS)
 
 
 def read(data: bytes, frame: int, limits: Limits, windowed: bool) -> Pixels:
@@ -207,7 +193,7 @@ def _stored(
         except Exception:
             if syntax not in _IN_PART or find_spec("gdcm") is None:
                 raise
-    return _isolated.decode(data, frame, limits)
+    return DECODER.decode(data, frame, limits)
 
 
 def _has_decoder(syntax: UID) -> bool:

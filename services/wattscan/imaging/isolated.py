@@ -183,6 +183,10 @@ def _exchange(
     return np.frombuffer(buffer, dtype).reshape(shape)
 
 
+DECODER = Decoder()
+"""This process's. No other one is needed: it has one child, from its first frame on."""
+
+
 def serve() -> None:
     """The child's part: answer requests until the parent closes the pipe."""
     replies = _confine()

@@ -148,7 +148,7 @@ PLANTED = {
     "sensor_down_at_edge": Spec(
         edits=(valued("wattscan_sensor_up", 0.0, FIRST.end - 1, FIRST.end + 1),)
     ),
-    "counter_reset": Spec(edits=(changed(ENERGY, reset, MIDDLE),)),
+    "counter_reset": Spec(interval=5.0, edits=(changed(ENERGY, reset, MIDDLE),)),
     "start_temperatures_apart": Spec(start_celsius={"fp32": 40.0, "int8": 42.1}),
     "repeats_vary": Spec(wobble=(1.0, 1.1)),
     "generator_cpu_above_90_percent": Spec(generator_cpu=0.91),

@@ -22,6 +22,7 @@ QUICK = Spec(
 )
 STANDARD = Spec(
     run="standard-1",
+    interval=5.0,
     wobble=(1.0, 1.01, 0.99, 1.005, 0.995, 1.0),
     quality={"fp32": 0.9, "int8": 0.88},
 )

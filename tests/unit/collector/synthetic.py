@@ -31,7 +31,7 @@ class Spec:
     tasks: tuple[str, ...] = ("brain-mri",)
     precisions: tuple[str, ...] = ("fp32", "int8")
     start: float = 1_732_286_400.0
-    interval: float = 5.0
+    interval: float = 10.0
     idle_watts: float = 4.0
     load_watts: Mapping[str, float] = field(default_factory=lambda: {"fp32": 20.0, "int8": 16.0})
     latency: Mapping[str, float] = field(default_factory=lambda: {"fp32": 0.04, "int8": 0.02})
@@ -122,7 +122,7 @@ def _unedited(spec: Spec) -> list[tuple[Sample, str]]:
     plain = replace(spec, edits=(), more=())
     key = repr(plain)
     if key not in _KEPT:
-        while len(_KEPT) >= 4:
+        while len(_KEPT) >= 10:
             del _KEPT[next(iter(_KEPT))]
         _KEPT[key] = list(_with_lines(samples(plain)))
     return _KEPT[key]

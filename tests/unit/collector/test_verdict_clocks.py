@@ -26,7 +26,7 @@ def test_clocks():
     assert clocks_of_delays(Seconds(1.3), Seconds(1.0), 3, {}).apart == pytest.approx(0.3)
     assert clocks_of_delays(Seconds(0.01), Seconds(1.0), 3, {}).unknown == pytest.approx(0.99)
     late = [shift_generator(6.0), without(PAGE)]
-    assert "clocks_apart" in codes(Spec(edits=tuple(late)))
+    assert "clocks_apart" in codes(Spec(interval=5.0, edits=tuple(late)))
 
 
 def shift_generator(seconds):

@@ -30,7 +30,7 @@ FILES = (
     LOSSLESS, "MR_small_jpeg_ls_lossless.dcm", "JPEGLSNearLossless_08.dcm",
     "JPEGLSNearLossless_16.dcm", "SC_rgb_jls_lossy_line.dcm",
 )  # fmt: skip
-READ = "from pathlib import Path; import sys; from wattscan.imaging import decode, dicom\n"
+READ = "from pathlib import Path; import sys; from wattscan.imaging import decode, isolated\n"
 
 
 def data_of(name):
@@ -155,7 +155,7 @@ def test_many_threads_take_turns(decoder):
 @pytest.mark.parametrize("end", ["kill", "exit"])
 def test_it_ends_with_its_parent(end):
     code = READ + (
-        "decode(Path(sys.argv[1]).read_bytes())\nprint(dicom._isolated.pid, flush=True)\n"
+        "decode(Path(sys.argv[1]).read_bytes())\nprint(isolated.DECODER.pid, flush=True)\n"
         "sys.stdin.readline()\n"
     )
     command = [sys.executable, "-W", "ignore", "-c", code, get_testdata_file(LOSSLESS)]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -32,6 +32,8 @@ FIELDS = {
     "complex64": (tf.DT_COMPLEX64, "scomplex_val"),
     "complex128": (tf.DT_COMPLEX128, "dcomplex_val"),
 }
+# Of each type: there are fifteen.
+A_FEW = settings(max_examples=25)
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5)
 
 
@@ -74,6 +76,7 @@ def same(array, expected):
 
 @pytest.mark.parametrize("name", FIELDS)
 @given(data=st.data())
+@A_FEW
 def test_every_type_is_read_from_its_content(name, data):
     array, bits = data.draw(arrays(name))
     same(read(tensor(FIELDS[name][0], array.shape, tensor_content=bits.tobytes())), array)
@@ -81,6 +84,7 @@ def test_every_type_is_read_from_its_content(name, data):
 
 @pytest.mark.parametrize("name", FIELDS)
 @given(data=st.data())
+@A_FEW
 def test_every_type_is_read_from_its_field(name, data):
     array, bits = data.draw(arrays(name))
     number, field = FIELDS[name]
@@ -94,6 +98,7 @@ def test_every_type_is_read_from_its_field(name, data):
 
 @pytest.mark.parametrize("name", [name for name in FIELDS if name != "bfloat16"])
 @given(data=st.data())
+@A_FEW
 def test_what_is_written_is_read_the_same(name, data):
     array, _ = data.draw(arrays(name))
     written = b"".join(tensor_parts(array))
