@@ -79,8 +79,8 @@ check-energy: $(READY) ## Did energy, latency or quality get worse since BASE=RE
 
 # In the order of the folders: what takes longest is at the front, and small files fill the end.
 BY_FILE := --dist loadfile --no-loadscope-reorder
-# One more than there are processors, up to 4: many tests wait for a process that they have started.
-WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$(( n < 4 ? n + 1 : 4 )))
+# Two more than there are processors, up to 6: many tests wait for a process that they have started.
+WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$(( n < 4 ? n + 2 : 6 )))
 
 test: $(READY) ## Run the tests for daily work: all but the slow ones, side by side (PYTEST='-k name' for some)
 	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) $(BY_FILE) $(PYTEST)

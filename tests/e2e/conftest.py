@@ -67,7 +67,7 @@ def service(tmp_path_factory):
 
 
 # The quick profile, a sixth of its length; `test_wheels.py` runs the whole one.
-QUICK = Profile(idle=1, warmup=0.5, load=1, cooldown=0.5, repeats=2)
+QUICK = Profile(idle=1, warmup=0.5, load=2, cooldown=0.5, repeats=2)
 SHORTER = {"PYTHONPATH": str(Path(__file__).parent / "quick_profile")}
 
 

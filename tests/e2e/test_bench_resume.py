@@ -74,21 +74,23 @@ def assert_complete_run_of_two_parts(folder):
 @pytest.mark.slow
 def test_a_run_cut_short_goes_on_with_what_is_missing(tmp_path):
     out, task = tmp_path / "runs", TASKS[-1]
+    going_on = []
     # Before anything is recorded: the service is being started.
-    told = cut_short(bench(out, "--task", task), "Starting the service")
+    told = cut_short(
+        bench(out, "--task", task),
+        "Starting the service",
+        lambda: going_on.append(refused(bench(out, "--resume", *map(str, out.iterdir())))),
+    )
     (folder,) = out.iterdir()
+    assert "still going on" in going_on[0] and str(folder) in going_on[0]
     missing = "windows are missing. To go on: .venv/bin/wattscan bench --resume"
     assert f"4 of 4 {missing} {folder}" in told
     assert not (folder / "recording.om").exists()
-    going_on = []
     told = cut_short(
-        bench(out, "--resume", folder.name),
-        "[window 2 of 4] " + task + " INT8, repeat 1: load",
-        lambda: going_on.append(refused(bench(out, "--resume", str(folder)))),
+        bench(out, "--resume", folder.name), "[window 2 of 4] " + task + " INT8, repeat 1: load"
     )
     assert "there already" not in told
     assert f"3 of 4 {missing} {folder}" in told
-    assert "still going on" in going_on[0] and str(folder) in going_on[0]
     assert_refused_with_another_model(folder, tmp_path / "other", task)
     # By a link to it: the archive lies beside the folder, and the run keeps its name.
     link = tmp_path / "latest"

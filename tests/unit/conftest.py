@@ -1,4 +1,6 @@
-"""Reports without their plots, which take most of the time, where a test does not look at them."""
+"""What takes long, for those unit tests that need it: a report's plots, and SciPy's statistics."""
+
+from types import ModuleType
 
 import pytest
 
@@ -13,3 +15,11 @@ def no_plots(request):
         if request.module.__name__ not in _SEEN:
             patch.setattr("wattscan.collector.plots.every", lambda _: _UNDRAWN)
         yield
+
+
+@pytest.fixture(scope="session")
+def stats() -> ModuleType:
+    """SciPy's: it takes seconds to import, in each process that looks for tests."""
+    from scipy import stats
+
+    return stats

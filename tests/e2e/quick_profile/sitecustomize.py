@@ -7,9 +7,9 @@ from contextlib import suppress
 with suppress(ImportError):  # a client's environment has no Wattscan
     from wattscan.profiles import PROFILES, Profile
 
-    PROFILES["quick"] = Profile(idle=1, warmup=0.5, load=1, cooldown=0.5, repeats=2)
+    PROFILES["quick"] = Profile(idle=1, warmup=0.5, load=2, cooldown=0.5, repeats=2)
     if "bench" in sys.orig_argv:
         from wattscan.training import tune
 
-        tune._ROUNDS, tune.BLOCK = 1, 0.1
+        tune._ROUNDS = 1
         tune.TuneOptions.__init__.__defaults__ = (1, 0.1, False, None, None)

@@ -1,5 +1,7 @@
 """Two runs, and what their comparison says."""
 
+from functools import cache
+
 from compared_runs import report, spec
 from synthetic import Spec
 
@@ -8,14 +10,18 @@ from wattscan.collector.compare_judgement import Thresholds
 from wattscan.collector.compare_text import page
 
 LIMITS = Thresholds()
-BASE = report(spec(run="base"))
 
 
-def against(made, base=BASE, **options):
-    """A comparison of a run with the base, and its page."""
-    other = report(made) if isinstance(made, Spec) else made
-    comparison = compare(base.measured, other.measured, LIMITS, **options)
-    return comparison, page(comparison, (base, other))
+@cache
+def base():
+    return report(spec(run="base"))
+
+
+def against(made, first=None, **options):
+    """A comparison of a run with the base, or another first one, and its page."""
+    one, other = first or base(), report(made) if isinstance(made, Spec) else made
+    comparison = compare(one.measured, other.measured, LIMITS, **options)
+    return comparison, page(comparison, (one, other))
 
 
 def pair(comparison, name, precision="int8"):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import pytest
-from compare_rig import BASE, against, pair
+from compare_rig import against, base, pair
 from compared_runs import labelled, machine, report, spec
 
 from wattscan.collector.compare_cli import exit_code
@@ -33,7 +33,7 @@ def test_runs_that_are_alike_show_no_difference():
 
 
 def test_the_same_run_is_said_to_be_the_same():
-    comparison, text = against(BASE)
+    comparison, text = against(base())
     assert comparison.is_one_run
     assert text.splitlines()[2] == "Both are the same run: nothing can differ."
 
@@ -116,8 +116,8 @@ def later(found, **facts):
 
 
 def test_facts_of_the_load_that_are_not_known_are_compared_all_the_same():
-    one = later(BASE, workload={"rate": 20, "images": ["a", "b"], "mix": {"ct": 1}})
-    other = later(BASE, workload={"rate": 40, "images": ["a", "b"], "mix": {"ct": 2}}, pacing="x")
+    one = later(base(), workload={"rate": 20, "images": ["a", "b"], "mix": {"ct": 1}})
+    other = later(base(), workload={"rate": 40, "images": ["a", "b"], "mix": {"ct": 2}}, pacing="x")
     comparison, text = against(other, one)
     assert changes(comparison) == {
         ("load", "workload: rate"): ("20", "40"),

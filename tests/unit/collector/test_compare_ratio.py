@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from wattscan.collector.compare_judgement import judged, size
 from wattscan.collector.compare_ratio import Estimate, RunRatio, bounds_of, run_ratio
@@ -21,7 +20,7 @@ def estimate(repeats, up=0.0, down=0.0, sensor=0.0):
     return Estimate(float(np.mean(repeats)), repeats, up, down, sensor)
 
 
-def test_scatter_is_welch_s_of_the_relative_errors():
+def test_scatter_is_welch_s_of_the_relative_errors(stats):
     found = run_ratio(estimate(A), estimate(B))
     squares = [np.var(each, ddof=1) / len(each) / np.mean(each) ** 2 for each in (A, B)]
     freedom = sum(squares) ** 2 / sum(square**2 / 5 for square in squares)

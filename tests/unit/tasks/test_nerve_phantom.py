@@ -1,8 +1,10 @@
 """The nerve phantom: reproducible, and with the physics that it claims."""
 
+from typing import Any
+
 import numpy as np
 import pytest
-from scipy import ndimage, stats
+from scipy import ndimage
 
 from wattscan.contracts import Samples
 from wattscan.tasks.nerve_ultrasound import TASK
@@ -61,7 +63,7 @@ def test_frames_use_the_gray_scale_without_clipping_much(samples: Samples) -> No
     assert np.mean(samples.images == 255) < 0.02
 
 
-def test_speckle_is_rayleigh_distributed() -> None:
+def test_speckle_is_rayleigh_distributed(stats: Any) -> None:
     beam = Beam(axial=1.1, lateral_at_focus=2.0, focus=200, focal_range=150)
     echo = envelope(np.ones((400, 560), np.float32), beam, np.random.default_rng(0))
     assert echo.mean() == pytest.approx(1.0, abs=0.03)
