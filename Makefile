@@ -81,12 +81,13 @@ check-energy: $(READY) ## Did energy, latency or quality get worse since BASE=RE
 BY_FILE := --dist loadfile --no-loadscope-reorder
 # Two more than there are processors, up to 6: many tests wait for a process that they have started.
 WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$(( n < 4 ? n + 2 : 6 )))
+SLOW_WORKERS := $(shell echo $$(( $(WORKERS) - 1 )))
 
 test: $(READY) ## Run the tests for daily work: all but the slow ones, side by side (PYTEST='-k name' for some)
 	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) $(BY_FILE) $(PYTEST)
 
-test-slow: $(READY) ## Run the slow tests, two at a time, and then those that measure (40 minutes)
-	$(BIN)/python -m pytest -m "slow and not alone" -n 2 $(BY_FILE) $(PYTEST)
+test-slow: $(READY) ## Run the slow tests side by side, and then those that measure (30 minutes)
+	$(BIN)/python -m pytest -m "slow and not alone" -n $(SLOW_WORKERS) $(BY_FILE) $(PYTEST)
 	$(BIN)/python -m pytest -m "slow and alone" $(PYTEST)
 
 test-all: ## Run all tests, those of the containers too

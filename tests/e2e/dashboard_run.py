@@ -38,7 +38,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TARGET = """
 title = "A device that stands in for one"
 sample_interval_seconds = 0.1
-queue_limit = 8
+queue_limit = 2
 [batching]
 max_batch_size = 4
 [backend]

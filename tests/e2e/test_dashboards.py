@@ -58,7 +58,7 @@ CONSTANT = {
     ("target", "Failed reads", "A"): ({0.0}, "no read failed"),
     ("target", "Uncertainty", "A"): ({0.05}, "of both sensors, by the target's file"),
     ("target", "The machine", "A"): FACT,
-    ("target", "Queue", "B"): ({8.0}, "the limit, by the target's file"),
+    ("target", "Queue", "B"): ({2.0}, "the limit, by the target's file"),
     ("target", "Models", "A"): FACT,
     ("target", "Queues that are nearly full", "A"): ({2.0}, "both were full in the burst"),
     ("run", "Run", "A"): FACT,

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 def test_every_model_passes_in_every_engine(tmp_path):
     done = subprocess.run(
-        [*WATTSCAN, "models", "check"], capture_output=True, text=True, cwd=tmp_path, timeout=580
+        [*WATTSCAN, "models", "check"], capture_output=True, text=True, cwd=tmp_path, timeout=1500
     )
     failed = [line for line in done.stdout.splitlines() if "  FAILED" in line]
     assert failed == []
