@@ -15,6 +15,11 @@ from wattscan.installation import models_folder
 from wattscan.testing import BackendContract
 
 CARDS = find_cards(models_folder())
+# One model takes half of the time.
+WEIGHED: list[Any] = [
+    pytest.param(card, marks=pytest.mark.slow) if card.name == "brain-mri-fp32" else card
+    for card in CARDS
+]
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("openvino", {"threads": 1}),
     ("onnxruntime", {"threads": 1, "provider": "cpu"}),
@@ -37,7 +42,7 @@ def variant(request):
     return request.param
 
 
-@pytest.fixture(scope="module", params=CARDS, ids=lambda card: card.name)
+@pytest.fixture(scope="module", params=WEIGHED, ids=lambda card: card.name)
 def card(request):
     return request.param
 

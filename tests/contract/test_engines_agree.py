@@ -12,6 +12,11 @@ from wattscan.installation import models_folder
 from wattscan.training.agreement import compared
 
 CARDS = artifacts.find_cards(models_folder())
+# One model takes half of the time.
+WEIGHED: list[Any] = [
+    pytest.param(card, marks=pytest.mark.slow) if card.name == "brain-mri-fp32" else card
+    for card in CARDS
+]
 INT8 = [card for card in CARDS if card.precision == "int8"]
 IMAGES = 4
 
@@ -33,7 +38,7 @@ def images_of(card: ModelCard) -> Tensor:
     return np.stack([task.preprocess(frame, card.normalisation) for frame in frames])
 
 
-@pytest.mark.parametrize("card", CARDS, ids=by_name)
+@pytest.mark.parametrize("card", WEIGHED, ids=by_name)
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
 def test_an_engine_answers_as_litert_does(card: ModelCard, backend: str) -> None:
     images = images_of(card)

@@ -130,7 +130,8 @@ def test_nothing_of_a_patient_or_a_client_comes_out(tmp_path, sink, log):
         wait_until(lambda: sink[1])  # batches of spans leave every few seconds
         # A crash in the middle: the interpreter's own report is searched, too.
         victim.process.send_signal(signal.SIGABRT)
-        assert victim.process.wait(20) == -signal.SIGABRT
+        # The report walks the frames of threads that go on, and may read one that is gone.
+        assert victim.process.wait(20) in (-signal.SIGABRT, -signal.SIGSEGV)
     finally:
         victim.process.kill()
         victim.process.wait(20)
