@@ -8,18 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from shipped_models import CARDS, WEIGHED
 from wattscan import plugins
-from wattscan.artifacts import find_cards, model_file
+from wattscan.artifacts import model_file
 from wattscan.contracts import EngineAbsent, WattscanError
-from wattscan.installation import models_folder
 from wattscan.testing import BackendContract
 
-CARDS = find_cards(models_folder())
-# One model takes half of the time.
-WEIGHED: list[Any] = [
-    pytest.param(card, marks=pytest.mark.slow) if card.name == "brain-mri-fp32" else card
-    for card in CARDS
-]
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("openvino", {"threads": 1}),
     ("onnxruntime", {"threads": 1, "provider": "cpu"}),

@@ -6,17 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from shipped_models import CARDS, WEIGHED
 from wattscan import artifacts, plugins
 from wattscan.contracts import Engine, ModelCard, Tensor
-from wattscan.installation import models_folder
 from wattscan.training.agreement import compared
 
-CARDS = artifacts.find_cards(models_folder())
-# One model takes half of the time.
-WEIGHED: list[Any] = [
-    pytest.param(card, marks=pytest.mark.slow) if card.name == "brain-mri-fp32" else card
-    for card in CARDS
-]
 INT8 = [card for card in CARDS if card.precision == "int8"]
 IMAGES = 4
 

@@ -9,6 +9,7 @@ from commands import WATTSCAN
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.timeout(1600)
 def test_every_model_passes_in_every_engine(tmp_path):
     done = subprocess.run(
         [*WATTSCAN, "models", "check"], capture_output=True, text=True, cwd=tmp_path, timeout=1500

@@ -68,7 +68,6 @@ _IN_PART = (
     UID("1.2.840.10008.1.2.4.90"),
     UID("1.2.840.10008.1.2.4.91"),
 )
-# All other compressed pixels: JPEG lossless and JPEG-LS, and whatever pydicom learns to decode.
 
 
 def read(data: bytes, frame: int, limits: Limits, windowed: bool) -> Pixels:
@@ -193,6 +192,7 @@ def _stored(
         except Exception:
             if syntax not in _IN_PART or find_spec("gdcm") is None:
                 raise
+    # All other compressed pixels: JPEG lossless and JPEG-LS, and whatever pydicom learns to decode.
     return DECODER.decode(data, frame, limits)
 
 

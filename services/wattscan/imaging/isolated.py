@@ -184,7 +184,7 @@ def _exchange(
 
 
 DECODER = Decoder()
-"""This process's. No other one is needed: it has one child, from its first frame on."""
+"""The one that this process uses; its child starts with the first frame."""
 
 
 def serve() -> None:
