@@ -20,21 +20,6 @@ name = "litert"
 name = "nvml"
 uncertainty_ratio = 0.4
 """
-# Follows the load: a GPU that works takes its watts at level 1, and a fifth of them at 0.
-LOAD = """
-import os, sys, time
-level, period = (float(os.environ["WATTSCAN_" + name]) for name in ("LOAD", "PERIOD"))
-
-def put(text):
-    with open(sys.argv[1] + ".new", "w") as file:
-        file.write(text)
-    os.replace(sys.argv[1] + ".new", sys.argv[1])
-
-while True:
-    into = time.monotonic() % period
-    put("1" if into < level * period else "0")
-    time.sleep(max(0.001, (level * period if into < level * period else period) - into))
-"""
 # A load that takes nothing: these tests' GPUs do not follow it, and other tests run beside them.
 NOTHING = ("--load", "exec sleep 120")
 # As on a bare machine.
@@ -55,7 +40,6 @@ def driver(tmp_path_factory):
 @pytest.fixture
 def verify(driver, tmp_path):
     (tmp_path / "gpu.toml").write_text(TARGET)
-    (tmp_path / "load.py").write_text(LOAD)
 
     def run(gpus, *arguments, command=(*WATTSCAN, "sensors")):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("NVML_")}
@@ -70,10 +54,11 @@ def verify(driver, tmp_path):
 
 
 def following(tmp_path):
-    """A GPU, and the load that it follows."""
+    """A GPU, and the load that it follows from the first moment on, however busy the machine is."""
     level = tmp_path / "level"
     level.write_text("0")
-    load = f"exec {sys.executable} {tmp_path / 'load.py'} {level}"
+    tell = f'echo "$WATTSCAN_LOAD $WATTSCAN_PERIOD" > {level}.new && mv {level}.new {level}'
+    load = f"{tell} && exec sleep 120"
     return {"COUNT": "1", "WATTS_0": "60", "LEVEL": str(level)}, ("--load", load)
 
 

@@ -3,9 +3,10 @@
  * NVML error of that code; what is not set is not supported. NVML_WATTS_<GPU> is a GPU that works:
  * its energy grows by so many watts, and its power is that, give or take a milliwatt.
  * NVML_GAUGE_FACTOR_<GPU> makes that power wrong by a factor. NVML_LEVEL names a file with a number
- * from 0 to 1: a GPU that works takes its watts at 1, and a fifth of them at 0. NVML_PID_<GPU> is a
- * process that computes on it, 1 for the caller's own. The macro WITHOUT_<function> leaves a function
- * out of the library, as an older driver does.
+ * from 0 to 1: a GPU that works takes its watts at 1, and a fifth of them at 0. A period in seconds may
+ * follow: it works for that part of each period, and steadily where that is 0.02 s or less, as a
+ * driver averages. NVML_PID_<GPU> is a process that computes on it, 1 for the caller's own. The macro
+ * WITHOUT_<function> leaves a function out of the library, as an older driver does.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -35,23 +36,27 @@ typedef struct {
     int degrees;
 } temperature_v1;
 
-/* The part of its watts that a GPU takes now. */
-static double part(void) {
-    static _Thread_local double last = 1;
-    const char *path = getenv("NVML_LEVEL");
-    FILE *file = path ? fopen(path, "r") : NULL;
-    double level;
-    if (!path) return 1;
-    if (!file) return last; /* it is being replaced */
-    if (fscanf(file, "%lf", &level) == 1) last = 0.2 + 0.8 * level;
-    fclose(file);
-    return last;
-}
-
 static double now(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* The part of its watts that a GPU takes now. */
+static double part(void) {
+    static _Thread_local double level = 1, period = 0;
+    const char *path = getenv("NVML_LEVEL");
+    FILE *file = path ? fopen(path, "r") : NULL;
+    double first, second = 0;
+    if (!path) return 1;
+    if (file) { /* else it is being replaced */
+        int found = fscanf(file, "%lf %lf", &first, &second);
+        if (found > 0) level = first, period = found > 1 ? second : 0;
+        fclose(file);
+    }
+    double periods = period > 0.02 ? now() / period : 0;
+    double on = period > 0.02 ? periods - (double)(long)periods < level : level;
+    return 0.2 + 0.8 * on;
 }
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
