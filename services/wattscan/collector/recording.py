@@ -117,7 +117,7 @@ def parse_recording(content: bytes, name: str) -> Recording:
 
 
 def _parsed(content: BinaryIO | gzip.GzipFile, name: str) -> Recording:
-    columns: list[_Column] = []
+    columns: dict[tuple[str, frozenset[tuple[str, str]]], _Column] = {}
     appends: dict[bytes, tuple[Callable[[float], None], Callable[[float], None]]] = {}
     complete = False
     stamp, seconds = b"", 0.0
@@ -142,8 +142,10 @@ def _parsed(content: BinaryIO | gzip.GzipFile, name: str) -> Recording:
                 if seconds > LATEST:
                     raise _not_seconds(name, number, at)
             if series not in appends:
-                columns.append(_column(series))
-                appends[series] = (columns[-1].values.append, columns[-1].times.append)
+                made = _column(series)
+                # The same labels in another order are the same series.
+                column = columns.setdefault((made.name, frozenset(made.labels.items())), made)
+                appends[series] = (column.values.append, column.times.append)
             add_value, add_time = appends[series]
             add_value(float(value))
             add_time(seconds)
@@ -153,7 +155,7 @@ def _parsed(content: BinaryIO | gzip.GzipFile, name: str) -> Recording:
             raise WattscanError(f"line {number} of {name} comes after its # EOF")
     if not columns:
         raise WattscanError(f"{name} is not a recording: there is no sample in it")
-    return Recording(name, columns, complete)
+    return Recording(name, columns.values(), complete)
 
 
 def _seconds(stamp: bytes) -> float:
@@ -196,10 +198,13 @@ def _column(series: bytes) -> _Column:
         metric, inner = _unescaped(quoted[1]), quoted[2]
     else:
         raise ValueError(series)
+    found_labels = _LABELS.findall(inner or "")
     labels = {
         name or _unescaped(quoted_name): _unescaped(value)
-        for name, quoted_name, value in _LABELS.findall(inner or "")
+        for name, quoted_name, value in found_labels
     }
+    if len(labels) < len(found_labels):
+        raise ValueError(f"a label stands twice in {text}")
     # An empty label is no label.
     return _Column(metric, {name: value for name, value in labels.items() if value})
 

@@ -44,6 +44,13 @@ def test_ranges_hold_both_ends_and_matchers_match():
     assert source.last("a_total", {}, 0, 11)[0].value == 1.0
 
 
+def test_labels_in_another_order_are_the_same_series():
+    text = b'a{x="1",y="2"} 5 10.0\na{y="2",x="1",z=""} 7 11.0\n# EOF\n'
+    (series,) = parse_recording(text, "r").select("a", {}, 0, 99)
+    assert series.times.tolist() == [10.0, 11.0]
+    assert series.values.tolist() == [5.0, 7.0]
+
+
 def test_escaped_labels_and_exemplars():
     text = rb'h_bucket{a="q\"} # \\ \n",le="1"} 5 10.000 # {trace_id="t"} 0.7 9.9' + b"\n"
     (series,) = parse_recording(text, "r").select("h_bucket", {}, 0, 99)
@@ -84,6 +91,8 @@ def test_an_end_without_a_line_break_is_an_end():
         b"#nonsense",
         b"{} 1 10.0",
         b"a 1 inf",
+        b'a{x="1",x="2"} 1 10.0',
+        b'a{x="1",y="",x="1"} 1 10.0',
     ],
 )
 def test_garbage_is_refused_with_its_line(line):
