@@ -13,8 +13,8 @@ BOARDS = {
 
 
 def ends(asked):
-    run = asked.tables["run"]
-    return run["start_timestamp_seconds"] - 15, run["end_timestamp_seconds"] + 2
+    """From before the first request to the end of the run."""
+    return asked.began, asked.tables["run"]["end_timestamp_seconds"] + 2
 
 
 def values_of(asked, name):

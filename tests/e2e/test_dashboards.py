@@ -2,6 +2,7 @@
 run; and twenty figures of that run, by Prometheus and by the run's own tables."""
 
 import shutil
+import time
 from contextlib import ExitStack
 from types import SimpleNamespace
 
@@ -33,6 +34,7 @@ from dashboard_run import (
 from servers import free_port
 from test_nvml import build
 
+from waiting import wait_until
 from wattscan.installation import models_folder
 
 pytestmark = pytest.mark.slow
@@ -94,13 +96,17 @@ def asked(tmp_path_factory, need_program):
         port = free_port()
         prometheus = Prometheus(folder, service, port, cells.port)
         stack.enter_context(prometheus.run())
+        began = time.time()
         pause(8)
+        wait_until(
+            lambda: prometheus.ask("query", query="wattscan:queue_fill_ratio:max5m")["result"]
+        )
         service.burst(40, 6)
         generate(service, port, folder)
         pause(4)
         tables = collect(prometheus, folder / "tables")
         pause(4)
-        yield SimpleNamespace(prometheus=prometheus, tables=tables, page=service.page)
+        yield SimpleNamespace(prometheus=prometheus, tables=tables, page=service.page, began=began)
 
 
 def test_the_variables_offer_what_was_served(asked):
