@@ -18,6 +18,7 @@ import pytest
 from manifests import ROOT, container_of, objects, wattscan
 
 from same_tables import assert_alike
+from waiting import wait_until
 
 PAGE = (ROOT / "docs" / "remote-write.md").read_text()
 # Phases of seconds, two repeats.
@@ -122,6 +123,9 @@ def servers(local, tmp_path_factory, need_program):
         scraping = ("--config.file=prometheus.yml", "--storage.tsdb.path=data", listen)
         start([prometheus, *scraping], "prometheus")
         wait_for(f"{addresses['prometheus']}/-/ready", folder / "prometheus.log")
+        # Its first look at a target comes up to 5 s after it is ready.
+        asks = f"{addresses['prometheus']}/api/v1/query?query=wattscan_sensor_up"
+        wait_until(lambda: json.load(urllib.request.urlopen(asks, timeout=5))["data"]["result"])
         master, workers = objects("loadtest/headless", "Job")
         leading = start(generator(master, local, workload), "master")
         for number in range(workers["spec"]["parallelism"]):

@@ -78,9 +78,13 @@ def coverage_above_100_percent(evidence: Evidence) -> str | None:
 
 
 def sensor_down_at_edge(evidence: Evidence) -> str | None:
-    """The sensor could not be read at the start or end of an idle phase or a load."""
+    """The sensor could not be read, or was not recorded, at the start or end of an idle phase or a
+    load.
+    """
     down = [w for w in evidence.windows if w.down_at_edge]
-    return f"The sensor was down at an edge of idle or load in {repeats(down)}." if down else None
+    if not down:
+        return None
+    return f"The sensor was down or not recorded at an edge of idle or load in {repeats(down)}."
 
 
 def sensor_changed(evidence: Evidence) -> str | None:
