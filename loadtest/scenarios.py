@@ -52,8 +52,12 @@ class SendingGate:
     closed: float = 0.0
 
     def close(self) -> None:
-        """No query is begun any more."""
+        """No query is begun any more but those that were due before now."""
         self.is_open, self.closed = False, time.perf_counter()
+
+    def abandon(self) -> None:
+        """No query is begun any more."""
+        self.is_open, self.closed = False, self.begun
 
     @property
     def queries(self) -> int:
@@ -154,7 +158,8 @@ class ServerScenario(Scenario):
     """Poisson arrivals at a rate, whether earlier ones have returned or not."""
 
     def drive(self, gate: SendingGate) -> None:
-        """Send each query when it is due; one for which there is no room is dropped."""
+        """Send each query when it is due, or as soon as this process gets to it; one for which
+        there is no room is dropped."""
         window, pool = gate.window, Pool(_of_share(self._workload.in_flight, gate.share))
         # The same in every run of a seed, and for all variants of a repeat.
         seed = f"{self._workload.seed} {window.task} {window.repeat} {gate.counts}"
@@ -165,7 +170,7 @@ class ServerScenario(Scenario):
                 _wait(min(wait, _SLEEP_AT_MOST))
             if not gate.is_open and at > gate.closed:
                 break
-            if gate.is_open and pool.free_count():
+            if pool.free_count():
                 pool.spawn(self.query, gate, self._requests.images, at)
             elif gate.counts:
                 gate.tally.outcomes["dropped"] += 1

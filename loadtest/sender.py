@@ -107,14 +107,14 @@ class Sender:
         gevent.spawn(self._tell, gate, driving)
 
     def close(self, data: Mapping[str, Any]) -> None:
-        """Begin no query any more."""
+        """Begin no query any more but those that were due."""
         if self._gate is not None and self._gate.number == data["gate"]:
             self._gate.close()
 
     def forget(self) -> None:
-        """Close the gate, and free what the requests hold."""
+        """End the sending, and free what the requests hold."""
         if self._gate is not None:
-            self._gate.close()
+            self._gate.abandon()
         requests, self._requests = self._requests, {}
         for each in requests.values():
             each.close()
