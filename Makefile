@@ -60,7 +60,7 @@ FUZZ_READY := .venv/.ready-fuzz
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train setup-board run check-energy test test-slow test-all test-concurrency test-boards test-real-models test-peers test-tflite-runtime check format lint types layers \
 	generated generate models models-notice benchmark-models benchmark-serving benchmark-telemetry \
-	benchmark-containers container-packages container-images test-containers sbom site-secrets agent-macos edge-tpu-delegate \
+	benchmark-containers container-packages container-images container-checks test-containers sbom site-secrets agent-macos edge-tpu-delegate \
 	benchmark-batching benchmark-loadgen benchmark-collect benchmark-scrape simulate \
 	$(TASKS:%=models-%) clients $(CLIENTS:%=clients-%) verify-nvidia fuzz lock system-packages peer-packages \
 	wheel wheel-environment clean FORCE
@@ -216,7 +216,9 @@ container-packages: ## Install what builds and runs the images here: podman, deb
 container-images: $(READY) ## Build the images with podman, on a base made here (IMAGES='cpu collector'; 8 minutes)
 	$(BIN)/python tests/containers/build_images.py $(IMAGES)
 
-test-containers: $(READY) $(CONTAINER_CHECKS:%=build/clients/%/.ready) container-images ## The images run, and the manifests checked
+container-checks: $(CONTAINER_CHECKS:%=build/clients/%/.ready) ## What checks images and manifests, each in its own environment
+
+test-containers: $(READY) container-checks container-images ## The images run, and the manifests checked
 	$(BIN)/python -m pytest tests/containers $(PYTEST)
 
 benchmark-containers: $(READY) ## What the images weigh, how soon they are ready, what memory they take (2 minutes)
