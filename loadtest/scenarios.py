@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -47,17 +48,21 @@ class SendingGate:
     share: tuple[int, int]
     rate: float
     tally: Tally
-    is_open: bool = True
     begun: float = field(default_factory=time.perf_counter)
-    closed: float = 0.0
+    closed: float = math.inf
 
     def close(self) -> None:
-        """No query is begun any more but those that were due before now."""
-        self.is_open, self.closed = False, time.perf_counter()
+        """Begin no more queries, except those that were due before now."""
+        self.closed = time.perf_counter()
 
     def abandon(self) -> None:
-        """No query is begun any more."""
-        self.is_open, self.closed = False, self.begun
+        """Begin no more queries at all."""
+        self.closed = self.begun
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more queries may come due."""
+        return math.isinf(self.closed)
 
     @property
     def queries(self) -> int:
@@ -168,7 +173,7 @@ class ServerScenario(Scenario):
             at = gate.begun + after
             while gate.is_open and (wait := at - time.perf_counter()) > 0:
                 _wait(min(wait, _SLEEP_AT_MOST))
-            if not gate.is_open and at > gate.closed:
+            if at > gate.closed:
                 break
             if pool.free_count():
                 pool.spawn(self.query, gate, self._requests.images, at)

@@ -107,7 +107,7 @@ class Sender:
         gevent.spawn(self._tell, gate, driving)
 
     def close(self, data: Mapping[str, Any]) -> None:
-        """Begin no query any more but those that were due."""
+        """Begin no more queries, except those that were due."""
         if self._gate is not None and self._gate.number == data["gate"]:
             self._gate.close()
 

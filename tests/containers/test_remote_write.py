@@ -58,7 +58,8 @@ def wait_for(url, log):
 
 
 def answer(query):
-    return json.load(urllib.request.urlopen(query, timeout=5))["data"]["result"]
+    with urllib.request.urlopen(query, timeout=5) as answered:
+        return json.load(answered)["data"]["result"]
 
 
 def unscraped(config):

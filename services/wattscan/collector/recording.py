@@ -11,7 +11,7 @@ import io
 import re
 import zlib
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -117,7 +117,7 @@ def parse_recording(content: bytes, name: str) -> Recording:
 
 
 def _parsed(content: BinaryIO | gzip.GzipFile, name: str) -> Recording:
-    columns: dict[tuple[str, frozenset[tuple[str, str]]], _Column] = {}
+    columns: dict[tuple[str, Hashable], _Column] = {}
     appends: dict[bytes, tuple[Callable[[float], None], Callable[[float], None]]] = {}
     complete = False
     stamp, seconds = b"", 0.0
@@ -144,7 +144,7 @@ def _parsed(content: BinaryIO | gzip.GzipFile, name: str) -> Recording:
             if series not in appends:
                 made = _column(series)
                 # The same labels in another order are the same series.
-                column = columns.setdefault((made.name, frozenset(made.labels.items())), made)
+                column = columns.setdefault((made.name, key(made.labels)), made)
                 appends[series] = (column.values.append, column.times.append)
             add_value, add_time = appends[series]
             add_value(float(value))

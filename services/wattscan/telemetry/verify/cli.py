@@ -48,9 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--load",
         metavar="COMMAND",
-        help="a command that makes the load (PyTorch on the GPUs of a target that computes with "
-        "CUDA, else all processors). It is started for each step and ended after it; it is on for "
-        "the part WATTSCAN_LOAD (0 to 1) of every WATTSCAN_PERIOD seconds of the monotonic clock. "
+        help="a command that makes the load (default: PyTorch on the GPUs of a target that "
+        "computes with CUDA, else all processors). It is started for each step and ended after "
+        "it; it is on for the part WATTSCAN_LOAD (0 to 1) of every WATTSCAN_PERIOD seconds of "
+        "the monotonic clock. "
         "It must be at work when measuring begins: after a fifth of SECONDS, 0.5 s at least",
     )
     parser.add_argument(
